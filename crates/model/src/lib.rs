@@ -1,1 +1,44 @@
+//! The variational autoencoder that klsweep trains, and nothing about files or terminals.
+//!
+//! An encoder maps an image `x` to a Gaussian posterior `q(z|x) = N(mean, diag(exp(log_var)))`, a decoder maps a
+//! code `z` to the logits of one Bernoulli distribution per pixel, and the objective is
+//!
+//! ```text
+//! objective = reconstruction + c * KL(q(z|x) ‖ N(0, I))
+//! ```
+//!
+//! in nats per image: summed over pixels and over latent dimensions, averaged over images. With `c = 1` it is the
+//! negative evidence lower bound of Kingma and Welling, *Auto-Encoding Variational Bayes* (2013); with another `c`, the
+//! β-VAE of Higgins et al. (2017).
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use model::{Vae, VaeConfig};
+//! use rand::{SeedableRng, rngs::StdRng};
+//!
+//! let device = Device::flex();
+//! let vae: Vae = VaeConfig::default().init(784, &mut StdRng::seed_from_u64(0), &device);
+//! let images = Tensor::zeros([8, 784], &device);
+//! let noise = Tensor::zeros([8, 2], &device);
+//! let terms = vae.forward(images.clone(), noise).elbo_terms(images);
+//! let objective = terms.objective(0.02);
+//! assert_eq!(objective.dims(), [1]);
+//! ```
+#![warn(missing_docs)]
 
+mod adam;
+mod config;
+mod decoder;
+mod encoder;
+mod linear;
+mod loss;
+mod parameters;
+mod vae;
+
+pub use adam::{Adam, AdamConfig, Moments};
+pub use config::VaeConfig;
+pub use decoder::Decoder;
+pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
+pub use loss::{ElboTerms, bernoulli_reconstruction, gaussian_kl};
+pub use parameters::{NamedTensor, ParameterError, load_parameters, named_parameters};
+pub use vae::{Vae, VaeOutput, reparameterize};

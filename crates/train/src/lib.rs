@@ -1,1 +1,21 @@
+//! Trains one variational autoencoder across a list of KL coefficients: everything that touches a disk, a device or a
+//! terminal.
+//!
+//! Data flows one way: configuration, images, members, checkpoints, evaluation. The program is [`cli::main`]; the
+//! modules are public for its tests and benchmarks.
+#![warn(missing_docs)]
 
+pub mod backend;
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod evaluate;
+pub mod files;
+pub mod member;
+pub mod progress;
+mod quiet;
+pub mod random;
+pub mod run_dir;
+pub mod signals;
+pub mod sweep;

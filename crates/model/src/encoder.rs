@@ -1,0 +1,103 @@
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use rand::Rng;
+
+use crate::linear::{glorot_linear, glorot_stack, rectified_stack};
+
+/// The least log-variance that an [`Encoder`] gives out.
+///
+/// At this value the variance, 1.8e-35, is still a normal 32-bit number.
+pub const LOG_VAR_MIN: f32 = -80.0;
+
+/// The greatest log-variance that an [`Encoder`] gives out.
+///
+/// At this value the variance is 2.4e17, so that the KL, its gradient and the square of the gradient in Adam's second
+/// moment stay below the greatest 32-bit number, 3.4e38, summed over a batch.
+pub const LOG_VAR_MAX: f32 = 40.0;
+
+/// Maps images to the parameters of their posteriors.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    /// Hidden layers, each followed by a rectifier.
+    pub hidden: Vec<Linear>,
+    /// The head that gives the posterior's mean.
+    pub mean: Linear,
+    /// The head that gives the logarithm of the posterior's variance.
+    pub log_var: Linear,
+}
+
+/// The diagonal Gaussian `q(z|x)` of each image of a batch.
+#[derive(Clone, Debug)]
+pub struct Posterior {
+    /// Means, `[batch, latent]`.
+    pub mean: Tensor<2>,
+    /// Logarithms of the variances, `[batch, latent]`, between [`LOG_VAR_MIN`] and [`LOG_VAR_MAX`].
+    pub log_var: Tensor<2>,
+    /// How many of the log-variances had to be cut to those bounds, `[1]`. No gradient passes through a cut one.
+    pub saturated: Tensor<1>,
+}
+
+impl Encoder {
+    pub(crate) fn init<R: Rng>(
+        pixels: usize,
+        hidden: &[usize],
+        latent: usize,
+        rng: &mut R,
+        device: &Device,
+    ) -> Self {
+        let features = *hidden.last().unwrap_or(&pixels);
+        Self {
+            hidden: glorot_stack(pixels, hidden, rng, device),
+            mean: glorot_linear(features, latent, rng, device),
+            log_var: glorot_linear(features, latent, rng, device),
+        }
+    }
+
+    /// The posterior of each image.
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, pixels]`, values between 0 and 1
+    /// - mean and log-variance of the output: `[batch, latent]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if the images have another number of pixels than the network was made for.
+    pub fn forward(&self, images: Tensor<2>) -> Posterior {
+        let features = rectified_stack(&self.hidden, images);
+        let mean = self.mean.forward(features.clone());
+        let unbounded = self.log_var.forward(features);
+        let log_var = unbounded.clone().clamp(LOG_VAR_MIN, LOG_VAR_MAX);
+        let saturated = unbounded.inner().not_equal(log_var.clone().inner()).float().sum();
+        Posterior { mean, log_var, saturated }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VaeConfig;
+    use burn::tensor::TensorData;
+    use rand::{SeedableRng, rngs::StdRng};
+
+    #[test]
+    fn log_variances_are_cut_where_their_exponential_would_overflow_and_counted() {
+        let device = Device::flex();
+        let mut encoder = VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device).encoder;
+        encoder.log_var.bias = Some(burn::module::Param::from_data([1e4f32, -1e4], &device));
+        let posterior = encoder.forward(Tensor::zeros([3, 4], &device));
+        posterior.log_var.into_data().assert_eq(&TensorData::from([[LOG_VAR_MAX, LOG_VAR_MIN]; 3]), true);
+        assert_eq!(posterior.saturated.into_scalar::<f32>(), 6.0);
+    }
+
+    #[test]
+    fn ordinary_log_variances_pass_unchanged() {
+        let device = Device::flex();
+        let mut encoder = VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device).encoder;
+        encoder.log_var.bias = Some(burn::module::Param::from_data([39.5f32, -79.5], &device));
+        let posterior = encoder.forward(Tensor::zeros([1, 4], &device));
+        posterior.log_var.into_data().assert_eq(&TensorData::from([[39.5f32, -79.5]]), true);
+        assert_eq!(posterior.saturated.into_scalar::<f32>(), 0.0);
+    }
+}

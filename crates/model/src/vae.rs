@@ -1,0 +1,130 @@
+use burn::module::Module;
+use burn::tensor::{Tensor, assert_shape};
+
+use crate::{Decoder, ElboTerms, Encoder, Posterior, bernoulli_reconstruction, gaussian_kl};
+
+/// A variational autoencoder with Gaussian posteriors and Bernoulli pixels.
+#[derive(Module, Debug)]
+pub struct Vae {
+    /// From images to posteriors.
+    pub encoder: Encoder,
+    /// From codes to pixels.
+    pub decoder: Decoder,
+}
+
+/// What a forward pass gives for a batch.
+#[derive(Clone, Debug)]
+pub struct VaeOutput {
+    /// `q(z|x)` of each image.
+    pub posterior: Posterior,
+    /// One code drawn from each posterior, `[batch, latent]`.
+    pub codes: Tensor<2>,
+    /// The logits of the pixels, decoded from the codes, `[batch, pixels]`.
+    pub logits: Tensor<2>,
+}
+
+impl Vae {
+    /// Dimensions of the code.
+    pub fn latent(&self) -> usize {
+        self.encoder.mean.weight.dims()[1]
+    }
+
+    /// Encodes the images, draws a code from each posterior with the given noise, and decodes it.
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, pixels]`, values between 0 and 1
+    /// - noise: `[batch, latent]`, standard normal
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes are not those, for the sizes that the network was made with.
+    pub fn forward(&self, images: Tensor<2>, noise: Tensor<2>) -> VaeOutput {
+        let posterior = self.encoder.forward(images);
+        let codes = reparameterize(posterior.mean.clone(), posterior.log_var.clone(), noise);
+        let logits = self.decoder.forward(codes.clone());
+        VaeOutput { posterior, codes, logits }
+    }
+}
+
+impl VaeOutput {
+    /// The two terms of the objective for the images that were encoded.
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, pixels]`, values between 0 and 1
+    ///
+    /// # Panics
+    ///
+    /// Panics if the images are not of the shape of the logits.
+    pub fn elbo_terms(self, images: Tensor<2>) -> ElboTerms {
+        ElboTerms {
+            reconstruction: bernoulli_reconstruction(self.logits, images),
+            kl: gaussian_kl(self.posterior.mean, self.posterior.log_var),
+        }
+    }
+}
+
+/// A sample of N(mean, diag(exp(log_var))) as a differentiable function of its parameters:
+///
+/// `z = mean + exp(log_var / 2) * noise`, with standard normal noise.
+///
+/// Source: Kingma and Welling, *Auto-Encoding Variational Bayes* (2013), section 2.4.
+///
+/// # Shapes
+///
+/// - all arguments and the output: `[batch, latent]`
+///
+/// # Panics
+///
+/// Panics if the shapes differ.
+pub fn reparameterize(mean: Tensor<2>, log_var: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
+    let [batch, latent] = mean.dims();
+    assert_shape!(log_var, [batch, latent]);
+    assert_shape!(noise, [batch, latent]);
+    mean + log_var.mul_scalar(0.5).exp() * noise
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VaeConfig;
+    use burn::tensor::{Device, TensorData};
+    use rand::{SeedableRng, rngs::StdRng};
+
+    #[test]
+    fn a_code_is_the_mean_plus_the_noise_scaled_by_the_standard_deviation() {
+        let device = Device::flex();
+        let mean = Tensor::from_data([[1.0f32, -2.0]], &device);
+        // Variances 4 and 1/4: standard deviations 2 and 1/2.
+        let log_var = Tensor::from_data([[4f32.ln(), -4f32.ln()]], &device);
+        let noise = Tensor::from_data([[0.5f32, 3.0]], &device);
+        let expected = TensorData::from([[2.0f32, -0.5]]);
+        reparameterize(mean, log_var, noise)
+            .into_data()
+            .assert_approx_eq::<f32>(&expected, burn::tensor::Tolerance::absolute(1e-6));
+    }
+
+    #[test]
+    #[should_panic(expected = "noise")]
+    fn noise_of_another_shape_is_refused() {
+        let device = Device::flex();
+        let code = Tensor::<2>::zeros([4, 2], &device);
+        reparameterize(code.clone(), code, Tensor::zeros([1, 2], &device));
+    }
+
+    #[test]
+    fn every_list_of_widths_gives_a_network_of_the_right_shapes() {
+        let device = Device::flex();
+        for (encoder_hidden, latent, decoder_hidden) in
+            [(vec![], 1, vec![]), (vec![5, 4], 3, vec![6]), (vec![8], 16, vec![4, 5, 6])]
+        {
+            let config = VaeConfig { encoder_hidden, latent, decoder_hidden };
+            let vae = config.init(9, &mut StdRng::seed_from_u64(0), &device);
+            let output = vae.forward(Tensor::zeros([7, 9], &device), Tensor::zeros([7, latent], &device));
+            assert_eq!(output.posterior.mean.dims(), [7, latent]);
+            assert_eq!(output.codes.dims(), [7, latent]);
+            assert_eq!(output.logits.dims(), [7, 9]);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The command line: parse, call, exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+
+use crate::backend::Backend;
+use crate::config::{Part, RunConfig, check_batch_size};
+use crate::member::{Common, MemberResult};
+use crate::progress::{Style, SweepProgress};
+use crate::run_dir::{self, RunRecord, SeedStatistics, Spread, Status};
+use crate::{data, signals, sweep};
+
+/// Trains one variational autoencoder across a list of KL coefficients, from the same initial weights.
+#[derive(Debug, Parser)]
+#[command(name = "train", version)]
+struct Args {
+    /// The configuration file: what it does not name keeps its default
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    config: Option<PathBuf>,
+
+    /// Go on with the run in this directory, every member from where it stood
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "overrides", "backend"])]
+    resume: Option<PathBuf>,
+
+    /// Put a value over the configuration's, in TOML's syntax: --set epochs=3 --set 'kl_coefficients=[0,1]'
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// What computes, instead of the configuration's backend
+    #[arg(long, value_enum)]
+    backend: Option<Backend>,
+
+    /// Members that train at the same time; 0 for one on each physical core. Changes no result
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+
+    /// Train only the K-th of N parts of the sweep into the shared run directory, as one job of an array
+    #[arg(long, value_name = "K/N")]
+    member: Option<Part>,
+
+    /// Print the whole configuration with every default, and train nothing
+    #[arg(long)]
+    print_config: bool,
+
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// The program: 0 when everything asked for was trained, 2 after an error, 128 + n after signal n (130 for Ctrl-C).
+pub fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    let mut config = match (&args.config, &args.resume) {
+        (_, Some(dir)) => {
+            let path = dir.join("config.toml");
+            if !path.is_file() {
+                bail!("{} is no run directory: it holds no config.toml", dir.display());
+            }
+            RunConfig::load(&path, &[])?
+        }
+        (Some(path), None) => RunConfig::load(path, &args.overrides)?,
+        (None, None) => bail!("name a configuration with --config, or a run with --resume"),
+    };
+    config.backend = args.backend.unwrap_or(config.backend);
+    config.workers = args.workers.unwrap_or(config.workers);
+    if args.print_config {
+        print!("{}", config.to_toml());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let dir = match &args.resume {
+        Some(dir) => dir.clone(),
+        None => Path::new("runs").join(&config.name),
+    };
+    train(&config, args, &dir)
+}
+
+fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
+    let dataset = data::load(&config.data).context("cannot load the images")?;
+    check_batch_size(config, dataset.train.count())?;
+    let device = config.backend.device()?;
+    let members = match args.member {
+        Some(part) => config.members_of(part),
+        None => config.members(),
+    };
+    signals::catch()?;
+    run_dir::open(dir, config)?;
+    let lock = sweep::lock_common_files(dir)?;
+    run_dir::prepare(dir, config, dataset.train.pixels(), &device)?;
+    let workers = sweep::worker_count(config.workers, members.len());
+    let mut record = RunRecord {
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        backend: config.backend.name().to_string(),
+        device: format!("{device:?}"),
+        workers,
+        started: run_dir::now(),
+        ended: None,
+        status: Status::Running,
+    };
+    run_dir::write_record(dir, &record)?;
+    drop(lock);
+
+    let progress =
+        SweepProgress::new(Style::detect(args.quiet), members.len(), config.epochs, dataset.train.count());
+    let common = Common { config, dataset: &dataset, device: &device, run_dir: dir };
+    let outcome = sweep::run(&common, &members, workers, &progress)?;
+    progress.finish();
+
+    let _lock = sweep::lock_common_files(dir)?;
+    let results = run_dir::results(dir, config)?;
+    let files = run_dir::write_summary(dir, config, &results)?;
+    record.ended = Some(run_dir::now());
+    record.status = match &outcome {
+        _ if results.len() == config.members().len() => Status::Finished,
+        outcome if outcome.interrupted => Status::Interrupted,
+        outcome if !outcome.failures.is_empty() => Status::Failed,
+        _ => Status::Partial,
+    };
+    run_dir::write_record(dir, &record)?;
+
+    if !args.quiet && !results.is_empty() {
+        print_results(config, &results);
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        println!(
+            "\nresults: {}; weights and history of each member: {}/c=…/seed=…/",
+            files.join(", "),
+            dir.display()
+        );
+    }
+    for member in &outcome.locked {
+        eprintln!("{member} is being trained by another process");
+    }
+    if outcome.interrupted
+        && let Some(code) = signals::exit_code()
+    {
+        eprintln!("stopped and saved; go on with: train --resume {}", dir.display());
+        return Ok(ExitCode::from(code));
+    }
+    match outcome.failures.len() {
+        0 => Ok(ExitCode::SUCCESS),
+        failed => {
+            let (member, error) = outcome.failures.into_iter().next().expect("there is one");
+            Err(error.context(format!("{failed} of {} members failed, first {member}", members.len())))
+        }
+    }
+}
+
+fn print_results(config: &RunConfig, results: &[MemberResult]) {
+    println!("\nOn the test images, in nats per image:\n");
+    println!(
+        "{:>10} {:>6} {:>6} {:>14} {:>10} {:>10} {:>10} {:>9}",
+        "c", "seed", "epochs", "reconstruction", "KL", "objective", "ELBO loss", "seconds"
+    );
+    for r in results {
+        println!(
+            "{:>10} {:>6} {:>6} {:>14.2} {:>10.2} {:>10.2} {:>10.2} {:>9.1}",
+            r.c, r.seed, r.epochs, r.test.reconstruction, r.test.kl, r.objective, r.elbo_loss, r.seconds
+        );
+    }
+    if config.seeds.len() > 1 {
+        println!("\nMean and standard deviation over the seeds:\n");
+        println!(
+            "{:>10} {:>6} {:>18} {:>18} {:>18} {:>18}",
+            "c", "seeds", "reconstruction", "KL", "objective", "ELBO loss"
+        );
+        for SeedStatistics { c, seeds, reconstruction, kl, objective, elbo_loss } in
+            run_dir::over_seeds(config, results)
+        {
+            let [reconstruction, kl, objective, elbo_loss] = [reconstruction, kl, objective, elbo_loss]
+                .map(|Spread { mean, std }| format!("{mean:.2} ± {std:.2}"));
+            println!("{c:>10} {seeds:>6} {reconstruction:>18} {kl:>18} {objective:>18} {elbo_loss:>18}");
+        }
+    }
+}

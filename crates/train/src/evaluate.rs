@@ -1,0 +1,51 @@
+//! What is measured of a network.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use model::Vae;
+use serde::{Deserialize, Serialize};
+
+use crate::data::Images;
+use crate::random::{Purpose, noise};
+
+/// The two terms of the objective, in nats per image.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// `-E[log p(x|z)]`.
+    pub reconstruction: f64,
+    /// `KL(q(z|x) ‖ N(0, I))`.
+    pub kl: f64,
+}
+
+impl Terms {
+    /// `reconstruction + kl_coefficient * kl`.
+    pub fn objective(&self, kl_coefficient: f64) -> f64 {
+        self.reconstruction + kl_coefficient * self.kl
+    }
+
+    /// `reconstruction + kl`, comparable between coefficients.
+    pub fn elbo_loss(&self) -> f64 {
+        self.objective(1.0)
+    }
+}
+
+/// Images encoded and decoded at a time. It decides the order of summation, hence the last bits of the result.
+const EVALUATION_BATCH: usize = 500;
+
+/// The mean terms over all images, with one sampled code for each.
+///
+/// The noise depends only on `seed` and `epoch`, so the members of a seed are measured with the same.
+pub fn evaluate(vae: &Vae, images: &Images, seed: u64, epoch: usize, device: &Device) -> Terms {
+    let (count, latent) = (images.count(), vae.latent());
+    let mut sums = Terms { reconstruction: 0.0, kl: 0.0 };
+    for (step, start) in (0..count).step_by(EVALUATION_BATCH).enumerate() {
+        let range = start..(start + EVALUATION_BATCH).min(count);
+        let size = range.len();
+        let noise = noise(seed, Purpose::EvaluationNoise, epoch, step, size * latent);
+        let noise = Tensor::from_data(TensorData::new(noise, [size, latent]), device);
+        let images = images.range(range, device);
+        let terms = vae.forward(images.clone(), noise).elbo_terms(images);
+        sums.reconstruction += f64::from(terms.reconstruction.into_scalar::<f32>()) * size as f64;
+        sums.kl += f64::from(terms.kl.into_scalar::<f32>()) * size as f64;
+    }
+    Terms { reconstruction: sums.reconstruction / count as f64, kl: sums.kl / count as f64 }
+}

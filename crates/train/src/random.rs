@@ -1,0 +1,93 @@
+//! The random streams: counter-based, keyed by (seed, purpose, epoch, step), drawn on the host.
+//!
+//! Two members of a sweep with the same seed draw the same numbers whatever else runs beside them, in whatever order, and
+//! however often they were stopped and resumed: no stream has a state that outlives a step. Burn's `Tensor::random` is
+//! never used in training, since its generator is one for the whole process.
+
+use rand::Rng;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// What a stream is drawn for. The numbers are part of the key: never reuse or change one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Weights before training.
+    InitialWeights = 0,
+    /// The order of the training images in an epoch.
+    ImageOrder = 1,
+    /// The noise of the reparameterisation in a training step.
+    TrainingNoise = 2,
+    /// The noise of the reparameterisation in the evaluation after an epoch.
+    EvaluationNoise = 3,
+}
+
+/// The generator of one purpose, epoch and step.
+///
+/// The four numbers are the 256-bit key of a ChaCha generator with eight rounds: streams of different keys are
+/// independent.
+pub fn stream(seed: u64, purpose: Purpose, epoch: usize, step: usize) -> impl Rng {
+    let mut key = [0; 32];
+    for (bytes, number) in key.chunks_exact_mut(8).zip([seed, purpose as u64, epoch as u64, step as u64]) {
+        bytes.copy_from_slice(&number.to_le_bytes());
+    }
+    ChaCha8Rng::from_seed(key)
+}
+
+/// The order in which an epoch takes the `count` training images.
+pub fn image_order(seed: u64, epoch: usize, count: usize) -> Vec<u32> {
+    let count = u32::try_from(count).expect("a data set has fewer than 2^32 images");
+    let mut order: Vec<u32> = (0..count).collect();
+    order.shuffle(&mut stream(seed, Purpose::ImageOrder, epoch, 0));
+    order
+}
+
+/// `count` standard normal numbers for one step.
+pub fn noise(seed: u64, purpose: Purpose, epoch: usize, step: usize, count: usize) -> Vec<f32> {
+    let normal: StandardNormal = StandardNormal;
+    normal.sample_iter(stream(seed, purpose, epoch, step)).take(count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::RngExt;
+
+    #[test]
+    fn every_part_of_the_key_gives_another_stream() {
+        let first = |seed, purpose, epoch, step| stream(seed, purpose, epoch, step).random::<u64>();
+        let reference = first(1, Purpose::TrainingNoise, 2, 3);
+        assert_eq!(reference, first(1, Purpose::TrainingNoise, 2, 3));
+        for other in [
+            first(2, Purpose::TrainingNoise, 2, 3),
+            first(1, Purpose::EvaluationNoise, 2, 3),
+            first(1, Purpose::TrainingNoise, 3, 3),
+            first(1, Purpose::TrainingNoise, 2, 4),
+            first(1, Purpose::TrainingNoise, 3, 2),
+        ] {
+            assert_ne!(reference, other);
+        }
+    }
+
+    #[test]
+    fn the_order_holds_every_image_once_and_differs_between_epochs() {
+        let order = image_order(0, 0, 1000);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..1000));
+        assert_ne!(order, image_order(0, 1, 1000));
+    }
+
+    #[test]
+    fn noise_is_standard_normal() {
+        const COUNT: usize = 100_000;
+        // Five standard errors: of a mean 1/√n, of a variance √(2/n).
+        let (mean_limit, variance_limit) = (5.0 / (COUNT as f64).sqrt(), 5.0 * (2.0 / COUNT as f64).sqrt());
+        let noise = noise(7, Purpose::TrainingNoise, 0, 0, COUNT);
+        let mean = noise.iter().map(|&x| f64::from(x)).sum::<f64>() / COUNT as f64;
+        let variance = noise.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / COUNT as f64;
+        assert!(mean.abs() < mean_limit, "mean {mean}, limit {mean_limit}");
+        assert!((variance - 1.0).abs() < variance_limit, "variance {variance}, limit 1 ± {variance_limit}");
+    }
+}

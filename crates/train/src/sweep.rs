@@ -1,0 +1,91 @@
+//! Members onto workers.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::{Context, Error, Result};
+
+use crate::config::MemberId;
+use crate::member::{Common, Outcome, train};
+use crate::progress::SweepProgress;
+use crate::signals;
+
+/// How the members of a sweep ended.
+#[derive(Default)]
+pub struct SweepOutcome {
+    /// A signal stopped the sweep before its last member was trained.
+    pub interrupted: bool,
+    /// Members that another process trains.
+    pub locked: Vec<MemberId>,
+    /// Members that could not be trained to their end, and why.
+    pub failures: Vec<(MemberId, Error)>,
+}
+
+/// How many members train at the same time: `configured`, or for 0 one on each physical core.
+pub fn worker_count(configured: usize, members: usize) -> usize {
+    let cores = || {
+        // A container may grant fewer processors than the machine has cores.
+        let granted = std::thread::available_parallelism().map_or(1, |count| count.get());
+        num_cpus::get_physical().min(granted)
+    };
+    let wanted = if configured == 0 { cores() } else { configured };
+    wanted.clamp(1, members.max(1))
+}
+
+/// Trains the members, `workers` at a time.
+///
+/// Each worker computes on one thread of its own: two threads gain nothing within products of this size, and a sum has
+/// the same bits however many members run beside it.
+///
+/// # Errors
+///
+/// Fails when no thread can be started. A member's failure stops only that member.
+pub fn run(
+    common: &Common<'_>,
+    members: &[MemberId],
+    workers: usize,
+    progress: &SweepProgress,
+) -> Result<SweepOutcome> {
+    let waiting = Mutex::new(VecDeque::from(members.to_vec()));
+    let outcome = Mutex::new(SweepOutcome::default());
+    let pools = (0..workers)
+        .map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build())
+        .collect::<Result<Vec<_>, _>>()
+        .context("cannot start a worker's thread")?;
+    let work = || {
+        while !signals::interrupted() {
+            let Some(member) = waiting.lock().expect("no worker panicked").pop_front() else { return };
+            let result = train(common, member, &progress.member(member));
+            let mut outcome = outcome.lock().expect("no worker panicked");
+            match result {
+                Ok(Outcome::Finished(_)) => {}
+                Ok(Outcome::Interrupted) => outcome.interrupted = true,
+                Ok(Outcome::Locked) => outcome.locked.push(member),
+                Err(error) => {
+                    progress.say(&format!("{member} failed: {error:#}"));
+                    outcome.failures.push((member, error));
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for pool in &pools {
+            scope.spawn(|| pool.install(work));
+        }
+    });
+    let mut outcome = outcome.into_inner().expect("no worker panicked");
+    outcome.interrupted |= !waiting.into_inner().expect("no worker panicked").is_empty();
+    Ok(outcome)
+}
+
+/// Holds the lock of a run's common files until the file that it gives back is dropped.
+pub fn lock_common_files(run_dir: &Path) -> Result<std::fs::File> {
+    let path = run_dir.join("lock");
+    let lock = || {
+        let file = std::fs::File::create(&path)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    };
+    lock().with_context(|| format!("cannot lock {}", path.display()))
+}
