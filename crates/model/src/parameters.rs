@@ -40,7 +40,12 @@ impl fmt::Display for ParameterError {
             Self::Missing(name) => write!(f, "the parameter {name} is missing"),
             Self::Unknown(name) => write!(f, "the network has no parameter {name}"),
             Self::Shape { name, found, expected } => {
-                write!(f, "the parameter {name} has the shape {found:?}, the network needs {expected:?}")
+                write!(
+                    f,
+                    "the parameter {name} has the shape {:?}, the network needs {:?}",
+                    found.as_slice(),
+                    expected.as_slice()
+                )
             }
         }
     }
@@ -101,7 +106,8 @@ pub fn load_parameters<M: Module>(module: M, parameters: Vec<NamedTensor>) -> Re
             let expected = param.lazy_shape();
             match self.given.remove(&name) {
                 Some(data) if *data.shape() == expected => {
-                    param.map(|old| Tensor::from_data(data, &old.device()).require_grad())
+                    let (tensor, id) = (Tensor::from_data(data, &param.lazy_device()), param.id);
+                    param.transform_for_load(tensor, id)
                 }
                 Some(data) => {
                     let found = data.shape().clone();

@@ -1,0 +1,5 @@
+//! The `train` command, for the tests of this package.
+
+fn main() -> std::process::ExitCode {
+    train::cli::main()
+}

@@ -1,0 +1,84 @@
+//! The same member on every backend of the build: they differ by rounding alone.
+
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
+use model::{Adam, AdamConfig, NamedTensor, VaeConfig, named_parameters};
+use train::backend::Backend;
+use train::config::DataConfig;
+use train::data::{self, Images};
+use train::random::{Purpose, image_order, noise, stream};
+
+const STEPS: usize = 50;
+const BATCH: usize = 128;
+const LATENT: usize = 2;
+
+/// After 50 steps, the greatest difference of a weight between two backends.
+///
+/// One step moves a weight by up to the learning rate, 1e-3, whatever the size of its gradient: where a gradient is so
+/// small that rounding decides its sign, two backends part by up to 2e-3 a step. In sum over 50 steps few weights do;
+/// the loss, which the weights with real gradients decide, is compared more strictly.
+const WEIGHT_TOLERANCE: f64 = 2e-2;
+
+/// The greatest relative difference of the objective at any of the 50 steps.
+const OBJECTIVE_TOLERANCE: f64 = 1e-4;
+
+struct Trajectory {
+    objectives: Vec<f64>,
+    parameters: Vec<NamedTensor>,
+}
+
+fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
+    let mut weights = stream(0, Purpose::InitialWeights, 0, 0);
+    let mut vae = VaeConfig::default().init(images.pixels(), &mut weights, &device.clone().autodiff());
+    let mut adam = Adam::new(AdamConfig::default(), &vae);
+    let order = image_order(0, 0, images.count());
+    let mut objectives = Vec::new();
+    for (step, positions) in order.chunks(BATCH).take(STEPS).enumerate() {
+        let batch = images.batch(positions, device);
+        let noise = noise(0, Purpose::TrainingNoise, 0, step, BATCH * LATENT);
+        let noise = Tensor::from_data(TensorData::new(noise, [BATCH, LATENT]), device);
+        let objective = vae.forward(batch.clone(), noise).elbo_terms(batch).objective(1.0);
+        let gradients = GradientsParams::from_grads(objective.backward(), &vae);
+        vae = adam.step(vae, gradients);
+        objectives.push(f64::from(objective.inner().into_scalar::<f32>()));
+    }
+    Trajectory { objectives, parameters: named_parameters(&vae) }
+}
+
+#[test]
+fn backends_agree_after_fifty_steps() {
+    let images = data::load(&DataConfig::default()).expect("MNIST is in the repository").train;
+    let device = |backend: Backend| match backend.device() {
+        Ok(device) => Some(device),
+        // A developer's machine may lack a graphics driver; the machine of CI must not.
+        Err(error) if std::env::var_os("CI").is_none() => {
+            eprintln!("{} is not compared: {error}", backend.name());
+            None
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let reference = train_fifty_steps(&images, &device(Backend::Flex).expect("Flex needs no driver"));
+    for backend in [Backend::NdArray, Backend::Wgpu] {
+        let Some(device) = device(backend) else { continue };
+        let found = train_fifty_steps(&images, &device);
+        for (step, (found, expected)) in found.objectives.iter().zip(&reference.objectives).enumerate() {
+            let difference = (found - expected).abs() / expected;
+            assert!(
+                difference <= OBJECTIVE_TOLERANCE,
+                "{} step {step}: objective {found}, flex {expected}, relative difference {difference:e}, limit \
+                 {OBJECTIVE_TOLERANCE:e}",
+                backend.name()
+            );
+        }
+        for (found, expected) in found.parameters.iter().zip(&reference.parameters) {
+            for (found_value, expected_value) in found.data.iter::<f64>().zip(expected.data.iter::<f64>()) {
+                assert!(
+                    (found_value - expected_value).abs() <= WEIGHT_TOLERANCE,
+                    "{} {}: {found_value}, flex {expected_value}, limit {WEIGHT_TOLERANCE:e}",
+                    backend.name(),
+                    found.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Runs that were stopped or killed and resumed: the same bits as those that were not.
+
+use std::fs;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::program::{Folder, assert_same_bits};
+
+/// Long enough to be stopped often, and to be stopped within epochs and between them.
+const LONG: &[&str] =
+    &["--set", "epochs=25", "--set", "checkpoint_every_steps=3", "--set", "kl_coefficients=[0, 1]"];
+const RESUME: &[&str] = &["--resume", "runs/smoke", "--quiet"];
+
+#[test]
+fn killed_at_twenty_random_moments_and_resumed_gives_the_same_bits() {
+    let (whole, killed) = (Folder::new(), Folder::new());
+    whole.smoke(LONG).expect_code(0);
+
+    let smoke = crate::program::smoke();
+    let start = [&["--config", smoke.as_str(), "--quiet"], LONG].concat();
+    // A linear congruential generator (Knuth's MMIX constants): the same moments in every run of the test.
+    let mut state: u64 = 20_261_122;
+    let mut kills_in_training = 0;
+    for _ in 0..20 {
+        let mut child = killed.command(&start).spawn().unwrap();
+        // Wait for training to begin, so that the moments fall into it and not into the loading of the images.
+        let running = killed.path().join("runs/smoke/run.json");
+        let begun = Instant::now();
+        while !running.exists() && begun.elapsed() < Duration::from_secs(60) {
+            sleep(Duration::from_millis(1));
+        }
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        sleep(Duration::from_millis(100 + (state >> 33) % 150));
+        kills_in_training += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(kills_in_training > 0, "no kill came before the end");
+    killed.run(RESUME).expect_code(0);
+    assert_same_bits(&killed.bits("smoke"), &whole.bits("smoke"));
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_saves_says_how_to_resume_and_exits_130() {
+    let (whole, stopped) = (Folder::new(), Folder::new());
+    whole.smoke(LONG).expect_code(0);
+    let ran = interrupt(&stopped);
+    assert_eq!(ran.0, Some(130));
+    assert!(ran.1.contains("stopped and saved; go on with: train --resume runs/smoke"), "{}", ran.1);
+    let record = fs::read_to_string(stopped.path().join("runs/smoke/run.json")).unwrap();
+    assert!(record.contains("\"interrupted\""), "{record}");
+    stopped.run(RESUME).expect_code(0);
+    assert_same_bits(&stopped.bits("smoke"), &whole.bits("smoke"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_checkpoint_that_is_cut_short_is_refused_and_named() {
+    let folder = Folder::new();
+    interrupt(&folder);
+    let path = folder.path().join("runs/smoke/c=0/seed=0/checkpoint/state.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    folder.run(RESUME).expect_refusal(&[
+        "c=0 seed=0",
+        "checkpoint/state.safetensors is damaged or cut short",
+        "delete it to train this member from its first step",
+    ]);
+    // The other member was trained to its end all the same, and deleting the file helps as promised.
+    assert!(folder.path().join("runs/smoke/c=1/seed=0/result.json").exists());
+    fs::remove_file(&path).unwrap();
+    folder.run(RESUME).expect_code(0);
+}
+
+/// Starts a long run and presses Ctrl-C once both members have a checkpoint; gives the exit code and what was said.
+#[cfg(unix)]
+fn interrupt(folder: &Folder) -> (Option<i32>, String) {
+    let smoke = crate::program::smoke();
+    let mut command = folder.command(&[&["--config", smoke.as_str(), "--workers", "2"], LONG].concat());
+    let child =
+        command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let run = folder.path().join("runs/smoke");
+    let begun = Instant::now();
+    while ["c=0", "c=1"].iter().any(|c| !run.join(c).join("seed=0/checkpoint/state.safetensors").exists()) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint after a minute");
+        sleep(Duration::from_millis(1));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}

@@ -1,0 +1,6 @@
+//! The `train` command as a person or a scheduler uses it: every test starts the program.
+
+mod bad_input;
+mod interruption;
+mod program;
+mod sweep;
