@@ -24,7 +24,6 @@
 //! let objective = terms.objective(0.02);
 //! assert_eq!(objective.dims(), [1]);
 //! ```
-#![warn(missing_docs)]
 
 mod adam;
 mod config;

@@ -144,7 +144,9 @@ fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
     if outcome.interrupted
         && let Some(code) = signals::exit_code()
     {
-        eprintln!("stopped and saved; go on with: train --resume {}", dir.display());
+        // Cargo sets the variable for what `cargo run` starts.
+        let program = if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "train" };
+        eprintln!("stopped and saved; go on with: {program} --resume {}", dir.display());
         return Ok(ExitCode::from(code));
     }
     match outcome.failures.len() {

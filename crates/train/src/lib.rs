@@ -3,7 +3,6 @@
 //!
 //! Data flows one way: configuration, images, members, checkpoints, evaluation. The program is [`cli::main`]; the
 //! modules are public for its tests and benchmarks.
-#![warn(missing_docs)]
 
 pub mod backend;
 pub mod checkpoint;

@@ -48,7 +48,11 @@ fn ctrl_c_saves_says_how_to_resume_and_exits_130() {
     whole.smoke(LONG).expect_code(0);
     let ran = interrupt(&stopped);
     assert_eq!(ran.0, Some(130));
-    assert!(ran.1.contains("stopped and saved; go on with: train --resume runs/smoke"), "{}", ran.1);
+    assert!(
+        ran.1.contains("stopped and saved; go on with: cargo run -p train -- --resume runs/smoke"),
+        "{}",
+        ran.1
+    );
     let record = fs::read_to_string(stopped.path().join("runs/smoke/run.json")).unwrap();
     assert!(record.contains("\"interrupted\""), "{record}");
     stopped.run(RESUME).expect_code(0);
