@@ -4,6 +4,7 @@
 mod base;
 pub mod discrete;
 mod error;
+pub mod families;
 
 pub use base::Base;
 pub use discrete::{
