@@ -106,15 +106,16 @@ def integral(p, q):
         cuts = heavy + [-9, -6, -3, -1] + kinks + [1, 3, 6, 9]
         return mp.quad(lambda t: of_x(c + w * mp.sinh(t)) * w * mp.cosh(t), sorted(set(map(mpf, cuts))), maxdegree=8)
     if p.high == INF:
-        cuts = [-2000, -700, -200, -60, -20, -8, -4, -2, -1, 0, 1, 2, 4, 8, 20, 60, 150]
         unit = c - p.low if p.low != 0 else c
+        cuts = [mp.log((k - p.low) / unit) for k in [q.centre] if k > p.low] + [-2000, -700, -200, -60, -20, -8, -4, -2, -1, 0, 1, 2, 4, 8, 20, 60, 150]
         if w < unit / 3:  # a narrow peak away from the end point
             peak = w / unit
             cuts += [k * peak for k in (-20, -8, -3, 3, 8, 20) if k * peak > -1]
         return mp.quad(lambda t: of_x(p.low + unit * mp.exp(t)) * unit * mp.exp(t), sorted(set(map(mpf, cuts))), maxdegree=8)
     # Both ends finite: tanh-sinh takes the end-point singularities of Beta densities.
     cuts = [p.low] + [p.low + (p.high - p.low) * k / 16 for k in range(1, 16)] + [p.high]
-    return mp.quad(of_x, cuts, maxdegree=10)
+    cuts += [q.centre] if p.low < q.centre < p.high else []
+    return mp.quad(of_x, sorted(set(cuts)), maxdegree=10)
 
 
 def beta_integral(p, q):

@@ -5,6 +5,7 @@ mod base;
 pub mod discrete;
 mod error;
 pub mod families;
+pub mod figure;
 pub mod normal_fit;
 
 pub use base::Base;

@@ -164,10 +164,12 @@ fn slope_at(eta: f64) -> f64 {
         return 0.0;
     }
     let slope = if magnitude < 0.5 {
-        // 1 / (e^x - 1) - 1 / x = -1/2 + x/12 - x^3/720 + x^5/30240 - x^7/1209600 + x^9/47900160 - ...
+        // 1 / (e^x - 1) - 1 / x = -1/2 + sum_k B_2k x^(2k - 1) / (2k)!: the next term is below 1e-16 of the sum.
         let square = magnitude * magnitude;
-        let tail = 1.0 / 30240.0 - square * (1.0 / 1_209_600.0 - square * (1.0 / 47_900_160.0));
-        -0.5 + magnitude * (1.0 / 12.0 - square * (1.0 / 720.0 - square * tail))
+        let tail = 691.0 / 1_307_674_368_000.0 - square * (1.0 / 74_724_249_600.0);
+        let tail = 1.0 / 1_209_600.0 - square * (1.0 / 47_900_160.0 - square * tail);
+        let tail = 1.0 / 720.0 - square * (1.0 / 30_240.0 - square * tail);
+        -0.5 + magnitude * (1.0 / 12.0 - square * tail)
     } else {
         1.0 / magnitude.exp_m1() - 1.0 / magnitude
     };

@@ -61,7 +61,9 @@ impl Gumbel {
         // the Bregman divergence of ln Γ between r and 1, since ln Γ(1) = 0 and ψ(1) = -γ.
         let r = scale_p / scale_q;
         if r > 0.0 && r.is_finite() {
-            exp_excess(ln_gamma_of_one_plus(r) - shift) + ln_gamma_divergence(r, 1.0)
+            let x = ln_gamma_of_one_plus(r) - shift;
+            // Both parts infinite: so is the second bracket.
+            if x.is_nan() { f64::INFINITY } else { exp_excess(x) + ln_gamma_divergence(r, 1.0) }
         } else {
             // The ratio left the range of f64. As r goes to 0, ln Γ(r) + γ (r - 1) becomes ln(1 / r) - γ; as it goes to
             // infinity, Γ(1 + r) is infinite long before r is.

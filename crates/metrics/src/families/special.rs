@@ -87,8 +87,8 @@ pub(super) fn binary_kl(p: f64, q: f64) -> f64 {
 /// `e^x - 1 - x`, non-negative.
 pub(super) fn exp_excess(x: f64) -> f64 {
     if x.abs() >= 0.5 {
-        // At -infinity the value is +infinity, and expm1 is -1: no special case.
-        return x.exp_m1() - x;
+        // At +infinity the difference would be infinity less infinity.
+        return if x == f64::INFINITY { x } else { x.exp_m1() - x };
     }
     // Taylor, x^2/2! + x^3/3! + ...: the 16th term is below 1e-17 of the first at |x| = 0.5.
     let mut term = x * x / 2.0;
