@@ -10,6 +10,8 @@ mod logarithm;
 mod mutual_information;
 mod relative_entropy;
 mod sum;
+#[cfg(feature = "tensor")]
+pub mod tensor;
 mod validate;
 
 pub use alpha::{renyi_divergence, tsallis_divergence};
