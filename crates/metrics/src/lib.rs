@@ -5,7 +5,9 @@ mod base;
 pub mod discrete;
 mod error;
 pub mod families;
+#[cfg(feature = "figure")]
 pub mod figure;
+#[cfg(feature = "tensor")]
 pub mod normal_fit;
 
 pub use base::Base;
