@@ -4,7 +4,8 @@
 
 use burn::tensor::Device;
 use metrics::normal_fit::{
-    Component, MeanVariance, NormalFit, Objective, OptimizerKind, Parameterization, Settings, Start, StopReason,
+    Component, Grid, MeanVariance, NormalFit, Objective, OptimizerKind, Parameterization, Settings, Start,
+    StopReason,
 };
 
 const REFERENCE: &str = include_str!("reference/normal_fit.csv");
@@ -55,13 +56,20 @@ fn trajectories_are_those_of_pytorch() {
             assert_eq!(record.step, *step);
             let actual = [record.kl, record.objective, record.mean, record.variance];
             for (actual, expected) in actual.iter().zip(values) {
-                let limit = TRAJECTORY_TOLERANCE * expected.abs().max(1.0);
+                let tolerance = if name.ends_with("adam") { ADAM_TOLERANCE } else { TRAJECTORY_TOLERANCE };
+                let limit = tolerance * expected.abs().max(1.0);
                 let error = (actual - expected).abs();
-                assert!(error <= limit, "{name}, step {step}: {actual:?}, expected {values:?} within {limit:e}");
+                assert!(
+                    error <= limit,
+                    "{name}, step {step}: {actual:?}, expected {values:?} within {limit:e}"
+                );
             }
         }
     }
 }
+
+/// Burn holds Adam's betas and epsilon in 32 bits: 1 - 0.999 is off by 1.3e-5 there, and bias correction by as much.
+const ADAM_TOLERANCE: f64 = 2e-5;
 
 /// Each objective, each parameterisation, each with its target.
 fn fits() -> impl Iterator<Item = NormalFit> {
@@ -85,14 +93,18 @@ fn gradients_are_those_of_finite_differences() {
         // Central differences: a truncation of about h^2 = 1e-10 and a rounding of about 1e-15 / h = 1e-10.
         let h = 1e-5;
         let tolerance = 1e-8;
-        let value = |mean: f64, variance: f64| fit.evaluate(MeanVariance { mean, variance }, &Device::flex()).objective;
+        let value = |mean: f64, variance: f64| {
+            fit.evaluate(MeanVariance { mean, variance }, &Device::flex()).objective
+        };
         let by_mean = (value(AT.mean + h, AT.variance) - value(AT.mean - h, AT.variance)) / (2.0 * h);
         let moved = |h: f64| match settings.parameterization {
             Parameterization::Variance => AT.variance + h,
             Parameterization::LogVariance => AT.variance * h.exp(),
         };
         let by_spread = (value(AT.mean, moved(h)) - value(AT.mean, moved(-h))) / (2.0 * h);
-        for (actual, expected) in [(evaluation.gradient_mean, by_mean), (evaluation.gradient_spread, by_spread)] {
+        for (actual, expected) in
+            [(evaluation.gradient_mean, by_mean), (evaluation.gradient_spread, by_spread)]
+        {
             let what = format!("{:?}, {:?}", settings.objective, settings.parameterization);
             assert!((actual - expected).abs() < tolerance, "{what}: {actual}, expected {expected}");
         }
@@ -117,7 +129,11 @@ fn the_forward_gradient_is_its_closed_form() {
     let by_variance = moment_difference(2) / (2.0 * AT.variance * AT.variance);
     // Sums of 20,001 terms of size 1e-4 to 1e-2 in doubles.
     assert!((evaluation.gradient_mean - by_mean).abs() < 1e-12, "{} {by_mean}", evaluation.gradient_mean);
-    assert!((evaluation.gradient_spread - by_variance).abs() < 1e-12, "{} {by_variance}", evaluation.gradient_spread);
+    assert!(
+        (evaluation.gradient_spread - by_variance).abs() < 1e-12,
+        "{} {by_variance}",
+        evaluation.gradient_spread
+    );
 }
 
 #[test]
@@ -130,13 +146,15 @@ fn forward_kl_covers_both_modes_and_reverse_kl_seeks_one() {
             parameterization: Parameterization::LogVariance,
             steps: 400,
             learning_rate: 0.3,
+            // Wide enough that the mixture's own Normal, of sd 3.07, has nothing beyond it.
+            grid: Grid { low: -20.0, high: 20.0, step: 0.01 },
             ..Settings::default()
         };
         *NormalFit::new(settings).unwrap().run(&Device::flex(), |_| {}).unwrap().records.last().unwrap()
     };
     // Forward KL matches the moments of the mixture: mean -0.6, variance 0.6 + 0.4 * 0.49 + 0.24 * 6^2 = 9.436.
     let forward = end(Objective::ForwardKl);
-    assert!((forward.mean + 0.6).abs() < 0.01 && (forward.variance - 9.436).abs() < 0.1, "{forward:?}");
+    assert!((forward.mean + 0.6).abs() < 0.01 && (forward.variance - 9.436).abs() < 0.01, "{forward:?}");
     // Reverse KL ends in the mode at 3, whose variance is 0.49, and pays ln(1 / 0.4) for the other.
     let reverse = end(Objective::ReverseKl);
     assert!((reverse.mean - 3.0).abs() < 0.05 && (reverse.variance - 0.49).abs() < 0.02, "{reverse:?}");
@@ -157,14 +175,22 @@ fn a_step_that_would_make_the_variance_negative_is_halved_and_said() {
     assert_eq!(halving.step, 1);
     assert!(halving.refused_variance < 0.0 && halving.variance > 0.0, "{halving:?}");
     let part = (6.0 - halving.variance) / (6.0 - halving.refused_variance);
-    assert!((part - 0.5f64.powi(halving.times as i32)).abs() < 1e-12, "{part} of the step, halved {}", halving.times);
+    assert!(
+        (part - 0.5f64.powi(halving.times as i32)).abs() < 1e-12,
+        "{part} of the step, halved {}",
+        halving.times
+    );
     assert!(trajectory.records.iter().all(|r| r.variance > 0.0 && r.kl.is_finite()));
 }
 
 #[test]
 fn every_optimizer_comes_closer_on_every_backend() {
     use OptimizerKind::*;
-    let devices = [Device::flex(), #[cfg(feature = "ndarray")] Device::ndarray()];
+    #[expect(deprecated, reason = "Burn 0.22 is the last release with it, and it is kept for comparison")]
+    #[cfg(feature = "ndarray")]
+    let devices = [Device::flex(), Device::ndarray()];
+    #[cfg(not(feature = "ndarray"))]
+    let devices = [Device::flex()];
     for (optimizer, learning_rate) in [
         (Sgd, 1.0),
         (Momentum, 0.2),
@@ -182,7 +208,7 @@ fn every_optimizer_comes_closer_on_every_backend() {
                 optimizer,
                 learning_rate,
                 start: Start { mean: 1.5, variance: 2.0, seed: None },
-                grid: metrics::normal_fit::Grid { step: 0.1, ..Default::default() },
+                grid: Grid { step: 0.1, ..Default::default() },
                 ..Settings::default()
             };
             let trajectory = NormalFit::new(settings).unwrap().run(&device, |_| {}).unwrap();
@@ -199,18 +225,18 @@ fn every_optimizer_comes_closer_on_every_backend() {
 
 #[test]
 fn a_gradient_tolerance_ends_the_descent_early() {
-    let settings = Settings { gradient_tolerance: 1e-3, record_every: 7, ..Settings::default() };
+    let settings = Settings { gradient_tolerance: 2e-3, record_every: 7, ..Settings::default() };
     let trajectory = NormalFit::new(settings).unwrap().run(&Device::flex(), |_| {}).unwrap();
     let last = trajectory.records.last().unwrap();
     assert_eq!(trajectory.stop, StopReason::GradientTolerance);
-    assert!(last.gradient <= 1e-3 && last.step < 100, "{last:?}");
+    assert!(last.gradient <= 2e-3 && last.step < 100, "{last:?}");
     let before = &trajectory.records[trajectory.records.len() - 2];
-    assert!(before.gradient > 1e-3, "{before:?}");
+    assert!(before.gradient > 2e-3, "{before:?}");
 }
 
 #[test]
 fn an_array_with_zeros_is_a_target_for_what_is_finite_there() {
-    let grid = metrics::normal_fit::Grid { low: 0.0, high: 4.0, step: 1.0 };
+    let grid = Grid { low: 0.0, high: 4.0, step: 1.0 };
     let settings = |objective| Settings {
         objective,
         grid,
@@ -222,7 +248,10 @@ fn an_array_with_zeros_is_a_target_for_what_is_finite_there() {
         let evaluation = fit.evaluate(MeanVariance { mean: 2.3, variance: 1.0 }, &Device::flex());
         let numbers = [evaluation.objective, evaluation.gradient_mean, evaluation.gradient_spread];
         assert!(numbers.iter().all(|v| v.is_finite() && *v != 0.0), "{evaluation:?}");
-        assert!(evaluation.gradient_mean > 0.0, "the target's mean is 2, so the mean has to fall: {evaluation:?}");
+        assert!(
+            evaluation.gradient_mean > 0.0,
+            "the target's mean is 2, so the mean has to fall: {evaluation:?}"
+        );
     }
     assert!(NormalFit::with_weights(settings(Objective::ReverseKl), &[0.0, 1.0, 2.0, 1.0, 0.0]).is_err());
 }

@@ -12,6 +12,7 @@ pub fn device(name: &str) -> Result<Device> {
         #[cfg(feature = "flex")]
         "flex" => Device::flex(),
         #[cfg(feature = "ndarray")]
+        #[expect(deprecated, reason = "Burn 0.22 is the last release with it, and it is kept for comparison")]
         "ndarray" => Device::ndarray(),
         #[cfg(feature = "wgpu")]
         "wgpu" => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),

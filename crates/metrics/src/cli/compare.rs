@@ -17,7 +17,13 @@ use super::units::{self, Unit, json, number};
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Probabilities of P, separated by commas.
-    #[arg(long, value_name = "LIST", allow_hyphen_values = true, requires = "q", required_unless_present = "file")]
+    #[arg(
+        long,
+        value_name = "LIST",
+        allow_hyphen_values = true,
+        requires = "q",
+        required_unless_present = "file"
+    )]
     p: Option<String>,
     /// Probabilities of Q, the reference of KL(P ‖ Q).
     #[arg(long, value_name = "LIST", allow_hyphen_values = true, requires = "p")]
@@ -81,7 +87,8 @@ impl Row {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let units: Vec<Unit> = arguments.base.iter().map(|b| units::parse(b)).collect::<Result<_>>().context("--base")?;
+    let units: Vec<Unit> =
+        arguments.base.iter().map(|b| units::parse(b)).collect::<Result<_>>().context("--base")?;
     for path in &arguments.plot {
         plot_format(path)?;
     }
@@ -93,7 +100,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let rows = divergences(&pair, &arguments.alpha)?;
     // The figures first: a file that cannot be written is an error before anything is printed.
     if !arguments.plot.is_empty() {
-        let scene = bar_plot(&pair).scene();
+        let scene = bar_plot(&pair, &rows).scene();
         for path in &arguments.plot {
             let contents = match plot_format(path)? {
                 PlotFormat::Svg => scene.to_svg().into_bytes(),
@@ -169,16 +176,22 @@ fn divergences(pair: &Pair, alphas: &[f64]) -> Result<Vec<Row>> {
     let mut add = |name, of: String, value, kind| rows.push(Row { name, of, value, kind });
     let (forward, backward, both) = (|| "P ‖ Q".to_owned(), || "Q ‖ P".to_owned(), || "P, Q".to_owned());
     use Kind::{Information, Pure, Root};
+    // First what names P and Q in its errors as they are here.
+    let kl = metrics::kl_divergence(p, q)?;
     add("entropy", "P".into(), metrics::entropy(p)?, Information);
-    // Q alone: the library calls its only argument p.
-    add("entropy", "Q".into(), metrics::cross_entropy(q, q).context("Q")?, Information);
+    add("entropy", "Q".into(), metrics::entropy(q)?, Information);
     add("cross-entropy", "P, Q".into(), metrics::cross_entropy(p, q)?, Information);
     add("cross-entropy", "Q, P".into(), metrics::cross_entropy(q, p)?, Information);
-    add("Kullback-Leibler", forward(), metrics::kl_divergence(p, q)?, Information);
+    add("Kullback-Leibler", forward(), kl, Information);
     add("Kullback-Leibler", backward(), metrics::kl_divergence(q, p)?, Information);
     add("Jeffreys", both(), metrics::jeffreys(p, q)?, Information);
     add("Jensen-Shannon", both(), metrics::jensen_shannon_divergence(p, q)?, Information);
-    add("Jensen-Shannon distance", both(), metrics::jensen_shannon_distance(p, q, metrics::Base::Nats)?, Root);
+    add(
+        "Jensen-Shannon distance",
+        both(),
+        metrics::jensen_shannon_distance(p, q, metrics::Base::Nats)?,
+        Root,
+    );
     add("Bhattacharyya distance", both(), metrics::bhattacharyya_distance(p, q)?, Information);
     for &alpha in alphas {
         add("Rényi", format!("P ‖ Q, α = {alpha}"), metrics::renyi_divergence(p, q, alpha)?, Information);
@@ -207,7 +220,14 @@ fn print_table(pair: &Pair, rows: &[Row], units: &[Unit]) {
     println!("{:<12} {:>10} {:>10}", "outcome", "P", "Q");
     for i in 0..pair.p.len().min(OUTCOMES_SHOWN) {
         let (p, q) = (pair.p[i], pair.q[i]);
-        println!("{:<12} {:>10} {:>10}  {:<BAR$} {}", pair.label(i), number(p), number(q), bar(p, "█"), bar(q, "░"));
+        println!(
+            "{:<12} {:>10} {:>10}  {:<BAR$} {}",
+            pair.label(i),
+            number(p),
+            number(q),
+            bar(p, "█"),
+            bar(q, "░")
+        );
     }
     if pair.p.len() > OUTCOMES_SHOWN {
         println!("... {} more", pair.p.len() - OUTCOMES_SHOWN);
@@ -219,16 +239,12 @@ fn print_table(pair: &Pair, rows: &[Row], units: &[Unit]) {
         let values: String = values.iter().map(|v| format!(" {v:>12}")).collect();
         println!("{name:<25}  {of:<of_width$}{values}");
     };
-    line("", "", &units.iter().map(|u| u.name.clone()).collect::<Vec<_>>());
-    for row in rows.iter().filter(|row| row.kind != Kind::Pure) {
-        let label = if row.kind == Kind::Root { "square root of nats, bits" } else { row.name };
-        let name = if row.kind == Kind::Root { row.name } else { label };
-        line(name, &row.of, &units.iter().map(|u| number(row.in_unit(u))).collect::<Vec<_>>());
-    }
-    println!();
-    line("", "", &["no unit".to_owned()]);
-    for row in rows.iter().filter(|row| row.kind == Kind::Pure) {
-        line(row.name, &row.of, &[number(row.value)]);
+    for (kind, units) in [(Kind::Information, units), (Kind::Root, units), (Kind::Pure, &units[..1])] {
+        line("", "", &units.iter().map(|u| kind.unit(u)).collect::<Vec<_>>());
+        for row in rows.iter().filter(|row| row.kind == kind) {
+            line(row.name, &row.of, &units.iter().map(|u| number(row.in_unit(u))).collect::<Vec<_>>());
+        }
+        println!();
     }
 }
 
@@ -237,8 +253,8 @@ fn print_json(pair: &Pair, rows: &[Row], units: &[Unit]) -> Result<()> {
         .iter()
         .map(|row| {
             let values: serde_json::Map<_, _> = match row.kind {
-                Kind::Pure => [("1".to_owned(), json(row.value))].into_iter().collect(),
-                _ => units.iter().map(|u| (row.unit(u), json(row.in_unit(u)))).collect(),
+                Kind::Pure => units[..1].iter().map(|u| (row.kind.unit(u), json(row.value))).collect(),
+                _ => units.iter().map(|u| (row.kind.unit(u), json(row.in_unit(u)))).collect(),
             };
             serde_json::json!({ "name": row.name, "of": row.of, "values": values })
         })
@@ -259,21 +275,24 @@ fn print_csv(rows: &[Row], units: &[Unit]) -> Result<()> {
     let mut writer = csv::Writer::from_writer(std::io::stdout());
     writer.write_record(["name", "of", "unit", "value"])?;
     for row in rows {
-        if row.kind == Kind::Pure {
-            writer.write_record([row.name, &row.of, "1", &row.value.to_string()])?;
-            continue;
-        }
+        let units = if row.kind == Kind::Pure { &units[..1] } else { units };
         for unit in units {
-            writer.write_record([row.name, &row.of, &row.unit(unit), &row.in_unit(unit).to_string()])?;
+            let value = format!("{:?}", row.in_unit(unit));
+            writer.write_record([row.name, &row.of, &row.kind.unit(unit), &value])?;
         }
     }
     writer.flush()?;
     Ok(())
 }
 
-impl Row {
-    fn unit(&self, unit: &Unit) -> String {
-        if self.kind == Kind::Root { format!("sqrt {}", unit.name) } else { unit.name.clone() }
+impl Kind {
+    /// The unit of a value of this kind.
+    fn unit(self, unit: &Unit) -> String {
+        match self {
+            Self::Information => unit.name.clone(),
+            Self::Root => format!("√{}", unit.name),
+            Self::Pure => "no unit".to_owned(),
+        }
     }
 }
 
@@ -297,7 +316,12 @@ fn plot_format(path: &std::path::Path) -> Result<PlotFormat> {
     }
 }
 
-fn bar_plot(pair: &Pair) -> Chart {
+fn bar_plot(pair: &Pair, rows: &[Row]) -> Chart {
+    let value = |name: &str, of: &str| {
+        rows.iter()
+            .find(|row| row.name == name && row.of == of)
+            .map_or(String::new(), |row| number(row.value))
+    };
     let bars = |label: &str, color: usize, heights: &[f64]| Series {
         label: label.into(),
         color: palette::CATEGORIES[color],
@@ -305,6 +329,12 @@ fn bar_plot(pair: &Pair) -> Chart {
     };
     Chart {
         title: "P and Q".into(),
+        subtitle: format!(
+            "KL(P ‖ Q) = {} nats, KL(Q ‖ P) = {} nats, JS = {} nats",
+            value("Kullback-Leibler", "P ‖ Q"),
+            value("Kullback-Leibler", "Q ‖ P"),
+            value("Jensen-Shannon", "P, Q")
+        ),
         width: 720,
         height: 440,
         x: Axis {

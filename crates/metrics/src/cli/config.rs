@@ -40,8 +40,8 @@ impl FitConfig {
         let mut table = match path {
             None => Table::new(),
             Some(path) => {
-                let text =
-                    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
                 text.parse().with_context(|| format!("in {}", path.display()))?
             }
         };
@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn changes_take_dotted_keys_and_bare_words() {
-        let changes = ["grid.step=0.5", "objective=reverse_kl", "target=[{ mean = 1, sd = 2.5 }]"].map(String::from);
+        let changes =
+            ["grid.step=0.5", "objective=reverse_kl", "target=[{ mean = 1, sd = 2.5 }]"].map(String::from);
         let config = FitConfig::load(None, &changes).unwrap();
         assert_eq!(config.settings.grid.step, 0.5);
         assert_eq!(config.settings.grid.low, -10.0);

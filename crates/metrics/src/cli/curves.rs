@@ -94,12 +94,21 @@ pub fn animation(fit: &NormalFit, updates: &[Record]) -> Animation {
 fn frame(fit: &NormalFit, records: &[Record]) -> Chart {
     let settings = fit.settings();
     let peak_of_p = density_of_p(fit).into_iter().map(|[_, y]| y).fold(0.0, f64::max);
-    let peak_of_q = records.iter().map(|r| (std::f64::consts::TAU * r.variance).sqrt().recip()).fold(0.0, f64::max);
+    let peak_of_q =
+        records.iter().map(|r| (std::f64::consts::TAU * r.variance).sqrt().recip()).fold(0.0, f64::max);
     // A Q that collapsed into a spike would press everything else flat.
     let top = peak_of_p.max(peak_of_q.min(4.0 * peak_of_p));
     Chart {
-        x: Axis { label: "x".into(), range: Some([settings.grid.low, settings.grid.high]), ..Axis::default() },
-        y: Axis { label: "probability density (per unit of x)".into(), range: Some([0.0, 1.05 * top]), ..Axis::default() },
+        x: Axis {
+            label: "x".into(),
+            range: Some([settings.grid.low, settings.grid.high]),
+            ..Axis::default()
+        },
+        y: Axis {
+            label: "probability density (per unit of x)".into(),
+            range: Some([0.0, 1.05 * top]),
+            ..Axis::default()
+        },
         ..Chart::default()
     }
 }
@@ -151,5 +160,6 @@ fn objective_name(objective: Objective) -> &'static str {
 fn subtitle(fit: &NormalFit) -> String {
     let settings = fit.settings();
     let name = objective_name(settings.objective);
-    format!("minimising {name}, {:?}, learning rate {}", settings.optimizer, settings.learning_rate)
+    let optimizer = settings.optimizer.name();
+    format!("minimising {name} by {optimizer}, learning rate {}", settings.learning_rate)
 }

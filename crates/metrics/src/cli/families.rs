@@ -33,7 +33,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         return Ok(());
     }
-    let units: Vec<Unit> = arguments.base.iter().map(|b| units::parse(b)).collect::<Result<_>>().context("--base")?;
+    let units: Vec<Unit> =
+        arguments.base.iter().map(|b| units::parse(b)).collect::<Result<_>>().context("--base")?;
     let read = |text: &Option<String>, name: &str| -> Result<Distribution> {
         let text = text.as_deref().unwrap_or_default();
         text.parse().with_context(|| format!("cannot read {name}"))
@@ -49,7 +50,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             for (name, kl) in &directions {
                 match kl {
                     Ok(kl) => {
-                        let values = units.iter().map(|u| format!("{:>12} {}", number(u.base.from_nats(*kl)), u.name));
+                        let values =
+                            units.iter().map(|u| format!("{:>12} {}", number(u.base.from_nats(*kl)), u.name));
                         println!("{name}  {}", values.collect::<Vec<_>>().join("  "));
                     }
                     Err(error) => println!("{name}  {error}"),

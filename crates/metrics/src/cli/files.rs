@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 /// Writes a file by way of a temporary one beside it, which then takes its name. A file of that name is replaced.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?.to_string_lossy();
+    let name =
+        path.file_name().with_context(|| format!("{} names no file", path.display()))?.to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
     let written = fs::File::create(&temporary).and_then(|mut file| {
         file.write_all(contents)?;

@@ -90,7 +90,8 @@ fn read_weights(path: &Path) -> Result<Vec<f64>> {
     let mut weights = Vec::new();
     for (line, content) in (1..).zip(text.lines()) {
         let fields = content.split([',', ' ', '\t', ';']).filter(|field| !field.is_empty());
-        let parsed: Result<Vec<f64>, _> = fields.map(|field| field.parse::<f64>().map_err(|_| field)).collect();
+        let parsed: Result<Vec<f64>, _> =
+            fields.map(|field| field.parse::<f64>().map_err(|_| field)).collect();
         match parsed {
             Ok(numbers) => weights.extend(numbers),
             Err(_) if line == 1 => {}
@@ -135,7 +136,8 @@ fn write(
         contents.push(("animation.gif", curves::animation(fit, updates).to_gif()?));
     }
     let folder = &config.output;
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let mut written = Vec::new();
     for (name, contents) in contents {
         let path = folder.join(name);
@@ -153,8 +155,10 @@ fn trajectory_csv(fit: &NormalFit, trajectory: &Trajectory) -> Result<Vec<u8>> {
     header.extend(other_objective.then_some("objective"));
     writer.write_record(header)?;
     for r in &trajectory.records {
-        let mut row = vec![r.step.to_string(), r.kl.to_string(), r.mean.to_string(), r.variance.to_string()];
-        row.extend(other_objective.then(|| r.objective.to_string()));
+        // Debug's form is the shortest that reads back to the same bits, with an exponent where that is shorter.
+        let mut row = vec![r.step.to_string()];
+        row.extend([r.kl, r.mean, r.variance].map(|v| format!("{v:?}")));
+        row.extend(other_objective.then(|| format!("{:?}", r.objective)));
         writer.write_record(row)?;
     }
     Ok(writer.into_inner()?)
@@ -163,7 +167,9 @@ fn trajectory_csv(fit: &NormalFit, trajectory: &Trajectory) -> Result<Vec<u8>> {
 fn report(config: &FitConfig, trajectory: &Trajectory, written: &[PathBuf]) {
     println!("{:>6} {:>14} {:>12} {:>12}", "step", "KL (nats)", "mean", "variance");
     for r in &trajectory.records {
-        println!("{:>6} {:>14} {:>12.6} {:>12.6}", r.step, number(r.kl), r.mean, r.variance);
+        // A mean of -1e-17 is shown as 0, not as -0.
+        let mean = if r.mean.abs() < 5e-7 { 0.0 } else { r.mean };
+        println!("{:>6} {:>14} {mean:>12.6} {:>12.6}", r.step, number(r.kl), r.variance);
     }
     for halving in &trajectory.halvings {
         println!(

@@ -30,11 +30,14 @@ pub fn parse(text: &str) -> Result<Unit> {
 
 /// Six significant digits, enough to recognise a number and few enough to compare columns.
 pub fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
     if value.is_infinite() {
         return if value > 0.0 { "inf".into() } else { "-inf".into() };
     }
     let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e6).contains(&magnitude) {
+    if !(1e-4..1e6).contains(&magnitude) {
         return format!("{value:.5e}");
     }
     let digits_before = if magnitude < 1.0 { 1 } else { magnitude.log10() as usize + 1 };

@@ -119,7 +119,8 @@ impl ContinuousBernoulli {
     pub fn kl_divergence(&self, q: &Self) -> f64 {
         let (p, q) = (self.logit(), q.logit());
         let difference = q - p;
-        let near = difference.abs() <= 1.0 || (0.5 * p.abs() <= q.abs() && q.abs() <= 2.0 * p.abs() && p * q > 0.0);
+        let near =
+            difference.abs() <= 1.0 || (0.5 * p.abs() <= q.abs() && q.abs() <= 2.0 * p.abs() && p * q > 0.0);
         if near {
             return bregman_by_curvature(p, q, |s| difference * difference * variance_at(s));
         }
@@ -137,7 +138,14 @@ impl ContinuousBernoulli {
     /// Mean, `A'(η)`.
     pub(super) fn mean(&self) -> f64 {
         let eta = self.logit();
-        slope_at(eta) + if eta > 0.0 { 1.0 } else if eta == 0.0 { 0.5 } else { 0.0 }
+        slope_at(eta)
+            + if eta > 0.0 {
+                1.0
+            } else if eta == 0.0 {
+                0.5
+            } else {
+                0.0
+            }
     }
 
     /// Variance, `A''(η)`.

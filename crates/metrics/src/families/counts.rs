@@ -241,7 +241,8 @@ impl Counts {
                 // Neumaier's compensated sum: terms of both signs nearly cancel where P is near Q.
                 let next = sum + term;
                 if next.is_finite() {
-                    lost += if f64::abs(sum) >= term.abs() { (sum - next) + term } else { (term - next) + sum };
+                    lost +=
+                        if f64::abs(sum) >= term.abs() { (sum - next) + term } else { (term - next) + sum };
                 }
                 sum = next;
             }

@@ -101,16 +101,16 @@ fn mean_ln_density(p: &Distribution, q: &Distribution) -> Option<f64> {
             let spread = m.variance / q.sd() / q.sd();
             -0.5 * TAU.ln() - q.sd().ln() - 0.5 * (spread + shift * shift)
         }
-        Distribution::HalfNormal(q) => 0.5 * (2.0 / PI).ln() - q.sd().ln() - 0.5 * power(p, 2.0)? / q.sd() / q.sd(),
+        Distribution::HalfNormal(q) => {
+            0.5 * (2.0 / PI).ln() - q.sd().ln() - 0.5 * power(p, 2.0)? / q.sd() / q.sd()
+        }
         Distribution::LogNormal(q) => {
             let m = log_moments(p)?;
             let shift = (m.mean - q.mu()) / q.sigma();
             let spread = m.variance / q.sigma() / q.sigma();
             -m.mean - 0.5 * TAU.ln() - q.sigma().ln() - 0.5 * (spread + shift * shift)
         }
-        Distribution::Laplace(q) => {
-            -LN_2 - q.scale().ln() - mean_distance(p, q.location())? / q.scale()
-        }
+        Distribution::Laplace(q) => -LN_2 - q.scale().ln() - mean_distance(p, q.location())? / q.scale(),
         Distribution::Gumbel(q) => {
             let shift = (moments(p)?.mean - q.location()) / q.scale();
             -q.scale().ln() - shift - mean_exp(p, q.location(), q.scale())?
@@ -128,7 +128,9 @@ fn mean_ln_density(p: &Distribution, q: &Distribution) -> Option<f64> {
             let (k, ln_scale) = (q.shape(), q.scale().ln());
             k.ln() - ln_scale + (k - 1.0) * (mean_ln(p)? - ln_scale) - power(p, k)? / q.scale().powf(k)
         }
-        Distribution::Pareto(q) => q.shape().ln() + q.shape() * q.scale().ln() - (q.shape() + 1.0) * mean_ln(p)?,
+        Distribution::Pareto(q) => {
+            q.shape().ln() + q.shape() * q.scale().ln() - (q.shape() + 1.0) * mean_ln(p)?
+        }
         Distribution::Uniform(q) => -q.width().ln(),
         Distribution::Beta(q) => {
             let (a, b) = (q.alpha(), q.beta());
@@ -150,9 +152,7 @@ fn moments(p: &Distribution) -> Option<Moments> {
     let (mean, variance) = match p {
         Distribution::Normal(d) => (d.mean(), d.sd() * d.sd()),
         Distribution::Laplace(d) => (d.location(), 2.0 * d.scale() * d.scale()),
-        Distribution::Gumbel(d) => {
-            (d.location() + EULER_GAMMA * d.scale(), (PI * d.scale()).powi(2) / 6.0)
-        }
+        Distribution::Gumbel(d) => (d.location() + EULER_GAMMA * d.scale(), (PI * d.scale()).powi(2) / 6.0),
         Distribution::Beta(d) => {
             let (a, b) = (d.alpha(), d.beta());
             let mean = a / (a + b);
@@ -162,9 +162,7 @@ fn moments(p: &Distribution) -> Option<Moments> {
         Distribution::Uniform(d) => (d.low() + 0.5 * d.width(), d.width() * d.width() / 12.0),
         Distribution::Exponential(d) => (1.0 / d.rate(), 1.0 / d.rate() / d.rate()),
         Distribution::Gamma(d) => (d.shape() / d.rate(), d.shape() / d.rate() / d.rate()),
-        Distribution::HalfNormal(d) => {
-            (d.sd() * (2.0 / PI).sqrt(), d.sd() * d.sd() * (1.0 - 2.0 / PI))
-        }
+        Distribution::HalfNormal(d) => (d.sd() * (2.0 / PI).sqrt(), d.sd() * d.sd() * (1.0 - 2.0 / PI)),
         Distribution::LogNormal(_)
         | Distribution::InverseGamma(_)
         | Distribution::Weibull(_)
@@ -187,9 +185,7 @@ fn log_moments(p: &Distribution) -> Option<Moments> {
         Distribution::Weibull(d) => {
             (d.scale().ln() - EULER_GAMMA / d.shape(), (PI / d.shape()).powi(2) / 6.0)
         }
-        Distribution::Pareto(d) => {
-            (d.scale().ln() + 1.0 / d.shape(), 1.0 / d.shape() / d.shape())
-        }
+        Distribution::Pareto(d) => (d.scale().ln() + 1.0 / d.shape(), 1.0 / d.shape() / d.shape()),
         // ln |Z| of a standard Normal has mean -(γ + ln 2) / 2 and variance π^2 / 8.
         Distribution::HalfNormal(d) => (d.sd().ln() - 0.5 * (EULER_GAMMA + LN_2), PI * PI / 8.0),
         Distribution::Beta(d) => {
@@ -272,7 +268,9 @@ fn uniform_power(low: f64, high: f64, k: f64) -> f64 {
         return if k > -1.0 { high.powf(k) / (k + 1.0) } else { f64::INFINITY };
     }
     let width = (high - low) / low;
-    if k == -1.0 { width.ln_1p() / (width * low) } else {
+    if k == -1.0 {
+        width.ln_1p() / (width * low)
+    } else {
         low.powf(k) * ((k + 1.0) * width.ln_1p()).exp_m1() / ((k + 1.0) * width)
     }
 }
@@ -293,7 +291,8 @@ fn mean_distance(p: &Distribution, centre: f64) -> Option<f64> {
             } else if centre >= high {
                 centre - high + 0.5 * (high - low)
             } else {
-                (centre - low) * ((centre - low) / d.width() / 2.0) + (high - centre) * ((high - centre) / d.width() / 2.0)
+                (centre - low) * ((centre - low) / d.width() / 2.0)
+                    + (high - centre) * ((high - centre) / d.width() / 2.0)
             }
         }
         Distribution::Exponential(d) => {

@@ -256,7 +256,9 @@ fn unknown_family(name: &str) -> FamilyError {
 
 fn multivariate_normal(call: &Call) -> Result<MultivariateNormal, FamilyError> {
     match call.arguments.as_slice() {
-        [Arguments::Vector(mean), Arguments::Vector(variances)] => MultivariateNormal::diagonal(mean, variances),
+        [Arguments::Vector(mean), Arguments::Vector(variances)] => {
+            MultivariateNormal::diagonal(mean, variances)
+        }
         [Arguments::Vector(mean), Arguments::Matrix(rows)] => {
             if let Some(row) = rows.iter().find(|row| row.len() != rows.len()) {
                 return Err(FamilyError::Length {
@@ -268,7 +270,10 @@ fn multivariate_normal(call: &Call) -> Result<MultivariateNormal, FamilyError> {
             }
             MultivariateNormal::full(mean, &rows.concat())
         }
-        _ => Err(call.problem("expected ([mean...], [variances...]) or ([mean...], [[covariance...]...])".into())),
+        _ => {
+            Err(call
+                .problem("expected ([mean...], [variances...]) or ([mean...], [[covariance...]...])".into()))
+        }
     }
 }
 

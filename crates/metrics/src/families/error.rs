@@ -97,7 +97,9 @@ pub enum FamilyError {
         q: usize,
     },
     /// The two families have no common space: counts, the line, the circle, a simplex and vectors do not mix.
-    #[error("{p} is a distribution over {p_space} and {q} one over {q_space}: KL compares distributions of one space")]
+    #[error(
+        "{p} is a distribution over {p_space} and {q} one over {q_space}: KL compares distributions of one space"
+    )]
     Spaces {
         /// Name of P's family.
         p: &'static str,

@@ -1,7 +1,9 @@
 //! Laplace, Gumbel and Cauchy: distributions on the real line with a location and a scale.
 
 use super::parameters::family;
-use super::special::{EULER_GAMMA, exp_excess, ln_gamma_divergence, ln_gamma_of_one_plus, ratio_excess, standardized};
+use super::special::{
+    EULER_GAMMA, exp_excess, ln_gamma_divergence, ln_gamma_of_one_plus, ratio_excess, standardized,
+};
 
 family! {
     /// Laplace distribution, with density `exp(-|x - location| / scale) / (2 scale)`.
@@ -67,7 +69,11 @@ impl Gumbel {
         } else {
             // The ratio left the range of f64. As r goes to 0, ln Γ(r) + γ (r - 1) becomes ln(1 / r) - γ; as it goes to
             // infinity, Γ(1 + r) is infinite long before r is.
-            if r > 1.0 { f64::INFINITY } else { exp_excess(-shift) + scale_q.ln() - scale_p.ln() - EULER_GAMMA }
+            if r > 1.0 {
+                f64::INFINITY
+            } else {
+                exp_excess(-shift) + scale_q.ln() - scale_p.ln() - EULER_GAMMA
+            }
         }
     }
 }

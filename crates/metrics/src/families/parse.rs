@@ -43,7 +43,11 @@ impl Call {
     }
 
     /// The values of the named parameters, in their order.
-    pub(super) fn numbers(&self, family: &'static str, parameters: &[&'static str]) -> Result<Vec<f64>, FamilyError> {
+    pub(super) fn numbers(
+        &self,
+        family: &'static str,
+        parameters: &[&'static str],
+    ) -> Result<Vec<f64>, FamilyError> {
         let wrong_count = |actual| FamilyError::Length {
             family,
             parameter: "the list of parameters",
@@ -58,7 +62,11 @@ impl Call {
             let slot = match name {
                 None => position,
                 Some(name) => parameters.iter().position(|p| p == name).ok_or_else(|| {
-                    FamilyError::UnknownParameter { family, name: name.clone(), parameters: parameters.join(", ") }
+                    FamilyError::UnknownParameter {
+                        family,
+                        name: name.clone(),
+                        parameters: parameters.join(", "),
+                    }
                 })?,
             };
             let slot = values.get_mut(slot).ok_or_else(|| wrong_count(self.arguments.len()))?;
@@ -147,8 +155,15 @@ impl<'a> Reader<'a> {
             .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-')))
             .unwrap_or(self.rest.len());
         let number = self.rest[..end].parse().map_err(|_| {
-            let found = if end == 0 { self.rest.chars().next().map(String::from) } else { Some(self.rest[..end].into()) };
-            self.problem(&format!("expected a number, found {}", found.map_or("the end".into(), |f| format!("'{f}'"))))
+            let found = if end == 0 {
+                self.rest.chars().next().map(String::from)
+            } else {
+                Some(self.rest[..end].into())
+            };
+            self.problem(&format!(
+                "expected a number, found {}",
+                found.map_or("the end".into(), |f| format!("'{f}'"))
+            ))
         })?;
         self.rest = &self.rest[end..];
         Ok(number)
@@ -157,7 +172,8 @@ impl<'a> Reader<'a> {
     /// Letters, digits and underscores.
     fn word(&mut self) -> &'a str {
         self.skip_space();
-        let end = self.rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(self.rest.len());
+        let end =
+            self.rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word
@@ -221,7 +237,10 @@ mod tests {
             ("normal", "'normal' at character 7: expected '(', found the end"),
             ("normal(0;1)", "'normal(0;1)' at character 9: expected ',', found ';'"),
             ("normal(0, x)", "'normal(0, x)' at character 11: expected a number, found 'x'"),
-            ("normal(0, 1) 2", "'normal(0, 1) 2' at character 14: expected nothing after the closing parenthesis"),
+            (
+                "normal(0, 1) 2",
+                "'normal(0, 1) 2' at character 14: expected nothing after the closing parenthesis",
+            ),
             ("normal(0)", "normal: the list of parameters has 1 entries, and has to have 2 (mean, sd)"),
             ("normal(0, 1, 2)", "normal: the list of parameters has 3 entries, and has to have 2 (mean, sd)"),
             ("normal(0, mean=1)", "'normal(0, mean=1)' at character 1: a parameter of normal is given twice"),
@@ -229,10 +248,22 @@ mod tests {
             ("normal(0, -1)", "normal: sd is -1, and has to be finite and above 0"),
             ("normal(nan, 1)", "normal: mean is NaN, and has to be finite"),
             ("normall(0, 1)", "no family is called 'normall'; did you mean 'normal'?"),
-            ("uniform(2, 1)", "uniform: low is 2 and high is 1; low has to be below high, and their distance finite"),
-            ("dirichlet(1, 0)", "dirichlet: entry 1 of concentrations is 0, and has to be finite and above 0"),
-            ("categorical(0.5, 0.6)", "categorical: the probabilities sum to 1.1, and have to sum to 1 within 1e-9"),
-            ("binomial(1.5, 0.5)", "binomial: trials is 1.5, and has to be a whole number between 0 and 2^53"),
+            (
+                "uniform(2, 1)",
+                "uniform: low is 2 and high is 1; low has to be below high, and their distance finite",
+            ),
+            (
+                "dirichlet(1, 0)",
+                "dirichlet: entry 1 of concentrations is 0, and has to be finite and above 0",
+            ),
+            (
+                "categorical(0.5, 0.6)",
+                "categorical: the probabilities sum to 1.1, and have to sum to 1 within 1e-9",
+            ),
+            (
+                "binomial(1.5, 0.5)",
+                "binomial: trials is 1.5, and has to be a whole number between 0 and 2^53",
+            ),
         ] {
             let error = text.parse::<Distribution>().unwrap_err();
             assert_eq!(error.to_string(), expected, "for {text:?}");

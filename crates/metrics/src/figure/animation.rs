@@ -27,7 +27,9 @@ pub enum AnimationError {
     #[error("an animation has to have at least one picture")]
     Empty,
     /// A side is longer than the format can say, or the pictures differ in size.
-    #[error("picture {index} is {width} by {height} pixels; all have to be as the first, and at most 65535 on a side")]
+    #[error(
+        "picture {index} is {width} by {height} pixels; all have to be as the first, and at most 65535 on a side"
+    )]
     Size {
         /// Position of the picture, from 0.
         index: usize,
@@ -60,7 +62,8 @@ impl Animation {
             }
         }
         let (width, height) = (first.width as usize, first.height as usize);
-        let frames: Vec<Vec<[u8; 3]>> = self.scenes.iter().map(|scene| colors(&scene.to_pixmap(1.0))).collect();
+        let frames: Vec<Vec<[u8; 3]>> =
+            self.scenes.iter().map(|scene| colors(&scene.to_pixmap(1.0))).collect();
         let mut palette = Palette::of(&frames);
         let mut file = Vec::new();
         let mut encoder = Encoder::new(&mut file, width as u16, height as u16, &palette.colors.concat())?;
@@ -72,7 +75,9 @@ impl Animation {
             };
             let mut buffer = Vec::with_capacity((right - left) * (bottom - top));
             for row in top..bottom {
-                buffer.extend(frame[row * width + left..row * width + right].iter().map(|&color| palette.index(color)));
+                buffer.extend(
+                    frame[row * width + left..row * width + right].iter().map(|&color| palette.index(color)),
+                );
             }
             encoder.write_frame(&Frame {
                 left: left as u16,

@@ -120,8 +120,8 @@ const LEGEND_ROW: f32 = 20.0;
 const SWATCH: f32 = 22.0;
 /// Ticks asked for on each axis.
 const TICKS: usize = 6;
-/// Points of a line nearer to each other than this, in pixels, are drawn as one.
-const RESOLUTION: f32 = 0.3;
+/// Points of a line are left out where the line stays this close to them, in pixels, without.
+const RESOLUTION: f32 = 0.05;
 
 /// The rectangle in which the data is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -152,6 +152,7 @@ impl Chart {
             height: plot.bottom - plot.top,
             shapes: self.data(&plot),
         });
+        self.dots(&plot, &mut shapes);
         for (from, to) in [
             ([plot.left, plot.bottom], [plot.right, plot.bottom]),
             ([plot.left, plot.top], [plot.left, plot.bottom]),
@@ -201,7 +202,15 @@ impl Chart {
             shapes.push(line(vec![[plot.left, y], [plot.right, y]], palette::GRID, 1.0, false));
             let baseline = y + 0.36 * TICK_SIZE;
             let label = tick.label.as_str();
-            shapes.push(text(plot.left - GAP, baseline, label, TICK_SIZE, Weight::Regular, palette::MUTED, Anchor::End));
+            shapes.push(text(
+                plot.left - GAP,
+                baseline,
+                label,
+                TICK_SIZE,
+                Weight::Regular,
+                palette::MUTED,
+                Anchor::End,
+            ));
         }
         shapes.push(Shape::Text {
             x: MARGIN + 0.8 * LABEL_SIZE,
@@ -225,11 +234,27 @@ impl Chart {
             let Some(x) = plot.x_of(self.x.scale, tick.value) else { continue };
             shapes.push(line(vec![[x, plot.bottom], [x, plot.bottom + 4.0]], palette::INK, 1.0, false));
             let baseline = plot.bottom + GAP + 0.8 * TICK_SIZE;
-            shapes.push(text(x, baseline, &tick.label, TICK_SIZE, Weight::Regular, palette::MUTED, Anchor::Middle));
+            shapes.push(text(
+                x,
+                baseline,
+                &tick.label,
+                TICK_SIZE,
+                Weight::Regular,
+                palette::MUTED,
+                Anchor::Middle,
+            ));
         }
         let middle = 0.5 * (plot.left + plot.right);
         let baseline = self.height as f32 - MARGIN - 0.2 * LABEL_SIZE;
-        shapes.push(text(middle, baseline, &self.x.label, LABEL_SIZE, Weight::Regular, palette::INK, Anchor::Middle));
+        shapes.push(text(
+            middle,
+            baseline,
+            &self.x.label,
+            LABEL_SIZE,
+            Weight::Regular,
+            palette::INK,
+            Anchor::Middle,
+        ));
     }
 
     /// As many names as fit side by side.
@@ -253,21 +278,19 @@ impl Chart {
                         shapes.push(line(run, series.color, *width, *dashed));
                     }
                 }
-                Mark::Dots { points, radius } => {
-                    for &[x, y] in points {
-                        if let (Some(x), Some(y)) = (plot.x_of(self.x.scale, x), plot.y_of(self.y.scale, y)) {
-                            shapes.push(Shape::Circle { x, y, radius: *radius, fill: series.color });
-                        }
-                    }
-                }
+                // Drawn later, on top.
+                Mark::Dots { .. } => {}
                 Mark::Bars { heights } => {
                     // Four fifths of the distance between categories are bars.
                     let thickness = 0.8 / bar_series as f64;
                     for (i, &height) in heights.iter().enumerate() {
                         let left = i as f64 - 0.4 + thickness * bar_index as f64;
                         let base = if self.y.scale == Scale::Log { plot.y[0] } else { 0.0 };
-                        let corner = |x: f64, y: f64| plot.x_of(self.x.scale, x).zip(plot.y_of(self.y.scale, y));
-                        if let (Some((x0, y0)), Some((x1, y1))) = (corner(left, height), corner(left + thickness, base)) {
+                        let corner =
+                            |x: f64, y: f64| plot.x_of(self.x.scale, x).zip(plot.y_of(self.y.scale, y));
+                        if let (Some((x0, y0)), Some((x1, y1))) =
+                            (corner(left, height), corner(left + thickness, base))
+                        {
                             let (y, height) = (y0.min(y1), (y1 - y0).abs());
                             // A hairline between neighbours, where there is room for one.
                             let inset = if x1 - x0 > 6.0 { 0.5 } else { 0.0 };
@@ -282,31 +305,33 @@ impl Chart {
         shapes
     }
 
+    /// Dots whose middle lies inside, whole: the clipping that lines need would halve those on an axis.
+    fn dots(&self, plot: &Plot, shapes: &mut Vec<Shape>) {
+        for series in &self.series {
+            let Mark::Dots { points, radius } = &series.mark else { continue };
+            for &[x, y] in points {
+                let (x, y) = (plot.x_of(self.x.scale, x), plot.y_of(self.y.scale, y));
+                let (Some(x), Some(y)) = (x, y) else { continue };
+                let inside = (plot.left..=plot.right).contains(&x) && (plot.top..=plot.bottom).contains(&y);
+                if inside {
+                    shapes.push(Shape::Circle { x, y, radius: *radius, fill: series.color });
+                }
+            }
+        }
+    }
+
     /// The parts of a line that the scales have a place for, thinned to what can be seen.
     fn visible_runs(&self, plot: &Plot, points: &[[f64; 2]]) -> Vec<Vec<[f32; 2]>> {
         let mut runs = vec![Vec::<[f32; 2]>::new()];
-        let mut skipped = None;
         for &[x, y] in points {
             let place = plot.x_of(self.x.scale, x).zip(plot.y_of(self.y.scale, y));
             let Some((x, y)) = place else {
                 runs.push(Vec::new());
-                skipped = None;
                 continue;
             };
-            let run = runs.last_mut().expect("starts with one run");
-            let near = run.last().is_some_and(|[a, b]| (a - x).abs() < RESOLUTION && (b - y).abs() < RESOLUTION);
-            if near {
-                skipped = Some([x, y]);
-            } else {
-                run.push([x, y]);
-                skipped = None;
-            }
+            runs.last_mut().expect("starts with one run").push([x, y]);
         }
-        if let (Some(end), Some(run)) = (skipped, runs.last_mut()) {
-            run.push(end);
-        }
-        runs.retain(|run| run.len() > 1);
-        runs
+        runs.into_iter().filter(|run| run.len() > 1).map(|run| thinned(&run)).collect()
     }
 
     fn legend_entries(&self) -> impl Iterator<Item = &Series> {
@@ -314,7 +339,8 @@ impl Chart {
     }
 
     fn legend_width(&self) -> f32 {
-        let labels = self.legend_entries().map(|s| SWATCH + GAP + width(&s.label, TICK_SIZE, Weight::Regular));
+        let labels =
+            self.legend_entries().map(|s| SWATCH + GAP + width(&s.label, TICK_SIZE, Weight::Regular));
         let title = width(&self.legend, TICK_SIZE, Weight::SemiBold);
         labels.chain([title]).fold(0.0, f32::max)
     }
@@ -325,7 +351,15 @@ impl Chart {
         let mut y = plot.top + 0.5 * LEGEND_ROW;
         if !self.legend.is_empty() {
             let baseline = y + 0.36 * TICK_SIZE;
-            shapes.push(text(x, baseline, &self.legend, TICK_SIZE, Weight::SemiBold, palette::INK, Anchor::Start));
+            shapes.push(text(
+                x,
+                baseline,
+                &self.legend,
+                TICK_SIZE,
+                Weight::SemiBold,
+                palette::INK,
+                Anchor::Start,
+            ));
             y += LEGEND_ROW;
         }
         for series in self.legend_entries() {
@@ -334,7 +368,12 @@ impl Chart {
                     shapes.push(line(vec![[x, y], [x + SWATCH, y]], series.color, *width, *dashed));
                 }
                 Mark::Dots { radius, .. } => {
-                    shapes.push(Shape::Circle { x: x + 0.5 * SWATCH, y, radius: *radius, fill: series.color });
+                    shapes.push(Shape::Circle {
+                        x: x + 0.5 * SWATCH,
+                        y,
+                        radius: *radius,
+                        fill: series.color,
+                    });
                 }
                 Mark::Bars { .. } => {
                     let side = 12.0;
@@ -344,7 +383,15 @@ impl Chart {
             }
             let baseline = y + 0.36 * TICK_SIZE;
             let left = x + SWATCH + GAP;
-            shapes.push(text(left, baseline, &series.label, TICK_SIZE, Weight::Regular, palette::INK, Anchor::Start));
+            shapes.push(text(
+                left,
+                baseline,
+                &series.label,
+                TICK_SIZE,
+                Weight::Regular,
+                palette::INK,
+                Anchor::Start,
+            ));
             y += LEGEND_ROW;
         }
     }
@@ -370,10 +417,13 @@ impl Chart {
     }
 
     fn points(&self) -> impl Iterator<Item = [f64; 2]> + '_ {
-        self.series.iter().flat_map(|s| match &s.mark {
-            Mark::Line { points, .. } | Mark::Dots { points, .. } => points.as_slice(),
-            Mark::Bars { .. } => &[],
-        }).copied()
+        self.series
+            .iter()
+            .flat_map(|s| match &s.mark {
+                Mark::Line { points, .. } | Mark::Dots { points, .. } => points.as_slice(),
+                Mark::Bars { .. } => &[],
+            })
+            .copied()
     }
 }
 
@@ -387,6 +437,34 @@ impl Plot {
         let t = scale.position(value, self.y)?;
         Some(self.bottom - within_reach(t) * (self.bottom - self.top))
     }
+}
+
+/// The line without the points that nobody would miss (Douglas and Peucker, 1973).
+fn thinned(points: &[[f32; 2]]) -> Vec<[f32; 2]> {
+    let mut kept = vec![false; points.len()];
+    let last = points.len() - 1;
+    (kept[0], kept[last]) = (true, true);
+    let mut open = vec![(0, last)];
+    while let Some((from, to)) = open.pop() {
+        let ([ax, ay], [bx, by]) = (points[from], points[to]);
+        let (dx, dy) = (bx - ax, by - ay);
+        let length = dx.hypot(dy);
+        let distance = |[x, y]: [f32; 2]| {
+            if length == 0.0 {
+                (x - ax).hypot(y - ay)
+            } else {
+                ((x - ax) * dy - (y - ay) * dx).abs() / length
+            }
+        };
+        let inner = (from + 1..to).map(|i| (distance(points[i]), i));
+        let farthest =
+            inner.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(distance, _)| *distance > RESOLUTION);
+        if let Some((_, i)) = farthest {
+            kept[i] = true;
+            open.extend([(from, i), (i, to)]);
+        }
+    }
+    points.iter().zip(kept).filter(|(_, kept)| *kept).map(|(point, _)| *point).collect()
 }
 
 /// What lies far outside is clipped anyway; the rasteriser's numbers are finite.
@@ -452,7 +530,8 @@ mod tests {
         };
         let scene = chart.scene();
         let boxes = boxes(&scene.shapes);
-        let texts: Vec<_> = (0..boxes.len()).filter(|&i| matches!(scene.shapes[i], Shape::Text { .. })).collect();
+        let texts: Vec<_> =
+            (0..boxes.len()).filter(|&i| matches!(scene.shapes[i], Shape::Text { .. })).collect();
         for &i in &texts {
             let [left, top, right, bottom] = boxes[i];
             let inside = left >= 0.0 && top >= 0.0 && right <= 800.0 && bottom <= 500.0;
@@ -462,6 +541,21 @@ mod tests {
                 let apart = right <= l || r <= left || bottom <= t || b <= top;
                 assert!(apart, "{:?} overlaps {:?}", scene.shapes[i], scene.shapes[j]);
             }
+        }
+    }
+
+    #[test]
+    fn a_thinned_line_keeps_its_shape() {
+        let points: Vec<[f32; 2]> =
+            (0..5000).map(|i| i as f32 / 10.0).map(|x| [x, 50.0 * (x / 40.0).sin()]).collect();
+        let thin = thinned(&points);
+        assert!(thin.len() < 300, "{} points are left", thin.len());
+        for [x, y] in points {
+            let right = thin.iter().position(|[a, _]| *a >= x).unwrap().max(1);
+            let ([x0, y0], [x1, y1]) = (thin[right - 1], thin[right]);
+            let there = y0 + (y1 - y0) * (x - x0) / (x1 - x0);
+            // The distance is vertical here; the slope of up to 1.25 makes it at most 1.6 times that across the line.
+            assert!((there - y).abs() < 2.0 * RESOLUTION, "at {x}: {there}, expected {y}");
         }
     }
 
@@ -481,7 +575,10 @@ mod tests {
             ..Chart::default()
         };
         let scene = chart.scene();
-        let clip = scene.shapes.iter().find_map(|s| if let Shape::Clip { shapes, .. } = s { Some(shapes) } else { None });
+        let clip = scene
+            .shapes
+            .iter()
+            .find_map(|s| if let Shape::Clip { shapes, .. } = s { Some(shapes) } else { None });
         assert_eq!(clip.unwrap().len(), 1, "only the first two points are neighbours that can be drawn");
         assert!(!scene.to_svg().contains("NaN"));
     }

@@ -15,8 +15,9 @@ impl Scale {
     pub(super) fn position(self, value: f64, [low, high]: [f64; 2]) -> Option<f64> {
         match self {
             Self::Linear => value.is_finite().then(|| (value - low) / (high - low)),
-            Self::Log => (value > 0.0 && value.is_finite())
-                .then(|| (value.ln() - low.ln()) / (high.ln() - low.ln())),
+            Self::Log => {
+                (value > 0.0 && value.is_finite()).then(|| (value.ln() - low.ln()) / (high.ln() - low.ln()))
+            }
         }
     }
 

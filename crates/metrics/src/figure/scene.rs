@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use tiny_skia::{FillRule, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap, Rect, StrokeDash, Transform};
+use tiny_skia::{
+    FillRule, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap, Rect, StrokeDash, Transform,
+};
 
 use super::palette;
 use super::text::{Anchor, Segment, Weight, layout, outline, units_per_em};
@@ -64,7 +66,16 @@ pub enum Shape {
     /// A filled circle.
     Circle { x: f32, y: f32, radius: f32, fill: Color },
     /// A line of text; `upwards` turns it by 90 degrees to read from bottom to top.
-    Text { x: f32, y: f32, text: String, size: f32, weight: Weight, color: Color, anchor: Anchor, upwards: bool },
+    Text {
+        x: f32,
+        y: f32,
+        text: String,
+        size: f32,
+        weight: Weight,
+        color: Color,
+        anchor: Anchor,
+        upwards: bool,
+    },
     /// Shapes of which only what falls in the rectangle is drawn.
     Clip { x: f32, y: f32, width: f32, height: f32, shapes: Vec<Shape> },
 }
@@ -98,9 +109,11 @@ impl Scene {
              <title>{description}</title>\n<defs>\n"
         );
         for (weight, id) in glyphs {
-            let _ = writeln!(svg, "<path id=\"{}\" d=\"{}\"/>", glyph_name(weight, id), svg_outline(id, weight));
+            let _ =
+                writeln!(svg, "<path id=\"{}\" d=\"{}\"/>", glyph_name(weight, id), svg_outline(id, weight));
         }
-        let _ = write!(svg, "</defs>\n<rect width=\"{w}\" height=\"{h}\" fill=\"{}\"/>\n", palette::PAPER.hex());
+        let _ =
+            write!(svg, "</defs>\n<rect width=\"{w}\" height=\"{h}\" fill=\"{}\"/>\n", palette::PAPER.hex());
         svg.push_str(&body);
         svg.push_str("</svg>\n");
         svg
@@ -117,7 +130,8 @@ impl Scene {
 
     pub(super) fn to_pixmap(&self, scale: f32) -> Pixmap {
         let size = |n: u32| (n as f32 * scale).round() as u32;
-        let mut pixmap = Pixmap::new(size(self.width), size(self.height)).expect("a drawing has a width and a height");
+        let mut pixmap =
+            Pixmap::new(size(self.width), size(self.height)).expect("a drawing has a width and a height");
         let [r, g, b] = palette::PAPER.rgb;
         pixmap.fill(tiny_skia::Color::from_rgba8(r, g, b, 255));
         for shape in &self.shapes {
@@ -176,7 +190,8 @@ fn svg_shape(shape: &Shape, svg: &mut String, glyphs: &mut BTreeSet<(Weight, u16
             opacity("fill", fill.alpha)
         ),
         Shape::Line { points, stroke } => {
-            let points: Vec<String> = points.iter().map(|[x, y]| format!("{},{}", number(*x), number(*y))).collect();
+            let points: Vec<String> =
+                points.iter().map(|[x, y]| format!("{},{}", number(*x), number(*y))).collect();
             let dash = stroke.dash.map_or(String::new(), |[on, off]| {
                 format!(" stroke-dasharray=\"{} {}\"", number(on), number(off))
             });
@@ -358,7 +373,10 @@ mod tests {
             upwards: false,
         };
         for character in "KL(P ‖ Q) −0.5 μ σ² × 10⁻³ – … ≤".chars() {
-            assert!(crate::figure::text::face(Weight::Regular).glyph_index(character).is_some(), "no {character:?}");
+            assert!(
+                crate::figure::text::face(Weight::Regular).glyph_index(character).is_some(),
+                "no {character:?}"
+            );
         }
         let scene = scene(vec![text]);
         let svg = scene.to_svg();

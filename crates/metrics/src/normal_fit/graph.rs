@@ -84,11 +84,14 @@ impl Graph {
             Parameterization::Variance => at.variance,
             Parameterization::LogVariance => at.variance.ln(),
         };
-        let param = |value: f64| {
-            let data = TensorData::new(vec![value], [1]);
-            Param::from_tensor(Tensor::from_data(data, (&self.device, self.dtype)))
-        };
-        NormalParameters { mean: param(at.mean), spread: param(spread) }
+        NormalParameters {
+            mean: Param::from_tensor(self.leaf(at.mean)),
+            spread: Param::from_tensor(self.leaf(spread)),
+        }
+    }
+
+    fn leaf(&self, value: f64) -> Tensor<1> {
+        Tensor::from_data(TensorData::new(vec![value], [1]), (&self.device, self.dtype))
     }
 
     pub(super) fn read(&self, parameters: &NormalParameters) -> MeanVariance {
@@ -101,18 +104,25 @@ impl Graph {
     }
 
     /// Parameters that take only part of the way from one pair to another, in the space of the parameters.
-    pub(super) fn between(&self, from: &NormalParameters, to: &NormalParameters, part: f64) -> NormalParameters {
+    pub(super) fn between(
+        &self,
+        from: &NormalParameters,
+        to: &NormalParameters,
+        part: f64,
+    ) -> NormalParameters {
         let mix = |from: &Param<Tensor<1>>, to: &Param<Tensor<1>>| {
-            let from = from.val().detach();
-            let step = to.val().detach() - from.clone();
+            let (start, end) = (scalar(from.val()), scalar(to.val()));
             // The id of the parameter is what the optimiser keeps its moments by.
-            Param::initialized(to.id, (from + step.mul_scalar(part)).require_grad())
+            Param::initialized(to.id, self.leaf(start + part * (end - start)).require_grad())
         };
         NormalParameters { mean: mix(&from.mean, &to.mean), spread: mix(&from.spread, &to.spread) }
     }
 
     /// The objective at these parameters, with its backward pass.
-    pub(super) fn evaluate(&self, parameters: &NormalParameters) -> (Evaluation, burn::optim::GradientsParams) {
+    pub(super) fn evaluate(
+        &self,
+        parameters: &NormalParameters,
+    ) -> (Evaluation, burn::optim::GradientsParams) {
         let ln_q = self.ln_q(parameters);
         let forward = (self.p.clone() * (self.ln_p.clone() - ln_q.clone())).sum();
         let objective = match self.objective {

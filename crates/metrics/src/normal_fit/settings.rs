@@ -1,8 +1,8 @@
 //! What a fit is to do, with the classic experiment as the default, and what can be wrong with it.
 
 use burn::optim::{
-    AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, LambConfig, LionConfig, ModuleOptimizer,
-    RmsPropConfig, SgdConfig, momentum::MomentumConfig,
+    AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, LambConfig, LionConfig,
+    ModuleOptimizer, RmsPropConfig, SgdConfig, momentum::MomentumConfig,
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -185,7 +185,7 @@ pub enum Parameterization {
 ///
 /// Muon, which needs matrices, and L-BFGS, which evaluates the objective by itself several times a step, are not here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
     /// Plain gradient descent.
     Sgd,
@@ -210,6 +210,22 @@ pub enum OptimizerKind {
 }
 
 impl OptimizerKind {
+    /// The usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sgd => "gradient descent",
+            Self::Momentum => "gradient descent with momentum",
+            Self::Adam => "Adam",
+            Self::AdamW => "AdamW",
+            Self::AdaGrad => "AdaGrad",
+            Self::RmsProp => "RMSProp",
+            Self::Lion => "Lion",
+            Self::Adan => "Adan",
+            Self::Lamb => "LAMB",
+            Self::Adafactor => "Adafactor",
+        }
+    }
+
     pub(super) fn init(self) -> ModuleOptimizer {
         match self {
             Self::Sgd => SgdConfig::new().init(),
@@ -247,7 +263,9 @@ pub enum FitError {
     #[error("target has no component; a Normal of mean 0 and sd 2 is [[target]] with mean = 0 and sd = 2")]
     NoTarget,
     /// A target given as numbers has another length than the grid.
-    #[error("the target has {actual} entries, and the grid from {low} to {high} in steps of {step} has {expected} points")]
+    #[error(
+        "the target has {actual} entries, and the grid from {low} to {high} in steps of {step} has {expected} points"
+    )]
     TargetLength {
         /// Entries of the target.
         actual: usize,
@@ -275,14 +293,16 @@ pub enum FitError {
         sum: f64,
     },
     /// KL(Q ‖ P) is infinite for every Normal Q where P is 0 somewhere.
-    #[error("entry {index} of the target is 0, so KL(Q ‖ P) is infinite for every Normal Q: use forward_kl or jensen_shannon")]
+    #[error(
+        "entry {index} of the target is 0, so KL(Q ‖ P) is infinite for every Normal Q: use forward_kl or jensen_shannon"
+    )]
     InfiniteObjective {
         /// Position of the first such entry, from 0.
         index: usize,
     },
     /// The objective or its gradient is not a finite number.
     #[error(
-        "after {step} updates, at mean {mean} and variance {variance}, the objective is {objective} and its gradient \
+        "after update {step}, at mean {mean:e} and variance {variance:e}, the objective is {objective} and its gradient \
          ({gradient_mean}, {gradient_spread}): try a smaller learning_rate or parameterization = \"log_variance\""
     )]
     NotFinite {
@@ -300,7 +320,9 @@ pub enum FitError {
         gradient_spread: f64,
     },
     /// No halving of the step led back into the range.
-    #[error("update {step} leads out of the range of the variance, from {variance}, however often it is halved")]
+    #[error(
+        "update {step} leads out of the range of the variance, from {variance}, however often it is halved"
+    )]
     Stuck {
         /// The update.
         step: usize,
@@ -312,9 +334,7 @@ pub enum FitError {
 impl Settings {
     /// Refuses what no fit can be made of.
     pub(super) fn check(&self) -> Result<(), FitError> {
-        let finite = |key: &str, value: f64| {
-            require(key, value, value.is_finite(), "finite")
-        };
+        let finite = |key: &str, value: f64| require(key, value, value.is_finite(), "finite");
         let positive = |key: &str, value: f64| {
             require(key, value, value.is_finite() && value > 0.0, "finite and above 0")
         };
@@ -385,10 +405,22 @@ mod tests {
             settings.check().unwrap_err().to_string()
         };
         assert_eq!(named(|s| s.record_every = 0), "record_every is 0, and has to be at least 1");
-        assert_eq!(named(|s| s.learning_rate = -1.0), "learning_rate is -1, and has to be finite and above 0");
+        assert_eq!(
+            named(|s| s.learning_rate = -1.0),
+            "learning_rate is -1, and has to be finite and above 0"
+        );
         assert_eq!(named(|s| s.grid.high = -11.0), "grid.high is -11, and has to be above grid.low");
-        assert_eq!(named(|s| s.grid.step = 50.0), "grid.step is 50, and has to be at most the width of the grid");
-        assert_eq!(named(|s| s.start.variance = 0.0), "start.variance is 0, and has to be finite and above 0");
-        assert_eq!(named(|s| s.target[0].sd = f64::NAN), "target[0].sd is NaN, and has to be finite and above 0");
+        assert_eq!(
+            named(|s| s.grid.step = 50.0),
+            "grid.step is 50, and has to be at most the width of the grid"
+        );
+        assert_eq!(
+            named(|s| s.start.variance = 0.0),
+            "start.variance is 0, and has to be finite and above 0"
+        );
+        assert_eq!(
+            named(|s| s.target[0].sd = f64::NAN),
+            "target[0].sd is NaN, and has to be finite and above 0"
+        );
     }
 }

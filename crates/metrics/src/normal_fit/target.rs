@@ -88,10 +88,8 @@ mod tests {
 
     #[test]
     fn a_mixture_is_normalised_and_has_finite_logarithms_where_it_underflows() {
-        let components = [
-            Component { weight: 2.0, mean: -3.0, sd: 0.05 },
-            Component { weight: 6.0, mean: 2.0, sd: 0.05 },
-        ];
+        let components =
+            [Component { weight: 2.0, mean: -3.0, sd: 0.05 }, Component { weight: 6.0, mean: 2.0, sd: 0.05 }];
         let target = Target::mixture(&components, &GRID).unwrap();
         assert!((target.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-15);
         // Both peaks fall on a point of the grid, so their masses are in the ratio of the weights.
