@@ -334,7 +334,10 @@ fn fit_refuses_what_it_cannot_do_and_writes_nothing() {
             "the target has 2 entries, and the grid from -10 to 10 in steps of 0.001 has 20001 points",
         ),
         (&[words_key.as_str()], "line 3: 'half' is not a number"),
-        (&["learning_rate=1e300", "grid.step=0.1"], "and variance 1.499973697541302e300, the objective is NaN"),
+        (
+            &["learning_rate=1e300", "grid.step=0.1"],
+            "and variance 1.499973697541302e300, the objective is NaN",
+        ),
     ] {
         let mut arguments = vec!["fit", "--output", text(&output)];
         for change in changes {

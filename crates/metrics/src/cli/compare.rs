@@ -1,5 +1,6 @@
 //! `metrics compare`.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::PathBuf;
 
@@ -86,7 +87,7 @@ impl Row {
     }
 }
 
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<String> {
     let units: Vec<Unit> =
         arguments.base.iter().map(|b| units::parse(b)).collect::<Result<_>>().context("--base")?;
     for path in &arguments.plot {
@@ -110,11 +111,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     match arguments.format {
-        Format::Table => print_table(&pair, &rows, &units),
-        Format::Json => print_json(&pair, &rows, &units)?,
-        Format::Csv => print_csv(&rows, &units)?,
+        Format::Table => Ok(table(&pair, &rows, &units)),
+        Format::Json => as_json(&pair, &rows, &units),
+        Format::Csv => as_csv(&rows, &units),
     }
-    Ok(())
 }
 
 fn read(arguments: &Arguments) -> Result<Pair> {
@@ -214,13 +214,15 @@ const OUTCOMES_SHOWN: usize = 24;
 /// Characters of a full bar.
 const BAR: usize = 24;
 
-fn print_table(pair: &Pair, rows: &[Row], units: &[Unit]) {
+fn table(pair: &Pair, rows: &[Row], units: &[Unit]) -> String {
+    let mut out = String::new();
     let largest = pair.p.iter().chain(&pair.q).copied().fold(0.0, f64::max);
     let bar = |value: f64, sign: &str| sign.repeat((value / largest * BAR as f64).round() as usize);
-    println!("{:<12} {:>10} {:>10}", "outcome", "P", "Q");
+    let _ = writeln!(out, "{:<12} {:>10} {:>10}", "outcome", "P", "Q");
     for i in 0..pair.p.len().min(OUTCOMES_SHOWN) {
         let (p, q) = (pair.p[i], pair.q[i]);
-        println!(
+        let _ = writeln!(
+            out,
             "{:<12} {:>10} {:>10}  {:<BAR$} {}",
             pair.label(i),
             number(p),
@@ -230,25 +232,26 @@ fn print_table(pair: &Pair, rows: &[Row], units: &[Unit]) {
         );
     }
     if pair.p.len() > OUTCOMES_SHOWN {
-        println!("... {} more", pair.p.len() - OUTCOMES_SHOWN);
+        let _ = writeln!(out, "... {} more", pair.p.len() - OUTCOMES_SHOWN);
     }
     let sum = |values: &[f64]| number(values.iter().sum());
-    println!("{:<12} {:>10} {:>10}\n", "sum", sum(&pair.p), sum(&pair.q));
+    let _ = writeln!(out, "{:<12} {:>10} {:>10}\n", "sum", sum(&pair.p), sum(&pair.q));
     let of_width = rows.iter().map(|row| row.of.chars().count()).max().unwrap_or(0);
-    let line = |name: &str, of: &str, values: &[String]| {
+    let mut line = |name: &str, of: &str, values: &[String]| {
         let values: String = values.iter().map(|v| format!(" {v:>12}")).collect();
-        println!("{name:<25}  {of:<of_width$}{values}");
+        let _ = writeln!(out, "{name:<25}  {of:<of_width$}{values}");
     };
     for (kind, units) in [(Kind::Information, units), (Kind::Root, units), (Kind::Pure, &units[..1])] {
         line("", "", &units.iter().map(|u| kind.unit(u)).collect::<Vec<_>>());
         for row in rows.iter().filter(|row| row.kind == kind) {
             line(row.name, &row.of, &units.iter().map(|u| number(row.in_unit(u))).collect::<Vec<_>>());
         }
-        println!();
+        line("", "", &[]);
     }
+    out
 }
 
-fn print_json(pair: &Pair, rows: &[Row], units: &[Unit]) -> Result<()> {
+fn as_json(pair: &Pair, rows: &[Row], units: &[Unit]) -> Result<String> {
     let divergences: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -267,12 +270,11 @@ fn print_json(pair: &Pair, rows: &[Row], units: &[Unit]) -> Result<()> {
         "sum_q": pair.q.iter().sum::<f64>(),
         "divergences": divergences,
     });
-    println!("{}", serde_json::to_string_pretty(&object)?);
-    Ok(())
+    Ok(serde_json::to_string_pretty(&object)? + "\n")
 }
 
-fn print_csv(rows: &[Row], units: &[Unit]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(std::io::stdout());
+fn as_csv(rows: &[Row], units: &[Unit]) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["name", "of", "unit", "value"])?;
     for row in rows {
         let units = if row.kind == Kind::Pure { &units[..1] } else { units };
@@ -281,8 +283,7 @@ fn print_csv(rows: &[Row], units: &[Unit]) -> Result<()> {
             writer.write_record([row.name, &row.of, &row.kind.unit(unit), &value])?;
         }
     }
-    writer.flush()?;
-    Ok(())
+    Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
 impl Kind {

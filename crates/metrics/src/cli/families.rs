@@ -1,5 +1,7 @@
 //! `metrics families`.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, Result};
 use metrics::families::{Distribution, FAMILIES};
 
@@ -26,12 +28,12 @@ pub struct Arguments {
     list: bool,
 }
 
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<String> {
     if arguments.list {
-        for (name, parameters) in FAMILIES {
-            println!("{name}({})", parameters.join(", "));
-        }
-        return Ok(());
+        return Ok(FAMILIES
+            .iter()
+            .map(|(name, parameters)| format!("{name}({})\n", parameters.join(", ")))
+            .collect());
     }
     let units: Vec<Unit> =
         arguments.base.iter().map(|b| units::parse(b)).collect::<Result<_>>().context("--base")?;
@@ -44,19 +46,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let [(_, Err(error)), (_, Err(_))] = &directions {
         return Err(error.clone().into());
     }
-    match arguments.format {
+    Ok(match arguments.format {
         Format::Table => {
-            println!("P = {p}\nQ = {q}\n");
+            let mut out = format!("P = {p}\nQ = {q}\n\n");
             for (name, kl) in &directions {
-                match kl {
+                let _ = match kl {
                     Ok(kl) => {
                         let values =
                             units.iter().map(|u| format!("{:>12} {}", number(u.base.from_nats(*kl)), u.name));
-                        println!("{name}  {}", values.collect::<Vec<_>>().join("  "));
+                        writeln!(out, "{name}  {}", values.collect::<Vec<_>>().join("  "))
                     }
-                    Err(error) => println!("{name}  {error}"),
-                }
+                    Err(error) => writeln!(out, "{name}  {error}"),
+                };
             }
+            out
         }
         Format::Json => {
             let kl: serde_json::Map<_, _> = directions
@@ -70,10 +73,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 })
                 .collect();
             let object = serde_json::json!({ "p": p.to_string(), "q": q.to_string(), "kl": kl });
-            println!("{}", serde_json::to_string_pretty(&object)?);
+            serde_json::to_string_pretty(&object)? + "\n"
         }
         Format::Csv => {
-            let mut writer = csv::Writer::from_writer(std::io::stdout());
+            let mut writer = csv::Writer::from_writer(Vec::new());
             writer.write_record(["name", "unit", "value"])?;
             for (name, kl) in &directions {
                 for unit in &units {
@@ -81,8 +84,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                     writer.write_record([name, unit.name.as_str(), &value])?;
                 }
             }
-            writer.flush()?;
+            String::from_utf8(writer.into_inner()?)?
         }
-    }
-    Ok(())
+    })
 }

@@ -1,5 +1,6 @@
 //! `metrics fit`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -39,7 +40,7 @@ pub struct Arguments {
     print_config: bool,
 }
 
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<String> {
     let mut config = FitConfig::load(arguments.config.as_deref(), &arguments.set)?;
     if let Some(backend) = &arguments.backend {
         config.backend.clone_from(backend);
@@ -48,8 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         config.output.clone_from(output);
     }
     if arguments.print_config {
-        print!("{}", config.to_toml()?);
-        return Ok(());
+        return config.to_toml();
     }
     let fit = match &config.target_file {
         None => NormalFit::new(config.settings.clone())?,
@@ -75,8 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let trajectory = trajectory?;
 
     let written = write(&config, &fit, &trajectory, &updates, arguments.animate)?;
-    report(&config, &trajectory, &written);
-    Ok(())
+    Ok(report(&config, &trajectory, &written))
 }
 
 fn progress_bar(steps: usize) -> ProgressBar {
@@ -164,15 +163,17 @@ fn trajectory_csv(fit: &NormalFit, trajectory: &Trajectory) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
-fn report(config: &FitConfig, trajectory: &Trajectory, written: &[PathBuf]) {
-    println!("{:>6} {:>14} {:>12} {:>12}", "step", "KL (nats)", "mean", "variance");
+fn report(config: &FitConfig, trajectory: &Trajectory, written: &[PathBuf]) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{:>6} {:>14} {:>12} {:>12}", "step", "KL (nats)", "mean", "variance");
     for r in &trajectory.records {
         // A mean of -1e-17 is shown as 0, not as -0.
         let mean = if r.mean.abs() < 5e-7 { 0.0 } else { r.mean };
-        println!("{:>6} {:>14} {mean:>12.6} {:>12.6}", r.step, number(r.kl), r.variance);
+        let _ = writeln!(out, "{:>6} {:>14} {mean:>12.6} {:>12.6}", r.step, number(r.kl), r.variance);
     }
     for halving in &trajectory.halvings {
-        println!(
+        let _ = writeln!(
+            out,
             "update {} would have led to variance {}: halved {} time{}, to {}",
             halving.step,
             number(halving.refused_variance),
@@ -183,9 +184,14 @@ fn report(config: &FitConfig, trajectory: &Trajectory, written: &[PathBuf]) {
     }
     if trajectory.stop == StopReason::GradientTolerance {
         let step = trajectory.records.last().map_or(0, |r| r.step);
-        println!("stopped after {step} updates: the gradient fell to {}", config.settings.gradient_tolerance);
+        let _ = writeln!(
+            out,
+            "stopped after {step} updates: the gradient fell to {}",
+            config.settings.gradient_tolerance
+        );
     }
     for path in written {
-        println!("wrote {}", path.display());
+        let _ = writeln!(out, "wrote {}", path.display());
     }
+    out
 }

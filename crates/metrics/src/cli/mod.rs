@@ -9,6 +9,9 @@ mod files;
 mod fit;
 mod units;
 
+use std::io::{ErrorKind, Write as _};
+
+use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 
 /// Divergences of discrete distributions, a Normal fitted by gradient descent on KL, and closed forms.
@@ -24,12 +27,20 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(self) -> Result<()> {
         match self {
-            Self::Compare(arguments) => compare::run(&arguments),
-            Self::Fit(arguments) => fit::run(&arguments),
-            Self::Families(arguments) => families::run(&arguments),
+            Self::Compare(arguments) => print(&compare::run(&arguments)?),
+            Self::Fit(arguments) => print(&fit::run(&arguments)?),
+            Self::Families(arguments) => print(&families::run(&arguments)?),
         }
+    }
+}
+
+/// To standard output. A reader that has seen enough, such as `head`, is no error.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
     }
 }
 

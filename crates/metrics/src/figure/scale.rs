@@ -35,8 +35,8 @@ impl Scale {
                 [(low / step).floor() * step, (high / step).ceil() * step]
             }
             Self::Log => {
-                let decade = |v: f64, round: fn(f64) -> f64| 10f64.powf(round(v.log10()));
-                let (low, high) = (decade(low, f64::floor), decade(high, f64::ceil));
+                let steps = if high / low < FEW_DECADES { &WITHIN_A_DECADE[..] } else { &[1.0] };
+                let (low, high) = (log_below(low, steps), log_above(high, steps));
                 if low == high { [low / 10.0, high] } else { [low, high] }
             }
         }
@@ -57,7 +57,13 @@ impl Scale {
                     .collect()
             }
             Self::Log => {
-                let (first, last) = (low.log10().round() as i32, high.log10().round() as i32);
+                if high / low < FEW_DECADES {
+                    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+                    let values = (first..=last).flat_map(|e| WITHIN_A_DECADE.map(|m| m * 10f64.powi(e)));
+                    let inside = values.filter(|v| (low * 0.999..=high * 1.001).contains(v));
+                    return inside.map(|value| Tick { value, label: format!("{:.0e}", value).parse::<f64>().map_or(String::new(), |v| v.to_string()) }).collect();
+                }
+                let (first, last) = (low.log10().ceil() as i32, high.log10().floor() as i32);
                 let stride = (((last - first) as usize).div_ceil(wanted)).max(1);
                 (first..=last)
                     .step_by(stride)
@@ -66,6 +72,23 @@ impl Scale {
             }
         }
     }
+}
+
+/// Below this ratio of its ends a logarithmic axis has ticks within the decades too.
+const FEW_DECADES: f64 = 300.0;
+const WITHIN_A_DECADE: [f64; 3] = [1.0, 2.0, 5.0];
+
+/// The largest number that is one of the steps times a power of ten and not above the value.
+fn log_below(value: f64, steps: &[f64]) -> f64 {
+    let decade = 10f64.powf(value.log10().floor());
+    steps.iter().map(|step| step * decade).rfind(|v| *v <= value * (1.0 + 1e-9)).unwrap_or(decade)
+}
+
+/// The smallest such number that is not below the value.
+fn log_above(value: f64, steps: &[f64]) -> f64 {
+    let decade = 10f64.powf(value.log10().floor());
+    let inside = steps.iter().map(|step| step * decade).find(|v| *v >= value * (1.0 - 1e-9));
+    inside.unwrap_or(10.0 * decade)
 }
 
 /// A tick of an axis.
@@ -112,6 +135,7 @@ mod tests {
         assert_eq!(labels(Scale::Linear, [0.0, 0.4]), ["0.0", "0.1", "0.2", "0.3", "0.4"]);
         assert_eq!(labels(Scale::Linear, [0.0, 100.0]), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(labels(Scale::Log, [1e-4, 10.0]), ["10⁻⁴", "10⁻³", "10⁻²", "10⁻¹", "1", "10"]);
+        assert_eq!(labels(Scale::Log, [0.2, 10.0]), ["0.2", "0.5", "1", "2", "5", "10"]);
         assert_eq!(labels(Scale::Log, [1e-15, 1.0]), ["10⁻¹⁵", "10⁻¹²", "10⁻⁹", "10⁻⁶", "10⁻³", "1"]);
     }
 
@@ -120,7 +144,8 @@ mod tests {
         assert_eq!(Scale::Linear.range([0.03, 0.37].into_iter(), 5), [0.0, 0.4]);
         assert_eq!(Scale::Linear.range([2.0, 2.0].into_iter(), 4), [1.5, 2.5]);
         assert_eq!(Scale::Linear.range([f64::NAN, f64::INFINITY].into_iter(), 5), [0.0, 1.0]);
-        assert_eq!(Scale::Log.range([0.0, 0.02, 3.0].into_iter(), 5), [0.01, 10.0]);
+        assert_eq!(Scale::Log.range([0.0, 0.03, 3.0].into_iter(), 5), [0.02, 5.0]);
+        assert_eq!(Scale::Log.range([0.0, 0.03, 300.0].into_iter(), 5), [0.01, 1000.0]);
         assert_eq!(Scale::Log.position(0.0, [0.01, 10.0]), None);
         assert_eq!(Scale::Linear.position(3.0, [1.0, 5.0]), Some(0.5));
     }

@@ -31,7 +31,9 @@
 //! # Precision
 //!
 //! The graph is computed in 64 bits where the device has them (`flex`, `ndarray`, `cuda`) and in 32 bits elsewhere (`wgpu`).
-//! Sums over 20,001 points in 32 bits leave an error of about 1e-6 in KL and as much in each step.
+//! In 64 bits the trajectory is that of PyTorch to 1e-11. In 32 bits the sums over 20,001 points leave an error of about
+//! 2e-5 in KL and in the variance after 100 steps of the classic experiment. Burn's adaptive optimisers hold their own
+//! constants in 32 bits on every device.
 
 mod descent;
 mod graph;
