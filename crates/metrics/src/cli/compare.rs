@@ -235,18 +235,18 @@ fn table(pair: &Pair, rows: &[Row], units: &[Unit]) -> String {
         let _ = writeln!(out, "... {} more", pair.p.len() - OUTCOMES_SHOWN);
     }
     let sum = |values: &[f64]| number(values.iter().sum());
-    let _ = writeln!(out, "{:<12} {:>10} {:>10}\n", "sum", sum(&pair.p), sum(&pair.q));
+    let _ = writeln!(out, "{:<12} {:>10} {:>10}", "sum", sum(&pair.p), sum(&pair.q));
     let of_width = rows.iter().map(|row| row.of.chars().count()).max().unwrap_or(0);
-    let mut line = |name: &str, of: &str, values: &[String]| {
+    let line = |name: &str, of: &str, values: Vec<String>| {
         let values: String = values.iter().map(|v| format!(" {v:>12}")).collect();
-        let _ = writeln!(out, "{name:<25}  {of:<of_width$}{values}");
+        format!("{name:<25}  {of:<of_width$}{values}\n")
     };
     for (kind, units) in [(Kind::Information, units), (Kind::Root, units), (Kind::Pure, &units[..1])] {
-        line("", "", &units.iter().map(|u| kind.unit(u)).collect::<Vec<_>>());
+        out.push('\n');
+        out += &line("", "", units.iter().map(|u| kind.unit(u)).collect());
         for row in rows.iter().filter(|row| row.kind == kind) {
-            line(row.name, &row.of, &units.iter().map(|u| number(row.in_unit(u))).collect::<Vec<_>>());
+            out += &line(row.name, &row.of, units.iter().map(|u| number(row.in_unit(u))).collect());
         }
-        line("", "", &[]);
     }
     out
 }

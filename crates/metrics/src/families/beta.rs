@@ -124,10 +124,9 @@ impl ContinuousBernoulli {
         if near {
             return bregman_by_curvature(p, q, |s| difference * difference * variance_at(s));
         }
-        // A(η) = h(|η|) + max(η, 0), and the kink adds only where the signs differ.
+        // The kink of max(η, 0) adds only where the signs differ.
         let kink = if p * q < 0.0 { q.abs() } else { 0.0 };
-        let h = |eta: f64| if eta == 0.0 { 0.0 } else { (-(-eta.abs()).exp_m1() / eta.abs()).ln() };
-        (h(q) - h(p) - difference * slope_at(p) + kink).max(0.0)
+        (log_partition_less_kink(q) - log_partition_less_kink(p) - difference * slope_at(p) + kink).max(0.0)
     }
 
     /// `ln(probability / (1 - probability))`.
@@ -152,17 +151,21 @@ impl ContinuousBernoulli {
     pub(super) fn variance(&self) -> f64 {
         variance_at(self.logit())
     }
+}
 
-    /// `A(η) = ln((exp(η) - 1) / η)`, minus the logarithm of the normalising constant.
-    pub(super) fn log_partition(&self) -> f64 {
-        let eta = self.logit();
-        let magnitude = eta.abs();
-        if magnitude < 1e-8 {
-            // A(η) = η / 2 + η^2 / 24 + ...
-            return 0.5 * eta;
-        }
-        (-(-magnitude).exp_m1() / magnitude).ln() + eta.max(0.0)
+/// `A(η) = ln((exp(η) - 1) / η)`, minus the logarithm of the normalising constant.
+pub(super) fn log_partition(eta: f64) -> f64 {
+    log_partition_less_kink(eta) + eta.max(0.0)
+}
+
+/// `A(η) - max(η, 0)`, even in η: the linear growth, which no divergence contains, taken out.
+fn log_partition_less_kink(eta: f64) -> f64 {
+    let magnitude = eta.abs();
+    if magnitude < 1e-8 {
+        // -|η| / 2 + η^2 / 24 - ...
+        return -0.5 * magnitude;
     }
+    (-(-magnitude).exp_m1() / magnitude).ln()
 }
 
 /// `A'(η)`, less 1 for `η > 0` and less 1/2 at 0: the slope of `A(η) - max(η, 0)`.

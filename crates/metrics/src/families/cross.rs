@@ -11,6 +11,7 @@
 
 use std::f64::consts::{E, LN_2, PI, TAU};
 
+use super::beta::log_partition;
 use super::distribution::Distribution;
 use super::special::{
     EULER_GAMMA, digamma, erf, ln_gamma, ln_gamma_of_one_plus, stirling, stirling_slope, trigamma,
@@ -78,7 +79,7 @@ fn entropy(p: &Distribution) -> Option<f64> {
             let (a, b) = (d.alpha(), d.beta());
             ln_beta(a, b) - (a - 1.0) * digamma(a) - (b - 1.0) * digamma(b) + (a + b - 2.0) * digamma(a + b)
         }
-        Distribution::ContinuousBernoulli(d) => d.log_partition() - d.logit() * d.mean(),
+        Distribution::ContinuousBernoulli(d) => log_partition(d.logit()) - d.logit() * d.mean(),
         _ => return None,
     })
 }
@@ -136,7 +137,7 @@ fn mean_ln_density(p: &Distribution, q: &Distribution) -> Option<f64> {
             let (a, b) = (q.alpha(), q.beta());
             (a - 1.0) * mean_ln(p)? + (b - 1.0) * mean_ln_complement(p)? - ln_beta(a, b)
         }
-        Distribution::ContinuousBernoulli(q) => q.logit() * moments(p)?.mean - q.log_partition(),
+        Distribution::ContinuousBernoulli(q) => q.logit() * moments(p)?.mean - log_partition(q.logit()),
         _ => return None,
     })
 }
@@ -335,16 +336,8 @@ fn mean_exp(p: &Distribution, location: f64, scale: f64) -> Option<f64> {
         Distribution::ContinuousBernoulli(d) => {
             // The normalising constants of η and of η - 1 / scale.
             let tilted = d.logit() - 1.0 / scale;
-            (location / scale + log_partition(tilted) - d.log_partition()).exp()
+            (location / scale + log_partition(tilted) - log_partition(d.logit())).exp()
         }
         _ => return None,
     })
-}
-
-/// `ln((exp(η) - 1) / η)`.
-fn log_partition(eta: f64) -> f64 {
-    if eta.abs() < 1e-8 {
-        return 0.5 * eta;
-    }
-    (-(-eta.abs()).exp_m1() / eta.abs()).ln() + eta.max(0.0)
 }

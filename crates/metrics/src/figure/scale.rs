@@ -59,9 +59,14 @@ impl Scale {
             Self::Log => {
                 if high / low < FEW_DECADES {
                     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-                    let values = (first..=last).flat_map(|e| WITHIN_A_DECADE.map(|m| m * 10f64.powi(e)));
-                    let inside = values.filter(|v| (low * 0.999..=high * 1.001).contains(v));
-                    return inside.map(|value| Tick { value, label: format!("{:.0e}", value).parse::<f64>().map_or(String::new(), |v| v.to_string()) }).collect();
+                    let ticks = (first..=last).flat_map(|e| {
+                        let decimals = (-e).max(0) as usize;
+                        WITHIN_A_DECADE.map(|m| m * 10f64.powi(e)).map(|value| {
+                            let label = format!("{value:.decimals$}");
+                            Tick { value, label }
+                        })
+                    });
+                    return ticks.filter(|t| (low * 0.999..=high * 1.001).contains(&t.value)).collect();
                 }
                 let (first, last) = (low.log10().ceil() as i32, high.log10().floor() as i32);
                 let stride = (((last - first) as usize).div_ceil(wanted)).max(1);

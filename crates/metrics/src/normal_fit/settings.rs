@@ -73,19 +73,14 @@ const MOST_POINTS: f64 = 1e7;
 
 impl Grid {
     /// Number of points, both ends included.
-    pub fn len(&self) -> usize {
+    pub fn point_count(&self) -> usize {
         ((self.high - self.low) / self.step).round() as usize + 1
-    }
-
-    /// Never true for a grid that passed its check.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The points, each computed from its index so that no error adds up.
     pub fn points(&self) -> Vec<f64> {
-        let last = (self.len() - 1) as f64;
-        (0..self.len())
+        let last = (self.point_count() - 1) as f64;
+        (0..self.point_count())
             .map(|i| {
                 let t = i as f64 / last;
                 self.low * (1.0 - t) + self.high * t

@@ -42,10 +42,10 @@ impl Target {
 
     /// Any weights, one for each point of the grid, normalised here.
     pub(super) fn weights(weights: &[f64], grid: &Grid) -> Result<Self, FitError> {
-        if weights.len() != grid.len() {
+        if weights.len() != grid.point_count() {
             return Err(FitError::TargetLength {
                 actual: weights.len(),
-                expected: grid.len(),
+                expected: grid.point_count(),
                 low: grid.low,
                 high: grid.high,
                 step: grid.step,
