@@ -218,12 +218,15 @@ fn table(pair: &Pair, rows: &[Row], units: &[Unit]) -> String {
     let mut out = String::new();
     let largest = pair.p.iter().chain(&pair.q).copied().fold(0.0, f64::max);
     let bar = |value: f64, sign: &str| sign.repeat((value / largest * BAR as f64).round() as usize);
-    let _ = writeln!(out, "{:<12} {:>10} {:>10}", "outcome", "P", "Q");
-    for i in 0..pair.p.len().min(OUTCOMES_SHOWN) {
+    let shown = pair.p.len().min(OUTCOMES_SHOWN);
+    let name_width =
+        (0..shown).map(|i| pair.label(i).chars().count()).max().unwrap_or(0).max("outcome".len());
+    let _ = writeln!(out, "{:<name_width$} {:>10} {:>10}", "outcome", "P", "Q");
+    for i in 0..shown {
         let (p, q) = (pair.p[i], pair.q[i]);
         let _ = writeln!(
             out,
-            "{:<12} {:>10} {:>10}  {:<BAR$} {}",
+            "{:<name_width$} {:>10} {:>10}  {:<BAR$} {}",
             pair.label(i),
             number(p),
             number(q),
@@ -231,11 +234,11 @@ fn table(pair: &Pair, rows: &[Row], units: &[Unit]) -> String {
             bar(q, "░")
         );
     }
-    if pair.p.len() > OUTCOMES_SHOWN {
-        let _ = writeln!(out, "... {} more", pair.p.len() - OUTCOMES_SHOWN);
+    if pair.p.len() > shown {
+        let _ = writeln!(out, "... {} more", pair.p.len() - shown);
     }
     let sum = |values: &[f64]| number(values.iter().sum());
-    let _ = writeln!(out, "{:<12} {:>10} {:>10}", "sum", sum(&pair.p), sum(&pair.q));
+    let _ = writeln!(out, "{:<name_width$} {:>10} {:>10}", "sum", sum(&pair.p), sum(&pair.q));
     let of_width = rows.iter().map(|row| row.of.chars().count()).max().unwrap_or(0);
     let line = |name: &str, of: &str, values: Vec<String>| {
         let values: String = values.iter().map(|v| format!(" {v:>12}")).collect();

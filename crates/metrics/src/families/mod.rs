@@ -4,6 +4,19 @@
 //! is any one of them: it is read from text such as `gamma(2, 0.5)` and compares families with each other too. A
 //! divergence is infinite where the first distribution has mass outside the support of the second, and is never NaN.
 //!
+//! Across families, counts with finitely many outcomes (Bernoulli, binomial, categorical) compare with every other law of
+//! counts, by exact summation. On the line, a pair has a closed form where the expectation of ln q has one:
+//!
+//! | Q | P besides Q's own family |
+//! |---|---|
+//! | Normal | all but Cauchy |
+//! | half-Normal, exponential, Weibull | all on `[0, ∞)` or a part of it, as far as their powers have a closed form |
+//! | Gamma, inverse-Gamma | the same, with a mean of ln x: not the continuous Bernoulli |
+//! | log-Normal | exponential, Gamma, inverse-Gamma, Weibull, Pareto, half-Normal, Beta |
+//! | Laplace | Normal, uniform, exponential, and all that lie on one side of its location |
+//! | Gumbel | Normal, Laplace, exponential, Gamma, uniform, continuous Bernoulli |
+//! | uniform, continuous Bernoulli, Beta, Pareto | all with their support inside it, except the continuous Bernoulli for Beta and Pareto |
+//!
 //! Within a family the formulas are sums of non-negative terms. They give exactly 0 for equal parameters, never less than
 //! 0, and for parameters that are nearly equal the error is what one rounding of a parameter would cause: the square root
 //! of the result times 1e-16, where the textbook forms are off by 1e-16 itself.

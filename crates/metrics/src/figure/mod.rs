@@ -7,10 +7,12 @@
 
 mod animation;
 mod chart;
+mod layout;
 pub mod palette;
 mod scale;
 mod scene;
 mod text;
+mod thinning;
 
 pub use animation::{Animation, AnimationError};
 pub use chart::{Axis, Chart, Mark, Series};
