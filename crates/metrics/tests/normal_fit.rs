@@ -202,6 +202,7 @@ fn every_optimizer_comes_closer_on_every_backend() {
         (Adan, 0.1),
         (Lamb, 0.05),
         (Adafactor, 0.1),
+        (Lbfgs, 1.0),
     ] {
         let ends = devices.clone().map(|device| {
             let settings = Settings {

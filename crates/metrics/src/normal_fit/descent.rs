@@ -145,7 +145,7 @@ impl NormalFit {
                 return Ok(Trajectory { records, halvings, stop });
             }
             step += 1;
-            let proposed = optimizer.step(settings.learning_rate, parameters.clone(), gradients);
+            let proposed = optimizer.step(settings.learning_rate, parameters.clone(), gradients, &graph);
             let refused_variance = graph.read(&proposed).variance;
             let mut next = proposed.clone();
             let mut times = 0;

@@ -37,12 +37,12 @@
 
 mod descent;
 mod graph;
+mod optimizer;
 mod settings;
 mod target;
 
 pub use descent::{Halving, NormalFit, Record, StopReason, Trajectory};
 pub use graph::Evaluation;
-pub use settings::{
-    Component, FitError, Grid, MeanVariance, Objective, OptimizerKind, Parameterization, Settings, Start,
-};
+pub use optimizer::OptimizerKind;
+pub use settings::{Component, FitError, Grid, MeanVariance, Objective, Parameterization, Settings, Start};
 pub use target::Target;

@@ -1,11 +1,9 @@
 //! What a fit is to do, with the classic experiment as the default, and what can be wrong with it.
 
-use burn::optim::{
-    AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, LambConfig, LionConfig,
-    ModuleOptimizer, RmsPropConfig, SgdConfig, momentum::MomentumConfig,
-};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use super::optimizer::OptimizerKind;
 
 /// A fit: target, start, objective and descent. [`Default`] is the classic experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -174,70 +172,6 @@ pub enum Parameterization {
     Variance,
     /// By the logarithm of its variance, which every step leaves in range. What a VAE does.
     LogVariance,
-}
-
-/// Burn's optimisers of single tensors, with Burn's defaults.
-///
-/// Muon, which needs matrices, and L-BFGS, which evaluates the objective by itself several times a step, are not here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// Plain gradient descent.
-    Sgd,
-    /// Gradient descent with momentum 0.9.
-    Momentum,
-    /// Adam. Burn's epsilon is 1e-5.
-    Adam,
-    /// AdamW, with Burn's weight decay of 1e-4.
-    AdamW,
-    /// AdaGrad.
-    AdaGrad,
-    /// RMSProp.
-    RmsProp,
-    /// Lion.
-    Lion,
-    /// Adan.
-    Adan,
-    /// LAMB.
-    Lamb,
-    /// Adafactor.
-    Adafactor,
-}
-
-impl OptimizerKind {
-    /// The usual name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sgd => "gradient descent",
-            Self::Momentum => "gradient descent with momentum",
-            Self::Adam => "Adam",
-            Self::AdamW => "AdamW",
-            Self::AdaGrad => "AdaGrad",
-            Self::RmsProp => "RMSProp",
-            Self::Lion => "Lion",
-            Self::Adan => "Adan",
-            Self::Lamb => "LAMB",
-            Self::Adafactor => "Adafactor",
-        }
-    }
-
-    pub(super) fn init(self) -> ModuleOptimizer {
-        match self {
-            Self::Sgd => SgdConfig::new().init(),
-            Self::Momentum => {
-                let momentum = MomentumConfig { momentum: 0.9, dampening: 0.0, nesterov: false };
-                SgdConfig::new().with_momentum(Some(momentum)).init()
-            }
-            Self::Adam => AdamConfig::new().init(),
-            Self::AdamW => AdamWConfig::new().init(),
-            Self::AdaGrad => AdaGradConfig::new().init(),
-            Self::RmsProp => RmsPropConfig::new().init(),
-            Self::Lion => LionConfig::new().init(),
-            Self::Adan => AdanConfig::new().init(),
-            Self::Lamb => LambConfig::new().init(),
-            Self::Adafactor => AdafactorConfig::new().init(),
-        }
-    }
 }
 
 /// Why a fit cannot be made, or broke off.
