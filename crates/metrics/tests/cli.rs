@@ -300,6 +300,23 @@ fn fit_prints_the_configuration_and_does_nothing() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", feature = "wgpu"))]
+fn fit_says_so_where_a_backend_has_no_device() {
+    let output = folder("fit_no_device").join("run");
+    let child = Command::new(env!("CARGO_BIN_EXE_metrics"))
+        .args(["fit", "--backend", "wgpu", "--output", text(&output)])
+        // Hides every Vulkan and OpenGL driver, of software too.
+        .env("VK_ICD_FILENAMES", "/dev/null")
+        .env("VK_DRIVER_FILES", "/dev/null")
+        .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/dev/null")
+        .output()
+        .unwrap();
+    let message = refusal(&child);
+    assert!(message.contains("error: backend 'wgpu' finds no device that it can use"), "{message}");
+    assert!(!output.exists());
+}
+
+#[test]
 fn fit_refuses_what_it_cannot_do_and_writes_nothing() {
     let folder = folder("fit_refuses");
     let output = folder.join("run");

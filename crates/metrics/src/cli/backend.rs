@@ -1,14 +1,16 @@
 //! Backends by name.
 
+use std::panic::{self, AssertUnwindSafe};
+
 use anyhow::{Result, bail};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 /// Every name, with the Cargo feature that brings it.
 const NAMES: [&str; 7] = ["flex", "ndarray", "wgpu", "vulkan", "cuda", "metal", "rocm"];
 
-/// The device of a backend.
+/// The device of a backend, once it has shown that it is there.
 pub fn device(name: &str) -> Result<Device> {
-    Ok(match name {
+    let device = match name {
         #[cfg(feature = "flex")]
         "flex" => Device::flex(),
         #[cfg(feature = "ndarray")]
@@ -28,5 +30,14 @@ pub fn device(name: &str) -> Result<Device> {
             bail!("this build has no backend '{name}': build it with --features {name}")
         }
         name => bail!("no backend is called '{name}'; the known ones are {}", NAMES.join(", ")),
-    })
+    };
+    // Burn finds out on first use, and panics.
+    let message = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let used = panic::catch_unwind(AssertUnwindSafe(|| drop(Tensor::<1>::zeros([1], &device).into_data())));
+    panic::set_hook(message);
+    if used.is_err() {
+        bail!("backend '{name}' finds no device that it can use on this machine; flex needs none");
+    }
+    Ok(device)
 }
