@@ -4,6 +4,8 @@
 mod base;
 pub mod discrete;
 mod error;
+pub mod latent;
+pub mod samples;
 
 pub use base::Base;
 pub use discrete::{
