@@ -3,7 +3,7 @@
     python scripts/divergence_reference.py
 
 writes crates/metrics/tests/divergence_reference.json, which crates/metrics/tests/divergence_reference.rs reads. It needs
-mpmath (with gmpy2 it takes a minute, without it ten), NumPy, SciPy and PyTorch.
+mpmath (with gmpy2 it takes two minutes, without it many), NumPy, SciPy and PyTorch.
 
 A case is a recipe and not a list of numbers: integer weights from SplitMix64, divided by their sum rounded to a 64-bit
 float. Integer arithmetic and one correctly rounded division give the same bits in Python and in Rust. The values are
