@@ -34,7 +34,8 @@ pub fn entropy(p: &[f64]) -> Result<f64, DivergenceError> {
     // The entropy is the cross-entropy with itself.
     let Folded { p: sum, terms: [terms], .. } =
         fold_named((Argument::P, p), (Argument::P, p), &CrossEntropy)?;
-    Ok((terms.value() / sum.value() + sum.above_one().ln_1p()).max(0.0))
+    let entropy = terms.value() / sum.value() + sum.above_one().ln_1p();
+    Ok(entropy.clamp(0.0, (p.len() as f64).ln()))
 }
 
 /// The cross-entropy of `p` with the reference `q`,
