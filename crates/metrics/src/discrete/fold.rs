@@ -1,0 +1,205 @@
+//! One pass over two slices that checks, sums and adds up the terms of a divergence.
+//!
+//! The slices are walked in blocks that stay in the first-level cache. A block whose entries are all zero or regular
+//! takes the vectorised terms; one that holds a subnormal or an invalid entry is looked at entry by entry. Long slices
+//! are cut into chunks of a fixed length that may run on several threads and are put together in order, so that
+//! neither the number of threads nor the width of the processor's registers changes a bit of the result.
+
+use rayon::prelude::*;
+
+use super::logarithm::SMALLEST_REGULAR;
+use super::sum::{CompensatedSum, LANES, LaneSums};
+use super::validate::{check_distribution, check_sum};
+use crate::error::{Argument, DivergenceError};
+
+/// Entries that are checked, computed and summed before the next ones are touched: three arrays of 2 KiB.
+const BLOCK: usize = 256;
+/// Entries that one task of a thread pool takes, and the unit in which partial sums are formed.
+const CHUNK: usize = 1 << 15;
+
+/// The terms that one divergence adds up for a pair of probabilities.
+pub(crate) trait Terms<const N: usize>: Sync {
+    /// The terms where both probabilities are 0 or at least [`SMALLEST_REGULAR`]; branch-free where it should be fast.
+    fn regular(&self, p: f64, q: f64) -> [f64; N];
+
+    /// The terms for any two probabilities.
+    fn careful(&self, p: f64, q: f64) -> [f64; N] {
+        self.regular(p, q)
+    }
+}
+
+/// What a pass over two distributions finds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Folded<const N: usize> {
+    /// The sum of `p`.
+    pub(crate) p: CompensatedSum,
+    /// The sum of `q`.
+    pub(crate) q: CompensatedSum,
+    /// The sums of the terms.
+    pub(crate) terms: [CompensatedSum; N],
+}
+
+/// Checks that `p` and `q` are distributions over the same outcomes, and sums `terms` over them.
+pub(crate) fn fold<const N: usize>(
+    p: &[f64],
+    q: &[f64],
+    terms: &impl Terms<N>,
+) -> Result<Folded<N>, DivergenceError> {
+    fold_named((Argument::P, p), (Argument::Q, q), terms)
+}
+
+pub(crate) fn fold_named<const N: usize>(
+    (p_name, p): (Argument, &[f64]),
+    (q_name, q): (Argument, &[f64]),
+    terms: &impl Terms<N>,
+) -> Result<Folded<N>, DivergenceError> {
+    for (argument, values) in [(p_name, p), (q_name, q)] {
+        if values.is_empty() {
+            return Err(DivergenceError::Empty { argument });
+        }
+    }
+    if p.len() != q.len() {
+        return Err(DivergenceError::LengthMismatch { argument: q_name, expected: p.len(), found: q.len() });
+    }
+    let folded = if p.len() <= CHUNK {
+        fold_chunk(p, q, terms)
+    } else {
+        let parts: Vec<_> =
+            p.par_chunks(CHUNK).zip(q.par_chunks(CHUNK)).map(|(p, q)| fold_chunk(p, q, terms)).collect();
+        parts.into_iter().reduce(|whole, part| Some(whole?.merged(part?))).flatten()
+    };
+    let finite = |folded: &Folded<N>| folded.p.value().is_finite() && folded.q.value().is_finite();
+    let Some(folded) = folded.filter(finite) else {
+        // Which entry it was; or, if every entry is fine, which sum overflowed.
+        check_distribution(p_name, p)?;
+        check_distribution(q_name, q)?;
+        unreachable!("a pass refuses only what these checks refuse");
+    };
+    check_sum(p_name, folded.p.value())?;
+    check_sum(q_name, folded.q.value())?;
+    Ok(folded)
+}
+
+impl<const N: usize> Folded<N> {
+    fn merged(mut self, other: Self) -> Self {
+        self.p.merge(other.p);
+        self.q.merge(other.q);
+        for (sum, part) in self.terms.iter_mut().zip(other.terms) {
+            sum.merge(part);
+        }
+        self
+    }
+}
+
+/// Runs [`fold_blocks`] in the version compiled for the best instructions that this processor has.
+///
+/// `None` if an entry was found that is not a finite number from 0 up; one that is infinite or NaN may also show in the
+/// sums alone.
+fn fold_chunk<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
+            // SAFETY: the processor has the features that the function is compiled for.
+            return unsafe { fold_blocks_avx512(p, q, terms) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: as above.
+            return unsafe { fold_blocks_avx2(p, q, terms) };
+        }
+    }
+    fold_blocks(p, q, terms)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn fold_blocks_avx512<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
+    fold_blocks(p, q, terms)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn fold_blocks_avx2<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
+    fold_blocks(p, q, terms)
+}
+
+/// Inlined into each version, and with it all that it calls.
+#[inline(always)]
+fn fold_blocks<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
+    let mut sums = BlockSums { p: LaneSums::ZERO, q: LaneSums::ZERO, terms: [LaneSums::ZERO; N] };
+    let whole_lanes = p.len() - p.len() % LANES;
+    for (p, q) in p[..whole_lanes].chunks(BLOCK).zip(q[..whole_lanes].chunks(BLOCK)) {
+        sums.add(p, q, terms)?;
+    }
+    if whole_lanes < p.len() {
+        // The rest, filled up with outcomes of probability 0, which add nothing to any divergence.
+        let (mut p_rest, mut q_rest) = ([0.0; LANES], [0.0; LANES]);
+        p_rest[..p.len() - whole_lanes].copy_from_slice(&p[whole_lanes..]);
+        q_rest[..q.len() - whole_lanes].copy_from_slice(&q[whole_lanes..]);
+        sums.add(&p_rest, &q_rest, terms)?;
+    }
+    Some(Folded { p: sums.p.total(), q: sums.q.total(), terms: sums.terms.map(|terms| terms.total()) })
+}
+
+struct BlockSums<const N: usize> {
+    p: LaneSums,
+    q: LaneSums,
+    terms: [LaneSums; N],
+}
+
+impl<const N: usize> BlockSums<N> {
+    #[inline(always)]
+    fn add(&mut self, p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<()> {
+        let mut values = [[0.0; BLOCK]; N];
+        // Slices of one length that is known to be in bounds: otherwise the loop is not vectorised.
+        let length = p.len().min(BLOCK);
+        let (p, q) = (&p[..length], &q[..length]);
+        if all_regular(p, q) {
+            for i in 0..length {
+                let terms = terms.regular(p[i], q[i]);
+                for n in 0..N {
+                    values[n][i] = terms[n];
+                }
+            }
+        } else {
+            for i in 0..length {
+                let (p, q) = (p[i], q[i]);
+                let valid = |x: f64| x >= 0.0 && x.is_finite();
+                if !(valid(p) && valid(q)) {
+                    return None;
+                }
+                let terms = if all_regular(&[p], &[q]) { terms.regular(p, q) } else { terms.careful(p, q) };
+                for n in 0..N {
+                    values[n][i] = terms[n];
+                }
+            }
+        }
+        self.p.add(p);
+        self.q.add(q);
+        for (sums, values) in self.terms.iter_mut().zip(&values) {
+            sums.add(&values[..length]);
+        }
+        Some(())
+    }
+}
+
+/// Whether every entry is +0, from [`SMALLEST_REGULAR`] up, infinite or a positive NaN. The last two turn up in the sums.
+///
+/// By the bits, because a thread that trains takes subnormal operands for zero.
+#[inline(always)]
+fn all_regular(p: &[f64], q: &[f64]) -> bool {
+    let mut seen = 0;
+    for i in 0..p.len().min(q.len()) {
+        seen |= irregularity(p[i]) | irregularity(q[i]);
+    }
+    seen >> 63 == 0
+}
+
+/// A number whose sign bit tells whether `x` is irregular: its own, or that of the difference to an entry too small.
+#[inline(always)]
+fn irregularity(x: f64) -> u64 {
+    let bits = x.to_bits();
+    bits | if bits == 0 { 0 } else { bits.wrapping_sub(SMALLEST_REGULAR.to_bits()) }
+}

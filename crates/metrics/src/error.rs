@@ -1,0 +1,127 @@
+//! What can be wrong with the numbers that a divergence is asked of.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// The argument that an error speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Argument {
+    /// The first distribution, `p`.
+    P,
+    /// The second distribution, `q`: the reference, where the divergence has a direction.
+    Q,
+    /// The weights of a mixture.
+    Weights,
+    /// The table of a joint distribution, counted row by row.
+    Joint,
+    /// The distribution at this position of a list.
+    Distribution(usize),
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::P => f.write_str("p"),
+            Self::Q => f.write_str("q"),
+            Self::Weights => f.write_str("weights"),
+            Self::Joint => f.write_str("joint"),
+            Self::Distribution(index) => write!(f, "distributions[{index}]"),
+        }
+    }
+}
+
+/// Why a divergence of discrete distributions has no value.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum DivergenceError {
+    /// An argument has no entries, and no distribution has none.
+    #[error("{argument} is empty: a distribution has at least one probability")]
+    Empty {
+        /// The empty argument.
+        argument: Argument,
+    },
+    /// Two arguments that have to pair up, entry by entry, have different lengths.
+    #[error("{argument} has {found} entries where {expected} are needed: one for each of the same outcomes")]
+    LengthMismatch {
+        /// The argument of the wrong length.
+        argument: Argument,
+        /// The length of what it is paired with.
+        expected: usize,
+        /// Its own length.
+        found: usize,
+    },
+    /// An entry is below zero.
+    #[error("{argument}[{index}] is {value}: a probability is at least 0")]
+    Negative {
+        /// The argument that holds the entry.
+        argument: Argument,
+        /// The position of the entry, from 0.
+        index: usize,
+        /// The entry.
+        value: f64,
+    },
+    /// An entry is NaN.
+    #[error("{argument}[{index}] is NaN: a probability is a number from 0 to 1")]
+    NotANumber {
+        /// The argument that holds the entry.
+        argument: Argument,
+        /// The position of the entry, from 0.
+        index: usize,
+    },
+    /// An entry is infinite.
+    #[error("{argument}[{index}] is infinite: a probability is a number from 0 to 1")]
+    Infinite {
+        /// The argument that holds the entry.
+        argument: Argument,
+        /// The position of the entry, from 0.
+        index: usize,
+    },
+    /// The entries of an argument do not add up to 1.
+    #[error(
+        "{argument} sums to {sum}, which is not 1 within {tolerance}: normalise it first if it holds weights or counts"
+    )]
+    SumNotOne {
+        /// The argument.
+        argument: Argument,
+        /// What its entries sum to.
+        sum: f64,
+        /// How far from 1 the sum may lie.
+        tolerance: f64,
+    },
+    /// Weights whose sum is zero or overflows cannot be normalised.
+    #[error("{argument} sums to {sum}: only weights with a positive, finite sum can be normalised")]
+    NotNormalizable {
+        /// The argument.
+        argument: Argument,
+        /// What its entries sum to.
+        sum: f64,
+    },
+    /// The order of a Rényi or Tsallis divergence is negative or NaN, or infinite where that has no limit.
+    #[error("the order is {alpha}: it has to be {expected}")]
+    InvalidOrder {
+        /// The order asked for.
+        alpha: f64,
+        /// The orders that have a value.
+        expected: &'static str,
+    },
+    /// The base of a logarithm is not a finite number above 1.
+    #[error("the base is {base}: a base of logarithms is a finite number above 1")]
+    InvalidBase {
+        /// The base asked for.
+        base: f64,
+    },
+    /// One lane of a batched call failed.
+    #[error("lane {lane}")]
+    Lane {
+        /// The position of the lane, in the order in which the result is laid out.
+        lane: usize,
+        /// What was wrong with it.
+        source: Box<DivergenceError>,
+    },
+    /// Two arrays of a batched call have different shapes, or lack the axis asked for.
+    #[error("{what}")]
+    Shape {
+        /// What does not fit.
+        what: String,
+    },
+}

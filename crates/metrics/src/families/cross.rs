@@ -1,0 +1,343 @@
+//! KL between continuous distributions of two different families, from moments.
+//!
+//! `KL(P ‖ Q) = -H(P) - E_P[ln q(X)]`. For each Q below, `ln q` is made of a few functions of x; a pair has a closed form
+//! where P's entropy and P's expectations of those functions have one. Where P has mass outside the support of Q the
+//! divergence is infinite whatever the formula says. The expectations are textbook ones (Johnson, Kotz and
+//! Balakrishnan, *Continuous Univariate Distributions*), the pairs those of
+//! [`torch.distributions.kl`](https://docs.pytorch.org/docs/stable/distributions.html) and more.
+//!
+//! These forms subtract, so unlike those within a family they are accurate to a few roundings of their largest term,
+//! not of the result.
+
+use std::f64::consts::{E, LN_2, PI, TAU};
+
+use super::beta::log_partition;
+use super::distribution::Distribution;
+use super::special::{
+    EULER_GAMMA, digamma, erf, ln_gamma, ln_gamma_of_one_plus, stirling, stirling_slope, trigamma,
+};
+
+/// Where a distribution on the line has its mass: from `low` to `high`.
+struct Support {
+    low: f64,
+    high: f64,
+}
+
+/// KL(p ‖ q) in nats for two distributions on the line, `None` where no closed form is known.
+pub(super) fn kl_divergence(p: &Distribution, q: &Distribution) -> Option<f64> {
+    let (of_p, of_q) = (support(p)?, support(q)?);
+    if of_p.low < of_q.low || of_p.high > of_q.high {
+        return Some(f64::INFINITY);
+    }
+    let kl = -entropy(p)? - mean_ln_density(p, q)?;
+    // An infinite moment makes the divergence infinite, also where it met another infinity on the way.
+    Some(if kl.is_nan() { f64::INFINITY } else { kl.max(0.0) })
+}
+
+fn support(d: &Distribution) -> Option<Support> {
+    let (low, high) = match d {
+        Distribution::Normal(_)
+        | Distribution::Laplace(_)
+        | Distribution::Gumbel(_)
+        | Distribution::Cauchy(_) => (f64::NEG_INFINITY, f64::INFINITY),
+        Distribution::HalfNormal(_)
+        | Distribution::LogNormal(_)
+        | Distribution::Exponential(_)
+        | Distribution::Gamma(_)
+        | Distribution::InverseGamma(_)
+        | Distribution::Weibull(_) => (0.0, f64::INFINITY),
+        Distribution::Pareto(d) => (d.scale(), f64::INFINITY),
+        Distribution::Beta(_) | Distribution::ContinuousBernoulli(_) => (0.0, 1.0),
+        Distribution::Uniform(d) => (d.low(), d.high()),
+        _ => return None,
+    };
+    Some(Support { low, high })
+}
+
+/// Differential entropy in nats.
+fn entropy(p: &Distribution) -> Option<f64> {
+    Some(match p {
+        Distribution::Normal(d) => 0.5 * (TAU * E).ln() + d.sd().ln(),
+        Distribution::HalfNormal(d) => 0.5 * (PI * E / 2.0).ln() + d.sd().ln(),
+        Distribution::LogNormal(d) => 0.5 * (TAU * E).ln() + d.sigma().ln() + d.mu(),
+        Distribution::Laplace(d) => 1.0 + LN_2 + d.scale().ln(),
+        Distribution::Gumbel(d) => 1.0 + EULER_GAMMA + d.scale().ln(),
+        Distribution::Cauchy(d) => (4.0 * PI).ln() + d.scale().ln(),
+        Distribution::Exponential(d) => 1.0 - d.rate().ln(),
+        // shape - ln(rate) + ln Γ(shape) + (1 - shape) ψ(shape), with the parts that cancel for large shapes left out.
+        Distribution::Gamma(d) => gamma_entropy(d.shape()) - d.rate().ln(),
+        Distribution::InverseGamma(d) => {
+            // X = 1 / Y adds E[ln |dX/dY|] = -2 E[ln Y].
+            gamma_entropy(d.shape()) + d.scale().ln() - 2.0 * digamma(d.shape())
+        }
+        Distribution::Weibull(d) => {
+            EULER_GAMMA * (1.0 - 1.0 / d.shape()) + d.scale().ln() - d.shape().ln() + 1.0
+        }
+        Distribution::Pareto(d) => d.scale().ln() - d.shape().ln() + 1.0 + 1.0 / d.shape(),
+        Distribution::Uniform(d) => d.width().ln(),
+        Distribution::Beta(d) => {
+            let (a, b) = (d.alpha(), d.beta());
+            ln_beta(a, b) - (a - 1.0) * digamma(a) - (b - 1.0) * digamma(b) + (a + b - 2.0) * digamma(a + b)
+        }
+        Distribution::ContinuousBernoulli(d) => log_partition(d.logit()) - d.logit() * d.mean(),
+        _ => return None,
+    })
+}
+
+/// The entropy of a Gamma distribution of rate 1.
+fn gamma_entropy(shape: f64) -> f64 {
+    shape.ln() + stirling(shape) + (1.0 / shape - 1.0) * stirling_slope(shape)
+}
+
+fn ln_beta(a: f64, b: f64) -> f64 {
+    ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
+}
+
+/// `E_P[ln q(X)]`, for P with its mass inside the support of q.
+fn mean_ln_density(p: &Distribution, q: &Distribution) -> Option<f64> {
+    Some(match q {
+        Distribution::Normal(q) => {
+            let m = moments(p)?;
+            let shift = (m.mean - q.mean()) / q.sd();
+            let spread = m.variance / q.sd() / q.sd();
+            -0.5 * TAU.ln() - q.sd().ln() - 0.5 * (spread + shift * shift)
+        }
+        Distribution::HalfNormal(q) => {
+            0.5 * (2.0 / PI).ln() - q.sd().ln() - 0.5 * power(p, 2.0)? / q.sd() / q.sd()
+        }
+        Distribution::LogNormal(q) => {
+            let m = log_moments(p)?;
+            let shift = (m.mean - q.mu()) / q.sigma();
+            let spread = m.variance / q.sigma() / q.sigma();
+            -m.mean - 0.5 * TAU.ln() - q.sigma().ln() - 0.5 * (spread + shift * shift)
+        }
+        Distribution::Laplace(q) => -LN_2 - q.scale().ln() - mean_distance(p, q.location())? / q.scale(),
+        Distribution::Gumbel(q) => {
+            let shift = (moments(p)?.mean - q.location()) / q.scale();
+            -q.scale().ln() - shift - mean_exp(p, q.location(), q.scale())?
+        }
+        Distribution::Exponential(q) => q.rate().ln() - q.rate() * power(p, 1.0)?,
+        Distribution::Gamma(q) => {
+            let (shape, rate) = (q.shape(), q.rate());
+            shape * rate.ln() - ln_gamma(shape) + (shape - 1.0) * mean_ln(p)? - rate * power(p, 1.0)?
+        }
+        Distribution::InverseGamma(q) => {
+            let (shape, scale) = (q.shape(), q.scale());
+            shape * scale.ln() - ln_gamma(shape) - (shape + 1.0) * mean_ln(p)? - scale * power(p, -1.0)?
+        }
+        Distribution::Weibull(q) => {
+            let (k, ln_scale) = (q.shape(), q.scale().ln());
+            k.ln() - ln_scale + (k - 1.0) * (mean_ln(p)? - ln_scale) - power(p, k)? / q.scale().powf(k)
+        }
+        Distribution::Pareto(q) => {
+            q.shape().ln() + q.shape() * q.scale().ln() - (q.shape() + 1.0) * mean_ln(p)?
+        }
+        Distribution::Uniform(q) => -q.width().ln(),
+        Distribution::Beta(q) => {
+            let (a, b) = (q.alpha(), q.beta());
+            (a - 1.0) * mean_ln(p)? + (b - 1.0) * mean_ln_complement(p)? - ln_beta(a, b)
+        }
+        Distribution::ContinuousBernoulli(q) => q.logit() * moments(p)?.mean - log_partition(q.logit()),
+        _ => return None,
+    })
+}
+
+/// Mean and variance, infinite where the integral diverges to infinity.
+struct Moments {
+    mean: f64,
+    variance: f64,
+}
+
+/// Mean and variance of X. `None` where they do not exist (Cauchy).
+fn moments(p: &Distribution) -> Option<Moments> {
+    let (mean, variance) = match p {
+        Distribution::Normal(d) => (d.mean(), d.sd() * d.sd()),
+        Distribution::Laplace(d) => (d.location(), 2.0 * d.scale() * d.scale()),
+        Distribution::Gumbel(d) => (d.location() + EULER_GAMMA * d.scale(), (PI * d.scale()).powi(2) / 6.0),
+        Distribution::Beta(d) => {
+            let (a, b) = (d.alpha(), d.beta());
+            let mean = a / (a + b);
+            (mean, mean * (b / (a + b)) / (a + b + 1.0))
+        }
+        Distribution::ContinuousBernoulli(d) => (d.mean(), d.variance()),
+        Distribution::Uniform(d) => (d.low() + 0.5 * d.width(), d.width() * d.width() / 12.0),
+        Distribution::Exponential(d) => (1.0 / d.rate(), 1.0 / d.rate() / d.rate()),
+        Distribution::Gamma(d) => (d.shape() / d.rate(), d.shape() / d.rate() / d.rate()),
+        Distribution::HalfNormal(d) => (d.sd() * (2.0 / PI).sqrt(), d.sd() * d.sd() * (1.0 - 2.0 / PI)),
+        Distribution::LogNormal(_)
+        | Distribution::InverseGamma(_)
+        | Distribution::Weibull(_)
+        | Distribution::Pareto(_) => {
+            let (mean, square) = (power(p, 1.0)?, power(p, 2.0)?);
+            (mean, if square.is_finite() { (square - mean * mean).max(0.0) } else { f64::INFINITY })
+        }
+        _ => return None,
+    };
+    Some(Moments { mean, variance })
+}
+
+/// Mean and variance of ln X, for X above 0.
+fn log_moments(p: &Distribution) -> Option<Moments> {
+    let (mean, variance) = match p {
+        Distribution::LogNormal(d) => (d.mu(), d.sigma() * d.sigma()),
+        Distribution::Exponential(d) => (-EULER_GAMMA - d.rate().ln(), PI * PI / 6.0),
+        Distribution::Gamma(d) => (digamma(d.shape()) - d.rate().ln(), trigamma(d.shape())),
+        Distribution::InverseGamma(d) => (d.scale().ln() - digamma(d.shape()), trigamma(d.shape())),
+        Distribution::Weibull(d) => {
+            (d.scale().ln() - EULER_GAMMA / d.shape(), (PI / d.shape()).powi(2) / 6.0)
+        }
+        Distribution::Pareto(d) => (d.scale().ln() + 1.0 / d.shape(), 1.0 / d.shape() / d.shape()),
+        // ln |Z| of a standard Normal has mean -(γ + ln 2) / 2 and variance π^2 / 8.
+        Distribution::HalfNormal(d) => (d.sd().ln() - 0.5 * (EULER_GAMMA + LN_2), PI * PI / 8.0),
+        Distribution::Beta(d) => {
+            let (a, sum) = (d.alpha(), d.alpha() + d.beta());
+            (digamma(a) - digamma(sum), trigamma(a) - trigamma(sum))
+        }
+        _ => return None,
+    };
+    Some(Moments { mean, variance })
+}
+
+/// `E[ln X]`.
+fn mean_ln(p: &Distribution) -> Option<f64> {
+    match p {
+        Distribution::Uniform(d) => Some(uniform_mean_ln(d.low(), d.high())),
+        _ => log_moments(p).map(|m| m.mean),
+    }
+}
+
+/// `E[ln(1 - X)]`, for X below 1.
+fn mean_ln_complement(p: &Distribution) -> Option<f64> {
+    match p {
+        Distribution::Uniform(d) => Some(uniform_mean_ln(1.0 - d.high(), 1.0 - d.low())),
+        Distribution::Beta(d) => Some(digamma(d.beta()) - digamma(d.alpha() + d.beta())),
+        _ => None,
+    }
+}
+
+/// `E[ln X]` for X uniform on [low, high], `low >= 0`: `(high ln high - low ln low) / (high - low) - 1`.
+fn uniform_mean_ln(low: f64, high: f64) -> f64 {
+    let width = (high - low) / low;
+    // Beyond f64 the first part has gone to 0.
+    let first = if width.is_finite() { width.ln_1p() / width } else { 0.0 };
+    first + high.ln() - 1.0
+}
+
+/// `E[X^k]` for X above 0, infinite where the integral diverges.
+fn power(p: &Distribution, k: f64) -> Option<f64> {
+    Some(match p {
+        Distribution::Exponential(d) if k > -1.0 => (ln_gamma_of_one_plus(k) - k * d.rate().ln()).exp(),
+        Distribution::Exponential(_) => f64::INFINITY,
+        Distribution::Gamma(d) => gamma_power(d.shape(), k) / d.rate().powf(k),
+        Distribution::InverseGamma(d) => gamma_power(d.shape(), -k) * d.scale().powf(k),
+        Distribution::Weibull(d) if k > -d.shape() => {
+            ln_gamma_of_one_plus(k / d.shape()).exp() * d.scale().powf(k)
+        }
+        Distribution::Weibull(_) => f64::INFINITY,
+        Distribution::Pareto(d) if k < d.shape() => d.shape() / (d.shape() - k) * d.scale().powf(k),
+        Distribution::Pareto(_) => f64::INFINITY,
+        Distribution::LogNormal(d) => (k * d.mu() + 0.5 * (k * d.sigma()).powi(2)).exp(),
+        Distribution::HalfNormal(d) if k > -1.0 => {
+            (0.5 * k * LN_2 + ln_gamma(0.5 * (k + 1.0)) - 0.5 * PI.ln()).exp() * d.sd().powf(k)
+        }
+        Distribution::HalfNormal(_) => f64::INFINITY,
+        Distribution::Beta(d) if k > -d.alpha() => {
+            (ln_beta(d.alpha() + k, d.beta()) - ln_beta(d.alpha(), d.beta())).exp()
+        }
+        Distribution::Beta(_) => f64::INFINITY,
+        Distribution::Uniform(d) => uniform_power(d.low(), d.high(), k),
+        Distribution::ContinuousBernoulli(d) if k == 1.0 => d.mean(),
+        Distribution::ContinuousBernoulli(d) if k == 2.0 => d.variance() + d.mean() * d.mean(),
+        _ => return None,
+    })
+}
+
+/// `Γ(shape + k) / Γ(shape)`: the power of a Gamma variable of rate 1.
+fn gamma_power(shape: f64, k: f64) -> f64 {
+    match k {
+        1.0 => shape,
+        2.0 => shape * (shape + 1.0),
+        _ if k == -1.0 && shape > 1.0 => 1.0 / (shape - 1.0),
+        _ if k > -shape => (ln_gamma(shape + k) - ln_gamma(shape)).exp(),
+        _ => f64::INFINITY,
+    }
+}
+
+/// `E[X^k]` for X uniform on [low, high], `low >= 0`: `(high^(k+1) - low^(k+1)) / ((k + 1) (high - low))`.
+fn uniform_power(low: f64, high: f64, k: f64) -> f64 {
+    if low == 0.0 {
+        return if k > -1.0 { high.powf(k) / (k + 1.0) } else { f64::INFINITY };
+    }
+    let width = (high - low) / low;
+    if k == -1.0 {
+        width.ln_1p() / (width * low)
+    } else {
+        low.powf(k) * ((k + 1.0) * width.ln_1p()).exp_m1() / ((k + 1.0) * width)
+    }
+}
+
+/// `E|X - centre|`.
+fn mean_distance(p: &Distribution, centre: f64) -> Option<f64> {
+    Some(match p {
+        Distribution::Normal(d) => {
+            // Leone, Nelson and Nottingham, "The folded normal distribution" (1961).
+            let (shift, sd) = ((d.mean() - centre).abs(), d.sd());
+            let z = shift / sd;
+            sd * (2.0 / PI).sqrt() * (-0.5 * z * z).exp() + shift * erf(z / std::f64::consts::SQRT_2)
+        }
+        Distribution::Uniform(d) => {
+            let (low, high) = (d.low(), d.high());
+            if centre <= low {
+                low + 0.5 * (high - low) - centre
+            } else if centre >= high {
+                centre - high + 0.5 * (high - low)
+            } else {
+                (centre - low) * ((centre - low) / d.width() / 2.0)
+                    + (high - centre) * ((high - centre) / d.width() / 2.0)
+            }
+        }
+        Distribution::Exponential(d) => {
+            if centre <= 0.0 {
+                1.0 / d.rate() - centre
+            } else {
+                // The mean distance from 0 less twice what lies between.
+                centre - 1.0 / d.rate() + 2.0 * (-d.rate() * centre).exp() / d.rate()
+            }
+        }
+        _ => {
+            // Where all the mass lies on one side, the distance is linear.
+            let (support, mean) = (support(p)?, moments(p)?.mean);
+            if centre <= support.low {
+                mean - centre
+            } else if centre >= support.high {
+                centre - mean
+            } else {
+                return None;
+            }
+        }
+    })
+}
+
+/// `E[exp(-(X - location) / scale)]`, infinite where the integral diverges.
+fn mean_exp(p: &Distribution, location: f64, scale: f64) -> Option<f64> {
+    let at = |x: f64| (-(x - location) / scale).exp();
+    Some(match p {
+        Distribution::Normal(d) => (-(d.mean() - location) / scale + 0.5 * (d.sd() / scale).powi(2)).exp(),
+        Distribution::Laplace(d) => {
+            let ratio = d.scale() / scale;
+            if ratio < 1.0 { at(d.location()) / ((1.0 - ratio) * (1.0 + ratio)) } else { f64::INFINITY }
+        }
+        Distribution::Exponential(d) => at(0.0) / (1.0 + 1.0 / (d.rate() * scale)),
+        Distribution::Gamma(d) => (location / scale - d.shape() * (1.0 / (d.rate() * scale)).ln_1p()).exp(),
+        Distribution::Uniform(d) => {
+            let width = d.width() / scale;
+            at(d.low()) * if width == 0.0 { 1.0 } else { -(-width).exp_m1() / width }
+        }
+        Distribution::ContinuousBernoulli(d) => {
+            // The normalising constants of η and of η - 1 / scale.
+            let tilted = d.logit() - 1.0 / scale;
+            (location / scale + log_partition(tilted) - log_partition(d.logit())).exp()
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,159 @@
+//! What can be wrong with a named family's parameters, or with a pair of families.
+
+use thiserror::Error;
+
+/// Why a distribution could not be built, or why a pair has no divergence here.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum FamilyError {
+    /// A parameter lies outside the range that its family allows.
+    #[error("{family}: {parameter} is {value}, and has to be {requirement}")]
+    Parameter {
+        /// Name of the family as the parser knows it.
+        family: &'static str,
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// The value that was given.
+        value: f64,
+        /// The range that would be right.
+        requirement: &'static str,
+    },
+    /// An entry of a vector or of a matrix lies outside the range that its family allows.
+    #[error("{family}: entry {index} of {parameter} is {value}, and has to be {requirement}")]
+    Entry {
+        /// Name of the family as the parser knows it.
+        family: &'static str,
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// Position of the entry, from 0; row-major in a matrix.
+        index: usize,
+        /// The value that was given.
+        value: f64,
+        /// The range that would be right.
+        requirement: &'static str,
+    },
+    /// The bounds of an interval are equal or the wrong way round.
+    #[error("uniform: low is {low} and high is {high}; low has to be below high, and their distance finite")]
+    EmptyInterval {
+        /// Lower bound.
+        low: f64,
+        /// Upper bound.
+        high: f64,
+    },
+    /// The probabilities of a categorical distribution do not sum to 1.
+    #[error("categorical: the probabilities sum to {sum}, and have to sum to 1 within {tolerance:e}")]
+    SumNotOne {
+        /// Their sum.
+        sum: f64,
+        /// The distance from 1 that is let pass.
+        tolerance: f64,
+    },
+    /// A vector or a matrix has the wrong number of entries.
+    #[error("{family}: {parameter} has {actual} entries, and has to have {expected}")]
+    Length {
+        /// Name of the family as the parser knows it.
+        family: &'static str,
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// The number of entries given.
+        actual: usize,
+        /// The number, or the range, that would be right.
+        expected: String,
+    },
+    /// A covariance matrix is not symmetric.
+    #[error(
+        "multivariate_normal: the covariance is not symmetric: entry ({row}, {column}) is {upper}, \
+         entry ({column}, {row}) is {lower}"
+    )]
+    NotSymmetric {
+        /// Row of the first entry that differs from its mirror image, from 0.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// The entry.
+        upper: f64,
+        /// Its mirror image.
+        lower: f64,
+    },
+    /// A covariance matrix is not positive definite: the Cholesky factorisation met a pivot that is not positive.
+    #[error(
+        "multivariate_normal: the covariance is not positive definite: the Cholesky pivot of row {row} is {pivot}, \
+         and has to be above 0"
+    )]
+    NotPositiveDefinite {
+        /// Row of the pivot, from 0.
+        row: usize,
+        /// The pivot.
+        pivot: f64,
+    },
+    /// Two distributions of one family live in spaces of different size.
+    #[error("{family}: P has {p} dimensions and Q has {q}; they have to have the same number")]
+    Dimensions {
+        /// Name of the family as the parser knows it.
+        family: &'static str,
+        /// Dimensions (or outcomes) of P.
+        p: usize,
+        /// Dimensions (or outcomes) of Q.
+        q: usize,
+    },
+    /// The two families have no common space: counts, the line, the circle, a simplex and vectors do not mix.
+    #[error(
+        "{p} is a distribution over {p_space} and {q} one over {q_space}: KL compares distributions of one space"
+    )]
+    Spaces {
+        /// Name of P's family.
+        p: &'static str,
+        /// What P is a distribution over.
+        p_space: &'static str,
+        /// Name of Q's family.
+        q: &'static str,
+        /// What Q is a distribution over.
+        q_space: &'static str,
+    },
+    /// No closed form is known for the pair.
+    #[error("no closed form for KL({p} ‖ {q}) is known here; integrate it numerically or from samples")]
+    NoClosedForm {
+        /// Name of P's family.
+        p: &'static str,
+        /// Name of Q's family.
+        q: &'static str,
+    },
+    /// The text names no family.
+    #[error("{}", unknown_family(name, nearest.as_deref()))]
+    UnknownFamily {
+        /// The name that was given.
+        name: String,
+        /// The nearest known name, where one is near.
+        nearest: Option<String>,
+    },
+    /// The text does not follow `family(number, ...)`.
+    #[error("'{text}' at character {position}: {problem}")]
+    Syntax {
+        /// The text.
+        text: String,
+        /// Where in it, from 1.
+        position: usize,
+        /// What was found and what would be right.
+        problem: String,
+    },
+    /// The text gives a parameter under a name that the family does not have.
+    #[error("{family} has no parameter '{name}'; it has {parameters}")]
+    UnknownParameter {
+        /// Name of the family.
+        family: &'static str,
+        /// The name that was given.
+        name: String,
+        /// The family's parameters, in order.
+        parameters: String,
+    },
+}
+
+fn unknown_family(name: &str, nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("no family is called '{name}'; did you mean '{nearest}'?"),
+        None => {
+            let known: Vec<_> = super::FAMILIES.iter().map(|(known, _)| *known).collect();
+            format!("no family is called '{name}'; the known ones are {}", known.join(", "))
+        }
+    }
+}

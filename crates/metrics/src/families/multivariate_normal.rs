@@ -1,0 +1,244 @@
+//! Multivariate Normal, with a diagonal or a full covariance.
+
+use super::error::FamilyError;
+use super::parameters::{Range, write_list};
+use super::special::squared_ratio_half_excess;
+
+/// Normal distribution on vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MultivariateNormal {
+    mean: Vec<f64>,
+    scale: Scale,
+}
+
+/// The Cholesky factor L of the covariance, `covariance = L L^T`.
+#[derive(Debug, Clone, PartialEq)]
+enum Scale {
+    /// The diagonal of a diagonal L: standard deviations.
+    Diagonal(Vec<f64>),
+    /// The lower triangle, row by row, with its zeros.
+    Full(Vec<f64>),
+}
+
+/// How far the two halves of a covariance may differ, relative to the larger entry: the rounding of a covariance that
+/// was computed in f64 without enforcing its symmetry.
+const SYMMETRY_TOLERANCE: f64 = 1e-12;
+
+impl MultivariateNormal {
+    pub(super) const NAME: &'static str = "multivariate_normal";
+
+    /// A Normal with independent coordinates, from their means and variances.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Entry`] for a mean that is not finite or a variance that is not above 0, [`FamilyError::Length`].
+    pub fn diagonal(mean: &[f64], variances: &[f64]) -> Result<Self, FamilyError> {
+        check_mean(mean)?;
+        check_length("variances", variances.len(), mean.len())?;
+        Range::Positive.check_entries(Self::NAME, "variances", variances)?;
+        let sds = variances.iter().map(|v| v.sqrt()).collect();
+        Ok(Self { mean: mean.to_vec(), scale: Scale::Diagonal(sds) })
+    }
+
+    /// A Normal with a full covariance, given row by row: `mean.len()` squared entries.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Entry`] for a number that is not finite, [`FamilyError::Length`], [`FamilyError::NotSymmetric`],
+    /// [`FamilyError::NotPositiveDefinite`].
+    pub fn full(mean: &[f64], covariance: &[f64]) -> Result<Self, FamilyError> {
+        check_mean(mean)?;
+        check_length("covariance", covariance.len(), mean.len() * mean.len())?;
+        Range::Finite.check_entries(Self::NAME, "covariance", covariance)?;
+        Ok(Self { mean: mean.to_vec(), scale: Scale::Full(cholesky(covariance, mean.len())?) })
+    }
+
+    /// Mean.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Number of coordinates.
+    pub fn dimensions(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// KL(self ‖ q) in nats.
+    ///
+    /// `KL = (tr(Σ_q⁻¹ Σ_p) - d + ln(det Σ_q / det Σ_p) + (μ_q - μ_p)ᵀ Σ_q⁻¹ (μ_q - μ_p)) / 2`
+    ///
+    /// With the Cholesky factors L and `M = L_q⁻¹ L_p`, which is lower triangular with `M_ii = L_p,ii / L_q,ii`, this is
+    /// `sum_i (M_ii^2 - 1 - ln M_ii^2) / 2 + sum_{i > j} M_ij^2 / 2 + |L_q⁻¹ (μ_q - μ_p)|^2 / 2`: nothing but non-negative
+    /// terms.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Dimensions`] where the two have different numbers of coordinates.
+    ///
+    /// Source: Kullback, *Information Theory and Statistics* (1959), chapter 9.
+    pub fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        let n = self.dimensions();
+        if n != q.dimensions() {
+            return Err(FamilyError::Dimensions { family: Self::NAME, p: n, q: q.dimensions() });
+        }
+        let mut kl = 0.0;
+        for i in 0..n {
+            kl += squared_ratio_half_excess(self.scale.at(n, i, i), q.scale.at(n, i, i));
+        }
+        let mut solved = vec![0.0; n];
+        let shift: Vec<f64> = self.mean.iter().zip(&q.mean).map(|(p, q)| p - q).collect();
+        q.scale.solve_lower(&shift, &mut solved);
+        kl += 0.5 * solved.iter().map(|s| s * s).sum::<f64>();
+        if let (Scale::Diagonal(_), Scale::Diagonal(_)) = (&self.scale, &q.scale) {
+            return Ok(infinite_if_nan(kl));
+        }
+        for column in 0..n {
+            let of_p: Vec<f64> = (0..n).map(|row| self.scale.at(n, row, column)).collect();
+            q.scale.solve_lower(&of_p, &mut solved);
+            kl += 0.5 * solved[column + 1..].iter().map(|m| m * m).sum::<f64>();
+        }
+        Ok(infinite_if_nan(kl))
+    }
+}
+
+/// Entries near the limits of f64 can overflow on the way and leave infinity minus infinity in the solve.
+fn infinite_if_nan(kl: f64) -> f64 {
+    if kl.is_nan() { f64::INFINITY } else { kl }
+}
+
+impl Scale {
+    /// The entry of L.
+    fn at(&self, n: usize, row: usize, column: usize) -> f64 {
+        match self {
+            Self::Diagonal(sds) => {
+                if row == column {
+                    sds[row]
+                } else {
+                    0.0
+                }
+            }
+            Self::Full(lower) => lower[row * n + column],
+        }
+    }
+
+    /// Solves `L x = b` by forward substitution.
+    fn solve_lower(&self, b: &[f64], x: &mut [f64]) {
+        let n = b.len();
+        match self {
+            Self::Diagonal(sds) => {
+                for i in 0..n {
+                    x[i] = b[i] / sds[i];
+                }
+            }
+            Self::Full(lower) => {
+                for i in 0..n {
+                    let row = &lower[i * n..(i + 1) * n];
+                    let known: f64 = row[..i].iter().zip(&*x).map(|(l, x)| l * x).sum();
+                    x[i] = (b[i] - known) / row[i];
+                }
+            }
+        }
+    }
+}
+
+fn check_mean(mean: &[f64]) -> Result<(), FamilyError> {
+    if mean.is_empty() {
+        return Err(FamilyError::Length {
+            family: MultivariateNormal::NAME,
+            parameter: "mean",
+            actual: 0,
+            expected: "at least 1".into(),
+        });
+    }
+    Range::Finite.check_entries(MultivariateNormal::NAME, "mean", mean)
+}
+
+fn check_length(parameter: &'static str, actual: usize, expected: usize) -> Result<(), FamilyError> {
+    if actual == expected {
+        return Ok(());
+    }
+    Err(FamilyError::Length {
+        family: MultivariateNormal::NAME,
+        parameter,
+        actual,
+        expected: expected.to_string(),
+    })
+}
+
+/// The lower-triangular L with `L L^T = a`, for a symmetric positive definite matrix of n rows.
+fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>, FamilyError> {
+    for row in 0..n {
+        for column in row + 1..n {
+            let (upper, lower) = (a[row * n + column], a[column * n + row]);
+            if (upper - lower).abs() > SYMMETRY_TOLERANCE * upper.abs().max(lower.abs()) {
+                return Err(FamilyError::NotSymmetric { row, column, upper, lower });
+            }
+        }
+    }
+    let mut l = vec![0.0; n * n];
+    for row in 0..n {
+        for column in 0..=row {
+            let known: f64 = (0..column).map(|k| l[row * n + k] * l[column * n + k]).sum();
+            let rest = a[row * n + column] - known;
+            if row > column {
+                l[row * n + column] = rest / l[column * n + column];
+            } else if rest > 0.0 && rest.is_finite() {
+                l[row * n + row] = rest.sqrt();
+            } else {
+                return Err(FamilyError::NotPositiveDefinite { row, pivot: rest });
+            }
+        }
+    }
+    Ok(l)
+}
+
+impl std::fmt::Display for MultivariateNormal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let n = self.dimensions();
+        write!(f, "{}([", Self::NAME)?;
+        write_list(f, &self.mean)?;
+        write!(f, "], [")?;
+        match &self.scale {
+            Scale::Diagonal(sds) => write_list(f, &sds.iter().map(|s| s * s).collect::<Vec<_>>())?,
+            Scale::Full(l) => {
+                for row in 0..n {
+                    write!(f, "{}", if row == 0 { "[" } else { ", [" })?;
+                    let entry = |column: usize| (0..n).map(|k| l[row * n + k] * l[column * n + k]).sum();
+                    write_list(f, &(0..n).map(entry).collect::<Vec<f64>>())?;
+                    write!(f, "]")?;
+                }
+            }
+        }
+        write!(f, "])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diagonal_covariance_written_in_full_gives_the_same() {
+        let p = MultivariateNormal::diagonal(&[0.5, -1.0], &[2.0, 0.3]).unwrap();
+        let q = MultivariateNormal::diagonal(&[0.0, 1.0], &[1.0, 4.0]).unwrap();
+        let p_full = MultivariateNormal::full(&[0.5, -1.0], &[2.0, 0.0, 0.0, 0.3]).unwrap();
+        let q_full = MultivariateNormal::full(&[0.0, 1.0], &[1.0, 0.0, 0.0, 4.0]).unwrap();
+        let expected = p.kl_divergence(&q).unwrap();
+        for (p, q) in [(&p, &q_full), (&p_full, &q), (&p_full, &q_full)] {
+            assert_eq!(p.kl_divergence(q).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn matrices_that_are_no_covariance_are_named() {
+        let asymmetric = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 0.5, 0.4, 1.0]);
+        let expected = FamilyError::NotSymmetric { row: 0, column: 1, upper: 0.5, lower: 0.4 };
+        assert_eq!(asymmetric, Err(expected));
+        let indefinite = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 2.0, 2.0, 1.0]);
+        assert_eq!(indefinite, Err(FamilyError::NotPositiveDefinite { row: 1, pivot: -3.0 }));
+        let short = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 2.0, 2.0]);
+        assert!(matches!(short, Err(FamilyError::Length { actual: 3, .. })), "{short:?}");
+        let flat = MultivariateNormal::diagonal(&[0.0, 0.0], &[1.0, 0.0]);
+        assert!(matches!(flat, Err(FamilyError::Entry { index: 1, .. })), "{flat:?}");
+    }
+}

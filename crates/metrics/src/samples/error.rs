@@ -1,0 +1,62 @@
+//! What can be wrong with samples.
+
+use thiserror::Error;
+
+/// Why an estimate from samples has no value.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum SampleError {
+    /// There are fewer samples than the estimator needs.
+    #[error("{found} samples where at least {needed} are needed")]
+    TooFew {
+        /// How many would do.
+        needed: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// The samples have no dimensions.
+    #[error("samples without a dimension: an array of samples has a column for each")]
+    NoDimensions,
+    /// Two sets of samples lie in different spaces.
+    #[error("samples in {found} dimensions cannot be held against samples in {expected}")]
+    Dimensions {
+        /// The dimensions of the first set.
+        expected: usize,
+        /// The dimensions of the second.
+        found: usize,
+    },
+    /// A coordinate is NaN or infinite.
+    #[error(
+        "sample {sample} has the coordinate {value} in dimension {dimension}: coordinates are finite numbers"
+    )]
+    NotFinite {
+        /// The row of the sample, from 0.
+        sample: usize,
+        /// The column of the coordinate, from 0.
+        dimension: usize,
+        /// The coordinate.
+        value: f64,
+    },
+    /// The reference has as many samples at one point as neighbours are looked at, so that it has no density there.
+    #[error(
+        "sample {sample} coincides with as many reference samples as neighbours are asked for: ask for more"
+    )]
+    Tied {
+        /// The row of the sample, from 0.
+        sample: usize,
+    },
+    /// The number of neighbours is zero.
+    #[error("0 neighbours: the estimator looks at the distance to the first or a later one")]
+    NoNeighbours,
+    /// The width of a kernel is not a positive, finite number.
+    #[error("the bandwidth is {bandwidth}: it has to be a positive, finite number")]
+    InvalidBandwidth {
+        /// The width asked for.
+        bandwidth: f64,
+    },
+    /// A grid has no width, fewer than two bins, or more cells than can be counted.
+    #[error("{what}")]
+    InvalidGrid {
+        /// What is wrong with it.
+        what: String,
+    },
+}

@@ -1,0 +1,135 @@
+//! The divergences against 50-digit arithmetic, SciPy and PyTorch.
+//!
+//! The values come from `python scripts/divergence_reference.py`, which also says how the inputs are made.
+
+use std::collections::BTreeMap;
+
+use metrics::{
+    DivergenceError, bhattacharyya_coefficient, chi_squared, cross_entropy, entropy, hellinger,
+    jensen_shannon_divergence, kl_divergence, renyi_divergence, total_variation, tsallis_divergence,
+};
+use serde_json::Value;
+
+/// The promise of the crate. The worst case of the table is a tenth of it, see the printed ratios.
+const TOLERANCE: f64 = 1e-14;
+
+/// What separates SciPy and PyTorch from the exact values. They sum terms of either sign without compensation, so that the
+/// error is one of the terms, which are of the order of 1, and not of the sum.
+const PEER_TOLERANCE: f64 = 1e-14;
+
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+/// The same integers as `weights` in the script.
+fn weights(kind: &str, seed: u64, bins: usize) -> (Vec<u64>, Vec<u64>) {
+    let mut draws = SplitMix64(seed);
+    (0..bins)
+        .map(|i| {
+            let [a, b, c, d] = [(); 4].map(|()| draws.draw());
+            let (a, b) = (a >> 11, b >> 11);
+            match kind {
+                "random" => (a, b),
+                "sparse" => (if c % 10 == 0 || i == 0 { a } else { 0 }, b),
+                "peaked" => ((a >> (c % 50)) + 1, (b >> (d % 50)) + 1),
+                _ => {
+                    let k: u32 = kind.strip_prefix("near").unwrap().parse().unwrap();
+                    (a, if c % 2 == 1 { a + (a >> k) } else { a - (a >> k) })
+                }
+            }
+        })
+        .unzip()
+}
+
+fn normalized(integers: &[u64]) -> Vec<f64> {
+    let total = integers.iter().map(|&w| u128::from(w)).sum::<u128>() as f64;
+    integers.iter().map(|&w| w as f64 / total).collect()
+}
+
+fn computed(name: &str, p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
+    match name.split_once(' ') {
+        Some(("renyi", alpha)) => renyi_divergence(p, q, alpha.parse().unwrap()),
+        Some(("tsallis", alpha)) => tsallis_divergence(p, q, alpha.parse().unwrap()),
+        _ => match name {
+            "entropy" => entropy(p),
+            "cross_entropy" => cross_entropy(p, q),
+            "kl" => kl_divergence(p, q),
+            "reverse_kl" => kl_divergence(q, p),
+            "js" => jensen_shannon_divergence(p, q),
+            "total_variation" => total_variation(p, q),
+            "hellinger" => hellinger(p, q),
+            "chi_squared" => chi_squared(p, q),
+            "coefficient" => bhattacharyya_coefficient(p, q),
+            other => panic!("no function for {other}"),
+        },
+    }
+}
+
+fn cases() -> Vec<Value> {
+    let table: Value = serde_json::from_str(include_str!("divergence_reference.json")).unwrap();
+    table["cases"].as_array().unwrap().clone()
+}
+
+fn inputs(case: &Value) -> (Vec<f64>, Vec<f64>) {
+    let (kind, seed) = (case["kind"].as_str().unwrap(), case["seed"].as_u64().unwrap());
+    let (p, q) = weights(kind, seed, case["bins"].as_u64().unwrap() as usize);
+    (normalized(&p), normalized(&q))
+}
+
+#[test]
+fn all_agree_with_50_digits() {
+    let mut worst = BTreeMap::new();
+    let mut failures = Vec::new();
+    for case in cases() {
+        let (p, q) = inputs(&case);
+        for (name, expected) in case["values"].as_object().unwrap() {
+            let expected: f64 = expected.as_str().unwrap().parse().unwrap();
+            let value = computed(name, &p, &q).unwrap();
+            let error = if value == expected { 0.0 } else { (value - expected).abs() / expected };
+            // A sum of powers that is the exponential of 700 amplifies the rounding of the exponent by as much.
+            let tolerance = if name.starts_with("tsallis") {
+                TOLERANCE.max(f64::EPSILON * expected.max(1.0).ln())
+            } else {
+                TOLERANCE
+            };
+            // NaN is not within.
+            let within = error <= tolerance;
+            if !within {
+                failures.push(format!(
+                    "{} seed {} with {} bins: {name} is {value:e}, not {expected:e} (error {error:.1e})",
+                    case["kind"], case["seed"], case["bins"]
+                ));
+            }
+            let entry = worst.entry(name.clone()).or_insert(0.0_f64);
+            *entry = entry.max(error);
+        }
+    }
+    for (name, error) in worst {
+        println!("{name}: largest relative error {error:.1e}");
+    }
+    assert!(failures.is_empty(), "{} beyond {TOLERANCE:e}:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn scipy_and_pytorch_agree() {
+    for case in cases().iter().filter(|case| !case["peers"].is_null()) {
+        let (p, q) = inputs(case);
+        for (peer, values) in case["peers"].as_object().unwrap() {
+            for (name, value) in values.as_object().unwrap() {
+                let (theirs, ours) = (value.as_f64().unwrap(), computed(name, &p, &q).unwrap());
+                assert!(
+                    (ours - theirs).abs() <= PEER_TOLERANCE * (1.0 + ours),
+                    "{case}: {name} is {ours:e}, and {theirs:e} in {peer}"
+                );
+            }
+        }
+    }
+}
