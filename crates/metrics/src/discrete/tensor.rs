@@ -142,14 +142,14 @@ mod tests {
     const P: [f32; 4] = [0.10, 0.40, 0.50, 0.0];
     const Q: [f32; 4] = [0.70, 0.15, 0.05, 0.10];
 
+    #[allow(deprecated)] // `Device::ndarray` is, and is one of the backends that this crate is built for.
     fn devices() -> Vec<Device> {
-        let mut devices = Vec::new();
-        #[cfg(feature = "flex")]
-        devices.push(Device::flex());
-        #[cfg(feature = "ndarray")]
-        #[allow(deprecated)]
-        devices.push(Device::ndarray());
-        devices
+        Vec::from([
+            #[cfg(feature = "flex")]
+            Device::flex(),
+            #[cfg(feature = "ndarray")]
+            Device::ndarray(),
+        ])
     }
 
     fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
