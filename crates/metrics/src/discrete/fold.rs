@@ -230,7 +230,11 @@ mod tests {
         let mut weights: Vec<f64> = (0..length as u32)
             .map(|i| {
                 let bits = (i ^ salt).wrapping_mul(2_654_435_761);
-                if bits % 7 == 0 { 0.0 } else { f64::from(bits) * 0.5_f64.powi((bits % 1100) as i32) }
+                if bits.is_multiple_of(7) {
+                    0.0
+                } else {
+                    f64::from(bits) * 0.5_f64.powi((bits % 1100) as i32)
+                }
             })
             .collect();
         weights[0] = 1.0;
