@@ -197,13 +197,7 @@ mod flex {
             let [mut weight, mut first, mut second, gradient] =
                 [weight, first, second, gradient].map(contiguous);
             // Copies what something else holds too, such as the moments' common zeros at the start.
-            update(
-                step,
-                weight.storage_mut(),
-                first.storage_mut(),
-                second.storage_mut(),
-                gradient.storage(),
-            );
+            update(step, weight.storage_mut(), first.storage_mut(), second.storage_mut(), gradient.storage());
             let [weight, first, second] = [weight, first, second].map(Tensor::from_primitive::<Flex>);
             Parameter { weight, moments: Moments { first, second } }
         }
@@ -211,7 +205,8 @@ mod flex {
 
     /// The tensor's primitive, whose whole storage are its values in order.
     fn contiguous(tensor: Tensor<1>) -> FloatTensor<Flex> {
-        let primitive = tensor.try_into_primitive::<Flex>().expect("the tensors of a parameter are on one device");
+        let primitive =
+            tensor.try_into_primitive::<Flex>().expect("the tensors of a parameter are on one device");
         let covers_storage = |tensor: &FloatTensor<Flex>| {
             tensor.as_slice::<f32>().is_some_and(|values| values.len() == tensor.storage::<f32>().len())
         };

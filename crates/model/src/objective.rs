@@ -124,8 +124,7 @@ mod flex {
 
         pub(super) fn terms(&self, images: Tensor<2>, noise: Tensor<2>) -> ElboTerms {
             let rows = images.dims()[0];
-            let sums = self
-                .on_batch(images, noise, |network, batch, buffers| terms(network, batch, buffers));
+            let sums = self.on_batch(images, noise, |network, batch, buffers| terms(network, batch, buffers));
             self.mean_terms(sums, rows)
         }
 
@@ -297,8 +296,7 @@ mod tests {
                 let noise = Tensor::from_data(TensorData::new(noise.clone(), [rows, latent]), &device);
                 for kl_coefficient in [0.0, 0.02, 20.0] {
                     let mut expected = plain(&vae, images.clone(), noise.clone(), kl_coefficient);
-                    let mut found =
-                        vae.objective_gradient(images.clone(), noise.clone(), kl_coefficient);
+                    let mut found = vae.objective_gradient(images.clone(), noise.clone(), kl_coefficient);
                     let measured = vae.valid().terms(images.clone(), noise.clone());
                     for (what, expected, found) in [
                         ("reconstruction", &expected.terms.reconstruction, &found.terms.reconstruction),
@@ -355,8 +353,7 @@ mod tests {
     fn images_in_any_order_of_memory_are_read_right() {
         let device = Device::flex();
         let vae = VaeConfig::default().init(12, &mut StdRng::seed_from_u64(1), &device);
-        let by_columns =
-            Tensor::<2>::random([12, 6], Distribution::Uniform(0.0, 1.0), &device).transpose();
+        let by_columns = Tensor::<2>::random([12, 6], Distribution::Uniform(0.0, 1.0), &device).transpose();
         let by_rows = Tensor::from_data(by_columns.to_data(), &device);
         let noise = Tensor::zeros([6, 2], &device);
         let [strided, plain] =
@@ -367,8 +364,7 @@ mod tests {
     #[test]
     fn log_variances_that_are_cut_get_no_gradient_and_are_counted() {
         let device = Device::flex();
-        let mut vae =
-            VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device.clone().autodiff());
+        let mut vae = VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device.clone().autodiff());
         let bias = Tensor::from_data([1e4f32, -1e4], &device.clone().autodiff()).require_grad();
         vae.encoder.log_var.bias = Some(Param::from_tensor(bias));
         let images = Tensor::ones([3, 4], &device);

@@ -137,8 +137,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(6);
         let logits: Vec<f32> = (0..4 * 50).map(|_| 8.0 * rng.random::<f32>() - 4.0).collect();
         let grey: Vec<f32> = (0..4 * 50).map(|_| rng.random()).collect();
-        let each: f64 =
-            logits.chunks(50).zip(grey.chunks(50)).map(|(l, x)| reconstruction(l, x, 50)).sum();
+        let each: f64 = logits.chunks(50).zip(grey.chunks(50)).map(|(l, x)| reconstruction(l, x, 50)).sum();
         assert_eq!(reconstruction(&logits, &grey, 50), each);
     }
 

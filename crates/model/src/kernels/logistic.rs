@@ -24,7 +24,10 @@ pub(crate) fn logistic<A: Arithmetic>(logit: f32) -> Logistic {
     let numerator = if logit >= 0.0 { 1.0 } else { e };
     // `max` would turn NaN into 0.
     let positive = if logit <= 0.0 { 0.0 } else { logit };
-    Logistic { sigmoid: numerator * (two * inverse), softplus: positive + log_ratio::<A>(e * (one * inverse)) }
+    Logistic {
+        sigmoid: numerator * (two * inverse),
+        softplus: positive + log_ratio::<A>(e * (one * inverse)),
+    }
 }
 
 /// `exp(x)` for `x <= 0`, to about one unit in the last place; 0 where the result would be below 1.2e-38.

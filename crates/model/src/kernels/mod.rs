@@ -13,4 +13,6 @@ mod simd;
 
 pub(crate) use adam::{AdamStep, update};
 pub use denormals::flush_denormals_to_zero;
-pub(crate) use network::{Batch, Buffers, Layer, LayerGradient, PerLayer, TermSums, terms, terms_and_gradient};
+pub(crate) use network::{
+    Batch, Buffers, Layer, LayerGradient, PerLayer, TermSums, terms, terms_and_gradient,
+};

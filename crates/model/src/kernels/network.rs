@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use rayon::join;
 
 use super::bernoulli::{reconstruction, reconstruction_and_gradient};
-use super::product::{Matrix, as_uninit, multiply, multiply_add, multiply_sparse, multiply_uninit};
+use super::product::{Matrix, as_uninit, multiply, multiply_by_transposed};
 use crate::encoder::{LOG_VAR_MAX, LOG_VAR_MIN};
 
 /// Something for each layer of a network.
@@ -57,6 +57,8 @@ pub(crate) struct Buffers {
     outputs: PerLayer<Vec<f32>>,
     codes: Vec<f32>,
     deltas: PerLayer<Vec<f32>>,
+    /// Of each half of the images.
+    scratch: [Vec<f32>; 2],
 }
 
 /// The part of [`Buffers`] that belongs to some rows of a batch.
@@ -66,6 +68,7 @@ struct Rows<'a> {
     codes: &'a mut [f32],
     /// The objective's gradient in what each layer gave out before it was rectified or cut.
     deltas: PerLayer<&'a mut [f32]>,
+    scratch: &'a mut Vec<f32>,
 }
 
 impl<T> PerLayer<T> {
@@ -203,9 +206,10 @@ impl Buffers {
         let (outputs_a, outputs_b) = self.outputs.each_mut().map(halve).unzip();
         let (deltas_a, deltas_b) = self.deltas.each_mut().map(halve).unzip();
         let (codes_a, codes_b) = halve(&mut self.codes);
+        let [scratch_a, scratch_b] = &mut self.scratch;
         (
-            Rows { outputs: outputs_a, codes: codes_a, deltas: deltas_a },
-            Rows { outputs: outputs_b, codes: codes_b, deltas: deltas_b },
+            Rows { outputs: outputs_a, codes: codes_a, deltas: deltas_a, scratch: scratch_a },
+            Rows { outputs: outputs_b, codes: codes_b, deltas: deltas_b, scratch: scratch_b },
         )
     }
 }
@@ -264,10 +268,8 @@ pub(crate) fn terms_and_gradient(
     };
     let (first, second) = batch.split_at(middle);
     let (first_rows, second_rows) = buffers.split_at(middle, batch.rows);
-    let (first, second) = join(
-        || forward_and_backward(first, first_rows),
-        || forward_and_backward(second, second_rows),
-    );
+    let (first, second) =
+        join(|| forward_and_backward(first, first_rows), || forward_and_backward(second, second_rows));
     (first + second, parameter_gradients(network, batch, buffers))
 }
 
@@ -276,19 +278,13 @@ fn forward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, rows: &mut Rows<'_>)
     let Rows { outputs, codes, .. } = rows;
     let images = Matrix::new(batch.images, batch.rows, network.logits.outputs());
     let mut features = images;
-    for (position, (layer, output)) in network.encoder.iter().zip(&mut outputs.encoder).enumerate() {
-        if position == 0 {
-            multiply_sparse(features, layer.matrix(), as_uninit(output));
-        } else {
-            multiply(features, layer.matrix(), output);
-        }
+    for (layer, output) in network.encoder.iter().zip(&mut outputs.encoder) {
+        multiply(features, layer.matrix(), as_uninit(output));
         layer.add_bias_and_rectify(output);
         features = Matrix::new(output, batch.rows, layer.outputs());
     }
-    for (layer, output) in
-        [(network.mean, &mut outputs.mean), (network.log_var, &mut outputs.log_var)]
-    {
-        multiply(features, layer.matrix(), output);
+    for (layer, output) in [(network.mean, &mut outputs.mean), (network.log_var, &mut outputs.log_var)] {
+        multiply(features, layer.matrix(), as_uninit(output));
         layer.add_bias(output);
     }
 
@@ -304,35 +300,30 @@ fn forward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, rows: &mut Rows<'_>)
 
     let mut features = Matrix::new(codes, batch.rows, network.mean.outputs());
     for (layer, output) in network.decoder.iter().zip(&mut outputs.decoder) {
-        multiply(features, layer.matrix(), output);
+        multiply(features, layer.matrix(), as_uninit(output));
         layer.add_bias_and_rectify(output);
         features = Matrix::new(output, batch.rows, layer.outputs());
     }
-    multiply(features, network.logits.matrix(), outputs.logits);
+    multiply(features, network.logits.matrix(), as_uninit(outputs.logits));
     network.logits.add_bias(outputs.logits);
     TermSums { reconstruction: 0.0, kl, saturated }
 }
 
 /// From the reconstruction's gradient, which stands in the place of the logits, to every layer's delta.
 fn backward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, kl_per_image: f32, rows: &mut Rows<'_>) {
-    let Rows { outputs, codes, deltas } = rows;
-    let rows = batch.rows;
+    let Rows { outputs, codes, deltas, scratch } = rows;
 
-    let mut layer_above = network.logits;
-    let mut delta_above: &[f32] = outputs.logits;
-    let hidden = network.decoder.iter().zip(&outputs.decoder).zip(&mut deltas.decoder);
-    for ((layer, output), delta) in hidden.rev() {
-        multiply(Matrix::new(delta_above, rows, layer_above.outputs()), layer_above.matrix().transposed(), delta);
+    let mut above = (network.logits, &*outputs.logits);
+    for ((layer, output), delta) in
+        network.decoder.iter().zip(&outputs.decoder).zip(&mut deltas.decoder).rev()
+    {
+        through_layer(above, batch.rows, delta, scratch);
         keep_where_positive(delta, output);
-        (layer_above, delta_above) = (*layer, delta);
+        above = (*layer, delta);
     }
 
-    // The codes' gradient, in the place of the codes' mean, of which it is a part.
-    multiply(
-        Matrix::new(delta_above, rows, layer_above.outputs()),
-        layer_above.matrix().transposed(),
-        deltas.mean,
-    );
+    // The codes' gradient, in the place of the mean's, of which it is a part.
+    through_layer(above, batch.rows, deltas.mean, scratch);
     let posterior = outputs.mean.iter().zip(outputs.log_var.iter()).zip(codes.iter());
     for ((mean_delta, log_var_delta), ((mean, log_var), code)) in
         deltas.mean.iter_mut().zip(deltas.log_var.iter_mut()).zip(posterior)
@@ -345,18 +336,32 @@ fn backward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, kl_per_image: f32, 
         *mean_delta += kl_per_image * mean;
     }
 
-    let mut encoder = network.encoder.iter().zip(&outputs.encoder).zip(&mut deltas.encoder).rev();
-    let Some(((last, output), delta)) = encoder.next() else { return };
-    let latent = network.mean.outputs();
-    multiply(Matrix::new(deltas.mean, rows, latent), network.mean.matrix().transposed(), delta);
-    multiply_add(Matrix::new(deltas.log_var, rows, latent), network.log_var.matrix().transposed(), delta);
-    keep_where_positive(delta, output);
-    let (mut layer_above, mut delta_above): (_, &[f32]) = (last, delta);
-    for ((layer, output), delta) in encoder {
-        multiply(Matrix::new(delta_above, rows, layer_above.outputs()), layer_above.matrix().transposed(), delta);
-        keep_where_positive(delta, output);
-        (layer_above, delta_above) = (layer, delta);
+    let mut hidden = network.encoder.iter().zip(&outputs.encoder).zip(&mut deltas.encoder).rev();
+    let Some(((last, output), delta)) = hidden.next() else { return };
+    let mut through_log_var = vec![0.0; delta.len()];
+    through_layer((network.mean, deltas.mean), batch.rows, delta, scratch);
+    through_layer((network.log_var, deltas.log_var), batch.rows, &mut through_log_var, scratch);
+    for (delta, through_log_var) in delta.iter_mut().zip(through_log_var) {
+        *delta += through_log_var;
     }
+    keep_where_positive(delta, output);
+    let mut above = (*last, &**delta);
+    for ((layer, output), delta) in hidden {
+        through_layer(above, batch.rows, delta, scratch);
+        keep_where_positive(delta, output);
+        above = (*layer, delta);
+    }
+}
+
+/// The gradient in what a layer was given, from the gradient in what it gave out.
+fn through_layer(
+    (layer, outputs): (Layer<'_>, &[f32]),
+    rows: usize,
+    inputs: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
+    let outputs = Matrix::new(outputs, rows, layer.outputs());
+    multiply_by_transposed(outputs, layer.matrix().transposed(), inputs, scratch);
 }
 
 /// The gradient of a rectifier's input from the gradient of its output.
@@ -377,8 +382,6 @@ struct GradientPart<'a> {
     /// `[rows, outputs]`.
     delta: &'a [f32],
     outputs: usize,
-    /// Whether most of the features are 0.
-    sparse: bool,
     weight: &'a mut [MaybeUninit<f32>],
     bias: Option<&'a mut [f32]>,
 }
@@ -387,7 +390,6 @@ impl GradientPart<'_> {
     fn compute(self, rows: usize) {
         let features = Matrix::new(self.features, rows, self.inputs).transposed().rows(self.start, self.end);
         let delta = Matrix::new(self.delta, rows, self.outputs);
-        let multiply = if self.sparse { multiply_sparse } else { multiply_uninit };
         multiply(features, delta, self.weight);
         if let Some(bias) = self.bias {
             for row in self.delta.chunks_exact(self.outputs) {
@@ -405,7 +407,7 @@ fn parameter_gradients(
     batch: Batch<'_>,
     buffers: &Buffers,
 ) -> PerLayer<LayerGradient> {
-    let Buffers { outputs, codes, deltas } = buffers;
+    let Buffers { outputs, codes, deltas, .. } = buffers;
     let with_features = features_of_layers(batch, outputs, codes);
     let mut gradients = PerLayer {
         encoder: network.encoder.iter().map(LayerGradient::room_for).collect(),
@@ -422,16 +424,22 @@ fn parameter_gradients(
         .chain(&deltas.decoder)
         .chain([&outputs.logits]);
     let (mut first, mut second) = (Vec::new(), Vec::new());
-    for (position, ((gradient, features), delta)) in
-        gradients.each_mut().into_order().into_iter().zip(with_features).zip(deltas).enumerate()
+    for ((gradient, features), delta) in
+        gradients.each_mut().into_order().into_iter().zip(with_features).zip(deltas)
     {
         let (inputs, outputs) = (features.len() / batch.rows, delta.len() / batch.rows);
         let middle = inputs / 2;
-        let sparse = position == 0 && !network.encoder.is_empty();
         let (weight_a, weight_b) =
             gradient.weight.spare_capacity_mut()[..inputs * outputs].split_at_mut(middle * outputs);
         let part = |start, end, weight, bias| GradientPart {
-            features, inputs, start, end, delta, outputs, sparse, weight, bias,
+            features,
+            inputs,
+            start,
+            end,
+            delta,
+            outputs,
+            weight,
+            bias,
         };
         first.push(part(0, middle, weight_a, None));
         second.push(part(middle, inputs, weight_b, Some(gradient.bias.as_mut_slice())));

@@ -43,47 +43,66 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// What becomes of the values that stand in a product's place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Destination {
-    /// They are overwritten, and need not be initialised.
-    Replace,
-    /// The product is added to them.
-    Add,
-}
-
 /// Memory as one that need not be initialised.
 pub(crate) fn as_uninit(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
     // SAFETY: the layout is the same, and nothing in this module writes uninitialised values.
     unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
 }
 
-/// The product of two matrices, row after row, on the current thread.
-pub(crate) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [f32]) {
-    multiply_into(lhs, rhs, as_uninit(output), Destination::Replace);
-}
-
-/// The same, added to what `output` holds.
-pub(crate) fn multiply_add(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [f32]) {
-    multiply_into(lhs, rhs, as_uninit(output), Destination::Add);
-}
-
-/// The same into memory that need not be initialised; all of it is afterwards.
-pub(crate) fn multiply_uninit(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
-    multiply_into(lhs, rhs, output, Destination::Replace);
-}
-
-fn multiply_into(
-    lhs: Matrix<'_>,
-    rhs: Matrix<'_>,
-    output: &mut [MaybeUninit<f32>],
-    destination: Destination,
-) {
+/// The product of two matrices, row after row, on the current thread, into memory that need not be initialised.
+///
+/// With AVX-512, what is multiplied by 0 is left out where six neighbouring rows of the left factor have it in common:
+/// most of MNIST's pixels are black. It differs from the whole sum where the right factor holds infinities or NaN, of
+/// which `0 * inf` would be NaN. An element's bits do not depend on the other rows and columns that are computed with it.
+pub(crate) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
     assert_eq!(lhs.columns, rhs.rows, "columns of the left and rows of the right factor");
     assert_eq!(output.len(), lhs.rows * rhs.columns, "values of the product");
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512f") && rhs.column_stride == 1 {
+        // SAFETY: the processor has the feature, which was just asked.
+        unsafe { avx512::multiply(lhs, rhs, output) };
+        return;
+    }
+    general(lhs, rhs, output);
+}
+
+/// The same for a right factor that is stored column after column, with the transposed left factor in `scratch`.
+pub(crate) fn multiply_by_transposed(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    output: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
+    assert!(rhs.row_stride == 1 && lhs.column_stride == 1, "stored by columns and by rows");
+    // (rhs' lhs')': the batch is smaller than the weights, so it costs less to turn.
+    let (turned, product) = (lhs.rows * lhs.columns, lhs.rows * rhs.columns);
+    scratch.resize(turned + product, 0.0);
+    let (turned, product) = scratch.split_at_mut(turned);
+    transpose(lhs, turned);
+    multiply(rhs.transposed(), Matrix::new(turned, lhs.columns, lhs.rows), as_uninit(product));
+    transpose(Matrix::new(product, rhs.columns, lhs.rows), output);
+}
+
+/// Writes a matrix column after column.
+fn transpose(matrix: Matrix<'_>, output: &mut [f32]) {
+    /// Columns that are read together, for a cache line each.
+    const BLOCK: usize = 16;
+    let Matrix { values, rows, columns, row_stride, .. } = matrix;
+    for start in (0..rows).step_by(BLOCK) {
+        let end = (start + BLOCK).min(rows);
+        for column in 0..columns {
+            for row in start..end {
+                output[column * rows + row] = values[row * row_stride + column];
+            }
+        }
+    }
+}
+
+/// The product by the `gemm` crate, which serves every processor and every order of memory.
+fn general(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
     let stride = |length: usize| isize::try_from(length).expect("no slice is longer");
-    // SAFETY: the strides and sizes describe the slices, which `Matrix::new` and the assertions checked; `output` is read
-    // only to be added to, by `multiply_add`, which holds initialised values.
+    // SAFETY: the strides and sizes describe the slices, which `Matrix::new` and the callers' assertions checked; `output`
+    // is written and not read.
     unsafe {
         gemm::gemm(
             lhs.rows,
@@ -92,14 +111,14 @@ fn multiply_into(
             output.as_mut_ptr().cast::<f32>(),
             1,
             stride(rhs.columns),
-            destination == Destination::Add,
+            false,
             lhs.values.as_ptr(),
             stride(lhs.column_stride),
             stride(lhs.row_stride),
             rhs.values.as_ptr(),
             stride(rhs.column_stride),
             stride(rhs.row_stride),
-            1.0,
+            0.0,
             1.0,
             false,
             false,
@@ -109,28 +128,15 @@ fn multiply_into(
     }
 }
 
-/// The product with a left factor most of whose values are 0, as images on black: what is multiplied by 0 is left out.
-///
-/// Differs from [`multiply_uninit`] by rounding, and where the right factor holds infinities or NaN, of which `0 * inf`
-/// would be NaN. An element's bits do not depend on the other rows and columns that are computed with it.
-pub(crate) fn multiply_sparse(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
-    assert_eq!(lhs.columns, rhs.rows, "columns of the left and rows of the right factor");
-    assert_eq!(output.len(), lhs.rows * rhs.columns, "values of the product");
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") && rhs.column_stride == 1 {
-        // SAFETY: the processor has the feature, which was just asked.
-        unsafe { avx512::multiply_sparse(lhs, rhs, output) };
-        return;
-    }
-    multiply_uninit(lhs, rhs, output);
-}
-
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
-        __m512, __mmask16, _mm512_fmadd_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps,
-        _mm512_setzero_ps,
+        __m512, __mmask16, _CMP_NEQ_UQ, _mm512_add_epi32, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
+        _mm512_mask_storeu_ps, _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_maskz_loadu_ps,
+        _mm512_set_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+        _mm512_storeu_si512,
     };
+    use std::cell::RefCell;
     use std::mem::MaybeUninit;
 
     use super::Matrix;
@@ -140,107 +146,165 @@ mod avx512 {
     const ROWS: usize = 6;
     const VECTORS: usize = 4;
 
-    /// The columns of some rows of the left factor in which one of the rows is not 0.
+    thread_local! {
+        static LIT: RefCell<Lit> = RefCell::default();
+    }
+
+    /// The columns of a block of rows of the left factor in which one of the rows is not 0.
+    #[derive(Default)]
     struct Lit {
-        /// A column's values, the rows that are missing at the end filled up with 0.
-        values: Vec<[f32; ROWS]>,
+        /// The rows' values in these columns, those of missing rows 0.
+        values: Vec<f32>,
+        /// From one row of `values` to the next.
+        row_stride: usize,
+        /// From one column of `values` to the next.
+        column_stride: usize,
         columns: Vec<u32>,
+        count: usize,
     }
 
     impl Lit {
-        fn with_capacity(columns: usize) -> Self {
-            Self { values: vec![[0.0; ROWS]; columns], columns: vec![0; columns] }
+        /// Collects the columns of up to [`ROWS`] rows from `start` on.
+        #[target_feature(enable = "avx512f")]
+        fn collect(&mut self, lhs: Matrix<'_>, start: usize) {
+            let rows = (lhs.rows - start).min(ROWS);
+            // Whole vectors are written and only their valid part counted.
+            self.columns.resize(lhs.columns + LANES, 0);
+            if lhs.column_stride == 1 {
+                self.row_stride = lhs.columns + LANES;
+                self.column_stride = 1;
+                self.values.resize(ROWS * self.row_stride, 0.0);
+                self.collect_along_rows(lhs, start, rows);
+            } else {
+                assert_eq!(lhs.row_stride, 1, "one of the strides of a matrix is 1");
+                self.row_stride = 1;
+                self.column_stride = LANES;
+                self.values.resize((lhs.columns + 1) * LANES, 0.0);
+                self.collect_across_rows(lhs, start, rows);
+            }
         }
 
-        /// Collects the columns of the rows from `start` on; gives back how many there are.
+        /// Sixteen columns at a time, of a matrix stored row after row.
         #[target_feature(enable = "avx512f")]
-        fn collect(&mut self, lhs: Matrix<'_>, start: usize) -> usize {
-            let rows = (lhs.rows - start).min(ROWS);
-            let mut count = 0;
-            for column in 0..lhs.columns {
-                let first = start * lhs.row_stride + column * lhs.column_stride;
-                let mut values = [0.0f32; ROWS];
-                if rows == ROWS {
-                    for (row, value) in values.iter_mut().enumerate() {
-                        *value = lhs.values[first + row * lhs.row_stride];
-                    }
-                } else {
-                    for (row, value) in values[..rows].iter_mut().enumerate() {
-                        *value = lhs.values[first + row * lhs.row_stride];
-                    }
+        fn collect_along_rows(&mut self, lhs: Matrix<'_>, start: usize, rows: usize) {
+            let mut columns = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+            self.count = 0;
+            for first in (0..lhs.columns).step_by(LANES) {
+                let inside = first_lanes(lhs.columns - first);
+                let mut vectors = [_mm512_setzero_ps(); ROWS];
+                let mut lit: __mmask16 = 0;
+                for (row, vector) in vectors.iter_mut().enumerate().take(rows) {
+                    let place = &lhs.values[(start + row) * lhs.row_stride + first..];
+                    // SAFETY: the mask ends at the last column of the row, which is in the slice.
+                    *vector = unsafe { _mm512_maskz_loadu_ps(inside, place.as_ptr()) };
+                    lit |= _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(*vector, _mm512_setzero_ps());
                 }
-                // Written always and counted only if it matters: a branch would be mispredicted at every edge.
-                self.values[count] = values;
-                self.columns[count] = column as u32;
-                count += usize::from(values.iter().any(|&value| value != 0.0));
+                for (row, &vector) in vectors.iter().enumerate() {
+                    let place = &mut self.values[row * self.row_stride + self.count..][..LANES];
+                    // SAFETY: the slice has the length of a vector.
+                    unsafe { _mm512_storeu_ps(place.as_mut_ptr(), _mm512_maskz_compress_ps(lit, vector)) };
+                }
+                let place = &mut self.columns[self.count..][..LANES];
+                // SAFETY: as above.
+                unsafe {
+                    _mm512_storeu_si512(place.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(lit, columns));
+                }
+                self.count += lit.count_ones() as usize;
+                columns = _mm512_add_epi32(columns, _mm512_set1_epi32(LANES as i32));
             }
-            count
+        }
+
+        /// Column by column, of a matrix stored column after column.
+        #[target_feature(enable = "avx512f")]
+        fn collect_across_rows(&mut self, lhs: Matrix<'_>, start: usize, rows: usize) {
+            let inside = first_lanes(rows);
+            self.count = 0;
+            for column in 0..lhs.columns {
+                let place = &lhs.values[column * lhs.column_stride + start..][..rows];
+                // SAFETY: the mask has as many lanes as the slice has values.
+                let vector = unsafe { _mm512_maskz_loadu_ps(inside, place.as_ptr()) };
+                let target = &mut self.values[self.count * LANES..][..LANES];
+                // SAFETY: the slice has the length of a vector.
+                unsafe { _mm512_storeu_ps(target.as_mut_ptr(), vector) };
+                self.columns[self.count] = column as u32;
+                // Written always and counted only if it matters: a branch would be mispredicted at every edge.
+                let lit = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(vector, _mm512_setzero_ps());
+                self.count += usize::from(lit != 0);
+            }
         }
     }
 
+    fn first_lanes(count: usize) -> __mmask16 {
+        ((1u32 << count.min(LANES)) - 1) as __mmask16
+    }
+
     #[target_feature(enable = "avx512f")]
-    pub(super) fn multiply_sparse(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
-        // `tile` reads whole rows of `rhs` without asking again.
+    pub(super) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+        // `tile` reads the rows of `rhs` without asking again.
         assert!(rhs.column_stride == 1 && rhs.row_stride >= rhs.columns);
         assert!(rhs.rows == 0 || (rhs.rows - 1) * rhs.row_stride + rhs.columns <= rhs.values.len());
         if rhs.columns == 0 {
             return;
         }
-        let mut lit = Lit::with_capacity(lhs.columns);
-        for (block, output) in output.chunks_mut(ROWS * rhs.columns).enumerate() {
-            let count = lit.collect(lhs, block * ROWS);
-            let rows = output.len() / rhs.columns;
-            for start in (0..rhs.columns).step_by(VECTORS * LANES) {
-                let masks: [__mmask16; VECTORS] = std::array::from_fn(|vector| {
-                    let left = rhs.columns.saturating_sub(start + vector * LANES).min(LANES);
-                    ((1u32 << left) - 1) as __mmask16
-                });
-                // SAFETY: the masks end at the last column, and the lit columns are rows of `rhs`.
-                let sums = unsafe { tile(&lit.values[..count], &lit.columns[..count], rhs, start, masks) };
-                for (row, sums) in sums.iter().enumerate().take(rows) {
-                    for (vector, &sum) in sums.iter().enumerate() {
-                        let place = output.as_mut_ptr().wrapping_add(
-                            row * rhs.columns + start + vector * LANES,
-                        );
-                        // SAFETY: `row` is one of the block's, and the mask ends at the last column.
-                        unsafe { _mm512_mask_storeu_ps(place.cast(), masks[vector], sum) };
+        LIT.with_borrow_mut(|lit| {
+            for (block, output) in output.chunks_mut(ROWS * rhs.columns).enumerate() {
+                lit.collect(lhs, block * ROWS);
+                for start in (0..rhs.columns).step_by(VECTORS * LANES) {
+                    // SAFETY: the lit columns of `lhs` are rows of `rhs`.
+                    unsafe {
+                        match (rhs.columns - start).div_ceil(LANES) {
+                            1 => tile::<1>(lit, rhs, start, output),
+                            2 => tile::<2>(lit, rhs, start, output),
+                            3 => tile::<3>(lit, rhs, start, output),
+                            _ => tile::<VECTORS>(lit, rhs, start, output),
+                        }
                     }
                 }
             }
-        }
+        });
     }
 
-    /// The product of the lit columns with the columns of `rhs` from `start` on.
+    /// The product of the lit columns with `N` vectors of columns of `rhs` from `start` on, into the rows of `output`.
     ///
     /// # Safety
     ///
-    /// `columns` must be rows of `rhs`, and `masks` cover none but its columns from `start` on.
+    /// The lit columns must be rows of `rhs`, whose rows must lie in its values.
     #[target_feature(enable = "avx512f")]
-    unsafe fn tile(
-        values: &[[f32; ROWS]],
-        columns: &[u32],
+    unsafe fn tile<const N: usize>(
+        lit: &Lit,
         rhs: Matrix<'_>,
         start: usize,
-        masks: [__mmask16; VECTORS],
-    ) -> [[__m512; VECTORS]; ROWS] {
+        output: &mut [MaybeUninit<f32>],
+    ) {
+        let masks: [__mmask16; N] =
+            std::array::from_fn(|vector| first_lanes((rhs.columns - start).saturating_sub(vector * LANES)));
         let first = rhs.values.as_ptr().wrapping_add(start);
-        let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
-        for (values, &column) in values.iter().zip(columns) {
+        let mut values = lit.values.as_ptr();
+        let mut sums = [[_mm512_setzero_ps(); N]; ROWS];
+        for &column in &lit.columns[..lit.count] {
             let row = first.wrapping_add(column as usize * rhs.row_stride);
-            let mut factors = [_mm512_setzero_ps(); VECTORS];
-            for vector in 0..VECTORS {
+            let mut factors = [_mm512_setzero_ps(); N];
+            for vector in 0..N {
                 // SAFETY: by the caller's promise, what the mask lets through lies within a row of `rhs`.
                 factors[vector] =
                     unsafe { _mm512_maskz_loadu_ps(masks[vector], row.wrapping_add(vector * LANES)) };
             }
-            for (sums, &value) in sums.iter_mut().zip(values) {
-                let value = _mm512_set1_ps(value);
-                for vector in 0..VECTORS {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: `collect` made room for the values of all rows in every column that it counted.
+                let value: __m512 = _mm512_set1_ps(unsafe { *values.wrapping_add(row * lit.row_stride) });
+                for vector in 0..N {
                     sums[vector] = _mm512_fmadd_ps(value, factors[vector], sums[vector]);
                 }
             }
+            values = values.wrapping_add(lit.column_stride);
         }
-        sums
+        for (output, sums) in output.chunks_exact_mut(rhs.columns).zip(sums) {
+            for (vector, sum) in sums.into_iter().enumerate() {
+                let place = output.as_mut_ptr().wrapping_add(start + vector * LANES);
+                // SAFETY: the mask ends at the last column of the output's row.
+                unsafe { _mm512_mask_storeu_ps(place.cast(), masks[vector], sum) };
+            }
+        }
     }
 }
 
@@ -298,11 +362,16 @@ mod tests {
                 (Matrix::new(&a, rows, inner), Matrix::new(&b, columns, inner).transposed()),
             ] {
                 let expected = plain(lhs, rhs);
-                let mut found = vec![f32::NAN; rows * columns];
-                multiply(lhs, rhs, &mut found);
-                assert_close(&found, &expected);
-                multiply_add(lhs, rhs, &mut found);
-                assert_close(&found, &expected.iter().map(|value| 2.0 * value).collect::<Vec<_>>());
+                for multiply in [multiply, general] {
+                    let mut found = vec![f32::NAN; rows * columns];
+                    multiply(lhs, rhs, as_uninit(&mut found));
+                    assert_close(&found, &expected);
+                }
+                if rhs.row_stride == 1 && lhs.column_stride == 1 {
+                    let mut found = vec![f32::NAN; rows * columns];
+                    multiply_by_transposed(lhs, rhs, &mut found, &mut vec![f32::NAN; 5]);
+                    assert_close(&found, &expected);
+                }
             }
         }
     }
@@ -317,7 +386,7 @@ mod tests {
                 let rhs = Matrix::new(&b, inner, columns);
                 for lhs in [Matrix::new(&a, rows, inner), Matrix::new(&a, inner, rows).transposed()] {
                     let mut found = vec![f32::NAN; rows * columns];
-                    multiply_sparse(lhs, rhs, as_uninit(&mut found));
+                    multiply(lhs, rhs, as_uninit(&mut found));
                     assert_close(&found, &plain(lhs, rhs));
                 }
             }
@@ -332,12 +401,11 @@ mod tests {
         let rhs = Matrix::new(&b, inner, columns);
         for lhs in [Matrix::new(&a, rows, inner), Matrix::new(&a, inner, rows).transposed()] {
             let mut whole = vec![0.0; rows * columns];
-            multiply_sparse(lhs, rhs, as_uninit(&mut whole));
+            multiply(lhs, rhs, as_uninit(&mut whole));
             let mut parts = vec![0.0; rows * columns];
             let (first, second) = parts.split_at_mut(11 * columns);
-            multiply_sparse(lhs.rows(0, 11), rhs, as_uninit(first));
-            multiply_sparse(lhs.rows(11, rows), rhs, as_uninit(second));
-            // The same on processors that leave out no zeros: `gemm` sums in blocks of the inner dimension alone.
+            multiply(lhs.rows(0, 11), rhs, as_uninit(first));
+            multiply(lhs.rows(11, rows), rhs, as_uninit(second));
             assert_eq!(parts, whole);
         }
     }
@@ -345,6 +413,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "values of the product")]
     fn an_output_of_another_size_is_refused() {
-        multiply(Matrix::new(&[1.0; 4], 2, 2), Matrix::new(&[1.0; 4], 2, 2), &mut [0.0; 3]);
+        multiply(Matrix::new(&[1.0; 4], 2, 2), Matrix::new(&[1.0; 4], 2, 2), as_uninit(&mut [0.0; 3]));
     }
 }
