@@ -42,8 +42,7 @@ pub fn evaluate(vae: &Vae, images: &Images, seed: u64, epoch: usize, device: &De
         let size = range.len();
         let noise = noise(seed, Purpose::EvaluationNoise, epoch, step, size * latent);
         let noise = Tensor::from_data(TensorData::new(noise, [size, latent]), device);
-        let images = images.range(range, device);
-        let terms = vae.forward(images.clone(), noise).elbo_terms(images);
+        let terms = vae.terms(images.range(range, device), noise);
         sums.reconstruction += f64::from(terms.reconstruction.into_scalar::<f32>()) * size as f64;
         sums.kl += f64::from(terms.kl.into_scalar::<f32>()) * size as f64;
     }
