@@ -43,6 +43,6 @@ pub use decoder::Decoder;
 pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
 pub use kernels::flush_denormals_to_zero;
 pub use loss::{ElboTerms, bernoulli_reconstruction, gaussian_kl};
-pub use objective::ObjectiveGradient;
+pub use objective::{Measured, ObjectiveGradient};
 pub use parameters::{NamedTensor, ParameterError, load_parameters, named_parameters};
 pub use vae::{Vae, VaeOutput, reparameterize};

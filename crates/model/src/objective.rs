@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use crate::{ElboTerms, Vae};
+use crate::{ElboTerms, Posterior, Vae};
 
 /// What a training step needs of a batch. No tensor of it carries an autodiff graph.
 #[derive(Debug)]
@@ -15,6 +15,17 @@ pub struct ObjectiveGradient {
     pub saturated: Tensor<1>,
     /// The gradient of `terms.objective(kl_coefficient)` in every parameter.
     pub gradients: GradientsParams,
+}
+
+/// What is measured of a network on a batch.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The terms of the objective.
+    pub terms: ElboTerms,
+    /// Means of the posteriors, `[batch, latent]`.
+    pub mean: Tensor<2>,
+    /// Logarithms of the variances of the posteriors, `[batch, latent]`.
+    pub log_var: Tensor<2>,
 }
 
 impl Vae {
@@ -31,12 +42,14 @@ impl Vae {
     /// # Panics
     ///
     /// Panics if the shapes are not those, for the sizes that the network was made with.
-    pub fn terms(&self, images: Tensor<2>, noise: Tensor<2>) -> ElboTerms {
+    pub fn measure(&self, images: Tensor<2>, noise: Tensor<2>) -> Measured {
         #[cfg(feature = "flex")]
         if let Some(network) = flex::Network::of(self) {
-            return network.terms(images, noise);
+            return network.measure(images, noise);
         }
-        self.forward(images.clone(), noise).elbo_terms(images)
+        let output = self.forward(images.clone(), noise);
+        let Posterior { mean, log_var, .. } = output.posterior.clone();
+        Measured { terms: output.elbo_terms(images), mean, log_var }
     }
 
     /// The terms, and the gradient of the objective in every parameter.
@@ -122,10 +135,16 @@ mod flex {
             Some(Self { layers, device })
         }
 
-        pub(super) fn terms(&self, images: Tensor<2>, noise: Tensor<2>) -> ElboTerms {
-            let rows = images.dims()[0];
-            let sums = self.on_batch(images, noise, |network, batch, buffers| terms(network, batch, buffers));
-            self.mean_terms(sums, rows)
+        pub(super) fn measure(&self, images: Tensor<2>, noise: Tensor<2>) -> Measured {
+            let [rows, latent] = noise.dims();
+            let matrix = |values: &[f32]| {
+                Tensor::from_data(TensorData::new(values.to_vec(), [rows, latent]), &self.device)
+            };
+            self.on_batch(images, noise, |network, batch, buffers| {
+                let sums = terms(network, batch, buffers);
+                let (mean, log_var) = buffers.posteriors();
+                Measured { terms: self.mean_terms(sums, rows), mean: matrix(mean), log_var: matrix(log_var) }
+            })
         }
 
         pub(super) fn objective_gradient(
@@ -228,13 +247,15 @@ mod flex {
 mod tests {
     use super::*;
     use crate::{VaeConfig, named_parameters};
-    use burn::tensor::{Device, Distribution, TensorData};
+    use burn::tensor::{Device, Distribution, TensorData, Tolerance};
     use rand::{RngExt, SeedableRng, rngs::StdRng};
 
     /// Relative to the greatest value of a gradient: sums of some hundred 32-bit numbers in two orders.
     const GRADIENT_TOLERANCE: f32 = 2e-5;
     /// Of the terms, which the plain form sums in 32 bits.
     const TERM_TOLERANCE: f32 = 1e-5;
+    /// Of means and log-variances: sums of products in another order, of size one.
+    const POSTERIOR_TOLERANCE: f32 = 1e-5;
 
     struct Plain {
         terms: ElboTerms,
@@ -297,7 +318,15 @@ mod tests {
                 for kl_coefficient in [0.0, 0.02, 20.0] {
                     let mut expected = plain(&vae, images.clone(), noise.clone(), kl_coefficient);
                     let mut found = vae.objective_gradient(images.clone(), noise.clone(), kl_coefficient);
-                    let measured = vae.valid().terms(images.clone(), noise.clone());
+                    let measured = vae.valid().measure(images.clone(), noise.clone());
+                    let posterior = vae.valid().encoder.forward(images.clone());
+                    for (expected, found) in
+                        [(posterior.mean, measured.mean), (posterior.log_var, measured.log_var)]
+                    {
+                        let tolerance = Tolerance::rel_abs(POSTERIOR_TOLERANCE, POSTERIOR_TOLERANCE);
+                        found.into_data().assert_approx_eq::<f32>(&expected.into_data(), tolerance);
+                    }
+                    let measured = measured.terms;
                     for (what, expected, found) in [
                         ("reconstruction", &expected.terms.reconstruction, &found.terms.reconstruction),
                         ("kl", &expected.terms.kl, &found.terms.kl),
@@ -356,8 +385,8 @@ mod tests {
         let by_columns = Tensor::<2>::random([12, 6], Distribution::Uniform(0.0, 1.0), &device).transpose();
         let by_rows = Tensor::from_data(by_columns.to_data(), &device);
         let noise = Tensor::zeros([6, 2], &device);
-        let [strided, plain] =
-            [by_columns, by_rows].map(|images| vae.terms(images, noise.clone()).elbo_loss().into_data());
+        let [strided, plain] = [by_columns, by_rows]
+            .map(|images| vae.measure(images, noise.clone()).terms.elbo_loss().into_data());
         assert_eq!(strided.as_bytes(), plain.as_bytes());
     }
 
@@ -379,6 +408,6 @@ mod tests {
     fn images_of_another_size_are_refused() {
         let device = Device::flex();
         let vae = VaeConfig::default().init(12, &mut StdRng::seed_from_u64(1), &device);
-        vae.terms(Tensor::zeros([2, 11], &device), Tensor::zeros([2, 2], &device));
+        vae.measure(Tensor::zeros([2, 11], &device), Tensor::zeros([2, 2], &device));
     }
 }

@@ -56,6 +56,13 @@ impl Images {
         Tensor::from_data(TensorData::new(grey, [positions.len(), pixels]), device)
     }
 
+    /// The grey levels of one image, from 0 to 1, row by row.
+    pub fn grey(&self, position: usize) -> Vec<f32> {
+        let pixels = self.pixels();
+        let bytes = &self.bytes[position * pixels..(position + 1) * pixels];
+        bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
+    }
+
     /// A range of the images with grey levels from 0 to 1, `[range, pixels]`.
     pub fn range(&self, range: Range<usize>, device: &Device) -> Tensor<2> {
         let pixels = self.pixels();

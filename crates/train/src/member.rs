@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint;
 use crate::config::{MemberId, RunConfig};
 use crate::data::Dataset;
-use crate::evaluate::{Terms, evaluate};
+use crate::diagnostics::{Diagnostics, diagnose};
+use crate::evaluate::{Evaluation, LatentUse, Terms, evaluate};
 use crate::files::{write_atomically, write_safetensors};
 use crate::progress::MemberProgress;
 use crate::random::{Purpose, image_order, noise, stream};
 use crate::signals;
+use crate::warnings::{Warning, warnings};
 
 /// What all members of a run have in common.
 pub struct Common<'a> {
@@ -71,6 +73,8 @@ pub struct EpochRow {
     pub train: Terms,
     /// Over the test images, after the epoch.
     pub test: Terms,
+    /// The use of the latent dimensions for the test images.
+    pub test_latent: LatentUse,
     /// Log-variances cut to their bounds during the epoch.
     pub saturated_log_vars: u64,
 }
@@ -93,8 +97,15 @@ pub struct MemberResult {
     pub elbo_loss: f64,
     /// Log-variances cut to their bounds over the whole training.
     pub saturated_log_vars: u64,
+    /// What was measured of the trained network.
+    #[serde(flatten)]
+    pub diagnostics: Diagnostics,
+    /// What deserved a word while it trained.
+    pub warnings: Vec<Warning>,
     /// Seconds that training took, all processes together.
     pub seconds: f64,
+    /// Seconds that the diagnostics took after it.
+    pub diagnostics_seconds: f64,
 }
 
 /// How a call of [`train`] ended.
@@ -205,15 +216,23 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
 
         let sums = std::mem::replace(&mut training.sums, EpochSums::zero(device));
         let mean = |sum: Tensor<1>| f64::from(sum.into_scalar::<f32>()) / images as f64;
+        let Evaluation { terms: test, latent: test_latent } =
+            evaluate(&training.vae.valid(), &dataset.test, seed, epoch, device);
         let row = EpochRow {
             epoch: epoch + 1,
             train: Terms { reconstruction: mean(sums.reconstruction), kl: mean(sums.kl) },
-            test: evaluate(&training.vae.valid(), &dataset.test, seed, epoch, device),
+            test,
+            test_latent,
             saturated_log_vars: sums.saturated.into_scalar::<f32>() as u64,
         };
         progress.epoch(&row, kl_coefficient);
         let objectives = [row.train.objective(kl_coefficient), row.test.objective(kl_coefficient)];
         training.history.push(row);
+        for warning in warnings(&training.history, kl_coefficient) {
+            if warning.epoch == epoch + 1 {
+                progress.warn(&warning.message);
+            }
+        }
         write_history(&training.history, member, &dir)?;
         if objectives.iter().any(|objective| !objective.is_finite()) {
             bail!(
@@ -231,7 +250,7 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
         }
     }
 
-    let result = finish(&training, member, &dir)?;
+    let result = finish(&training, common, member, &dir)?;
     checkpoint::remove(&dir)?;
     Ok(Outcome::Finished(result))
 }
@@ -258,8 +277,12 @@ pub fn write_weights(path: &Path, parameters: &[NamedTensor]) -> Result<()> {
     )
 }
 
-fn finish(training: &Training, member: MemberId, dir: &Path) -> Result<MemberResult> {
+fn finish(training: &Training, common: &Common<'_>, member: MemberId, dir: &Path) -> Result<MemberResult> {
     let last = training.history.last().context("a finished member has at least one epoch")?;
+    let seconds = training.seconds();
+    let started = Instant::now();
+    let diagnostics = diagnose(&training.vae.valid(), common.dataset, &last.test, member.seed, common.device)
+        .with_context(|| format!("cannot measure {member}"))?;
     let result = MemberResult {
         c: member.kl_coefficient,
         seed: member.seed,
@@ -268,7 +291,10 @@ fn finish(training: &Training, member: MemberId, dir: &Path) -> Result<MemberRes
         objective: last.test.objective(member.kl_coefficient),
         elbo_loss: last.test.elbo_loss(),
         saturated_log_vars: training.history.iter().map(|row| row.saturated_log_vars).sum(),
-        seconds: training.seconds(),
+        diagnostics,
+        warnings: warnings(&training.history, member.kl_coefficient),
+        seconds,
+        diagnostics_seconds: started.elapsed().as_secs_f64(),
     };
     write_weights(&dir.join("weights.safetensors"), &named_parameters(&training.vae))?;
     // Last: where it stands, all the rest does too.
@@ -280,7 +306,8 @@ fn finish(training: &Training, member: MemberId, dir: &Path) -> Result<MemberRes
 fn write_history(history: &[EpochRow], member: MemberId, dir: &Path) -> Result<()> {
     let c = member.kl_coefficient;
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record([
+    let latent = history.first().map_or(0, |row| row.test_latent.kl_per_dim.len());
+    let columns = [
         "c",
         "seed",
         "epoch",
@@ -293,10 +320,24 @@ fn write_history(history: &[EpochRow], member: MemberId, dir: &Path) -> Result<(
         "test_objective",
         "test_elbo_loss",
         "saturated_log_vars",
-    ])?;
-    for EpochRow { epoch, train, test, saturated_log_vars } in history {
-        let columns = |terms: &Terms| [terms.reconstruction, terms.kl, terms.objective(c), terms.elbo_loss()];
-        table.serialize((c, member.seed, epoch, columns(train), columns(test), saturated_log_vars))?;
+        "test_active_units",
+    ];
+    let of_dimensions = (0..latent).map(|dimension| format!("test_kl_dim_{dimension}"));
+    table.write_record(
+        columns.into_iter().map(String::from).chain(of_dimensions).chain(["warnings".to_string()]),
+    )?;
+    let warnings = warnings(history, c);
+    for EpochRow { epoch, train, test, test_latent, saturated_log_vars } in history {
+        let terms = |terms: &Terms| [terms.reconstruction, terms.kl, terms.objective(c), terms.elbo_loss()];
+        let warnings: Vec<String> = warnings
+            .iter()
+            .filter(|warning| warning.epoch == *epoch)
+            .map(|warning| warning.kind.to_string())
+            .collect();
+        table.serialize((
+            (c, member.seed, epoch, terms(train), terms(test), saturated_log_vars),
+            (test_latent.active_units, &test_latent.kl_per_dim, warnings.join(" ")),
+        ))?;
     }
     write_atomically(&dir.join("history.csv"), &table.into_inner()?)
 }

@@ -122,6 +122,11 @@ impl MemberProgress<'_> {
         }
     }
 
+    /// Something deserves a word.
+    pub fn warn(&self, message: &str) {
+        self.sweep.say(&format!("{}: warning: {message}", self.name));
+    }
+
     /// An epoch is done.
     pub fn epoch(&self, row: &EpochRow, c: f64) {
         if self.sweep.style == Style::Lines {

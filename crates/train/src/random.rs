@@ -21,6 +21,10 @@ pub enum Purpose {
     TrainingNoise = 2,
     /// The noise of the reparameterisation in the evaluation after an epoch.
     EvaluationNoise = 3,
+    /// The codes of the test images in the diagnostics after training.
+    DiagnosticNoise = 4,
+    /// The codes of one test image, the step, in the importance-weighted bound.
+    ImportanceNoise = 5,
 }
 
 /// The generator of one purpose, epoch and step.

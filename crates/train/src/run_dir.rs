@@ -8,6 +8,7 @@ use model::{NamedTensor, named_parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
+use crate::diagnostics::Diagnostics;
 use crate::files::{create_dir, write_atomically};
 use crate::member::{MemberResult, initial_vae, read_result, write_weights};
 
@@ -131,19 +132,14 @@ pub fn results(dir: &Path, config: &RunConfig) -> Result<Vec<MemberResult>> {
 /// Writes `summary.csv`, and with several seeds `summary_over_seeds.csv`.
 pub fn write_summary(dir: &Path, config: &RunConfig, results: &[MemberResult]) -> Result<Vec<PathBuf>> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record([
-        "c",
-        "seed",
-        "epochs",
-        "reconstruction",
-        "kl",
-        "objective",
-        "elbo_loss",
-        "saturated_log_vars",
-    ])?;
+    let columns =
+        ["c", "seed", "epochs", "reconstruction", "kl", "objective", "elbo_loss", "saturated_log_vars"];
+    let of_diagnostics = Diagnostics::columns(config.model.latent);
+    table.write_record(columns.into_iter().map(String::from).chain(of_diagnostics))?;
     for r in results {
         let terms = (r.test.reconstruction, r.test.kl, r.objective, r.elbo_loss);
-        table.serialize((r.c, r.seed, r.epochs, terms, r.saturated_log_vars))?;
+        let diagnostics = (r.diagnostics.active_units, r.diagnostics.values());
+        table.serialize((r.c, r.seed, r.epochs, terms, r.saturated_log_vars, diagnostics))?;
     }
     let summary = dir.join("summary.csv");
     write_atomically(&summary, &table.into_inner()?)?;

@@ -44,6 +44,14 @@ pub enum SampleError {
         /// The row of the sample, from 0.
         sample: usize,
     },
+    /// There is not one label for each sample.
+    #[error("{labels} labels for {samples} samples: every sample has one label")]
+    Labels {
+        /// How many samples there are.
+        samples: usize,
+        /// How many labels there are.
+        labels: usize,
+    },
     /// The number of neighbours is zero.
     #[error("0 neighbours: the estimator looks at the distance to the first or a later one")]
     NoNeighbours,

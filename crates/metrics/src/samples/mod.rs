@@ -5,7 +5,10 @@
 //! - [`histogram`]: exact divergences of binned samples. Robust, blind within a bin and beyond three dimensions.
 //! - [`neighbours`]: Kullback-Leibler divergence from distances to nearest neighbours. No bins, any dimension, noisy.
 //! - [`mmd`]: maximum mean discrepancy. Unbiased and precise in any dimension, but not in nats.
+//!
+//! And [`classification`]: how far samples of different classes keep apart.
 
+pub mod classification;
 mod error;
 mod estimate;
 pub mod histogram;

@@ -53,6 +53,10 @@ impl Points {
         self.columns.len()
     }
 
+    pub(crate) fn column(&self, dimension: usize) -> &[f64] {
+        &self.columns[dimension]
+    }
+
     /// Every `stride`-th sample from `first` on.
     pub(crate) fn every(&self, stride: usize, first: usize) -> Self {
         let columns: Vec<Vec<f64>> = self

@@ -200,6 +200,11 @@ impl Buffers {
         self.codes.resize(rows * network.mean.outputs(), 0.0);
     }
 
+    /// The means and the bounded log-variances of the batch that was computed last, each `[rows, latent]`.
+    pub(crate) fn posteriors(&self) -> (&[f32], &[f32]) {
+        (&self.outputs.mean, &self.outputs.log_var)
+    }
+
     /// The first `middle` of `rows` images and the others.
     fn split_at(&mut self, middle: usize, rows: usize) -> (Rows<'_>, Rows<'_>) {
         let halve = |slot| halve(slot, middle, rows);

@@ -6,7 +6,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::samples::histogram::{Grid, divergences_from_standard_normal};
+use crate::samples::histogram::{Grid, HistogramDivergences, divergences_from_standard_normal};
 use crate::samples::{Estimate, SampleError, mmd, neighbours};
 
 /// Bins on each axis of the grid of [`grid`].
@@ -59,20 +59,35 @@ pub fn grid() -> Grid {
 /// # Ok::<(), metrics::samples::SampleError>(())
 /// ```
 pub fn compare_to_prior(codes: ArrayView2<'_, f64>) -> Result<PriorComparison, SampleError> {
-    let (images, dimensions) = codes.dim();
+    let dimensions = codes.ncols();
     let neighbour_kl = neighbours::kl_from_standard_normal(codes, NEIGHBOURS)?;
     let bandwidth = (2.0 * dimensions as f64).sqrt();
     let squared_mmd = mmd::squared_discrepancy_from_standard_normal(codes, bandwidth)?;
-    let binned = match grid().cells(dimensions) {
-        Some(cells) if cells <= images => Some(divergences_from_standard_normal(codes, grid())?),
-        _ => None,
-    };
+    let binned = binned_comparison(codes)?;
     Ok(PriorComparison {
         js_to_prior: binned.map(|divergences| divergences.js),
         kl_to_prior: binned.map(|divergences| divergences.kl),
         neighbour_kl,
         squared_mmd,
     })
+}
+
+/// The part of [`compare_to_prior`] that needs no distances, and takes no time: the divergences on the [`grid`]. `None`
+/// where the grid has more cells than there are codes.
+///
+/// # Shapes
+///
+/// - codes: `[images, latent dimensions]`
+///
+/// # Errors
+///
+/// [`SampleError`] if there are no dimensions, or a coordinate that is not finite.
+pub fn binned_comparison(codes: ArrayView2<'_, f64>) -> Result<Option<HistogramDivergences>, SampleError> {
+    let (images, dimensions) = codes.dim();
+    match grid().cells(dimensions) {
+        Some(cells) if cells <= images => divergences_from_standard_normal(codes, grid()).map(Some),
+        _ => Ok(None),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,11 @@
+//! What is measured of a trained network on the test images, once, at the end of its training.
+
+mod importance;
+mod likelihood;
+mod posteriors;
+mod table;
+
+pub use importance::{ImportanceGap, importance_gap};
+pub use likelihood::bernoulli_log_likelihood;
+pub use posteriors::EncodedImages;
+pub use table::{Diagnostics, diagnose};
