@@ -1,8 +1,7 @@
 //! The same member on every backend of the build: they differ by rounding alone.
 
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use model::{Adam, AdamConfig, NamedTensor, VaeConfig, named_parameters};
+use model::{Adam, AdamConfig, NamedTensor, ObjectiveGradient, VaeConfig, named_parameters};
 use train::backend::Backend;
 use train::config::DataConfig;
 use train::data::{self, Images};
@@ -37,10 +36,9 @@ fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
         let batch = images.batch(positions, device);
         let noise = noise(0, Purpose::TrainingNoise, 0, step, BATCH * LATENT);
         let noise = Tensor::from_data(TensorData::new(noise, [BATCH, LATENT]), device);
-        let objective = vae.forward(batch.clone(), noise).elbo_terms(batch).objective(1.0);
-        let gradients = GradientsParams::from_grads(objective.backward(), &vae);
+        let ObjectiveGradient { terms, gradients, .. } = vae.objective_gradient(batch, noise, 1.0);
         vae = adam.step(vae, gradients);
-        objectives.push(f64::from(objective.inner().into_scalar::<f32>()));
+        objectives.push(f64::from(terms.objective(1.0).into_scalar::<f32>()));
     }
     Trajectory { objectives, parameters: named_parameters(&vae) }
 }
