@@ -100,7 +100,7 @@ fn after_epoch(history: &[EpochRow], kl_coefficient: f64) -> Vec<(WarningKind, S
         if kl < COLLAPSED_KL {
             let message = format!(
                 "after epoch {}, latent dimension {dimension} has collapsed: its KL is {kl:.2e} nats, below {COLLAPSED_KL}, \
-                 so that codes tell nothing by it; a smaller coefficient keeps more dimensions in use",
+                 so it tells the decoder nothing; a smaller coefficient keeps more dimensions in use",
                 row.epoch
             );
             seen.push((WarningKind::CollapsedDimension(dimension), message));
@@ -114,8 +114,8 @@ fn after_epoch(history: &[EpochRow], kl_coefficient: f64) -> Vec<(WarningKind, S
     });
     if kl_per_dim > EXPLODED_KL_PER_DIM || leapt {
         let message = format!(
-            "after epoch {}, the KL explodes: it is {:.4e} nats, {kl_per_dim:.4e} per latent dimension; codes drawn from \
-             the prior are none that the decoder knows, which a greater coefficient prevents",
+            "after epoch {}, the KL explodes: it is {:.4e} nats, {kl_per_dim:.4e} per latent dimension, and the decoder \
+             has seen no codes like those drawn from the prior; a greater coefficient prevents that",
             row.epoch, row.test.kl
         );
         seen.push((WarningKind::ExplodingKl, message));

@@ -218,37 +218,3 @@ fn a_network_of_numbers_that_are_none_is_an_error() {
     let error = format!("{error:#}");
     assert!(error.contains("posteriors of the test images") && error.contains("NaN"), "{error}");
 }
-#[test]
-#[ignore]
-fn zz_time() {
-    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(|| {
-        let vae = network(&VaeConfig::default(), 784);
-        let d = mnist(0, 0);
-        let device = Device::flex();
-        let t = std::time::Instant::now();
-        let e = EncodedImages::encode(&vae, &d.test, &device);
-        println!("encode test {:?}", t.elapsed());
-        let t = std::time::Instant::now();
-        EncodedImages::encode(&vae, &d.train, &device);
-        println!("encode train {:?}", t.elapsed());
-        let t = std::time::Instant::now();
-        importance_gap(&vae, &d.test, &e, 100, 2000, 0, &device).unwrap();
-        println!("iwae {:?}", t.elapsed());
-        let t = std::time::Instant::now();
-        for _ in 0..200 {
-            vae.decoder.forward(Tensor::zeros([1000, 2], &device)).into_data();
-        }
-        println!("decode {:?}", t.elapsed());
-        let (l, x) = (vec![0.3f32; 784], vec![0.3f32; 784]);
-        let t = std::time::Instant::now();
-        let mut s = 0.0;
-        for _ in 0..200_000 {
-            s += train::diagnostics::bernoulli_log_likelihood(std::hint::black_box(&l), &x);
-        }
-        println!("likelihood {:?} {s}", t.elapsed());
-        let terms = evaluate(&vae, &d.test, SEED, 0, &device).terms;
-        let t = std::time::Instant::now();
-        diagnose(&vae, &d, &terms, SEED, &device).unwrap();
-        println!("all {:?}", t.elapsed());
-    });
-}
