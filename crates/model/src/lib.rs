@@ -24,13 +24,16 @@
 //! let objective = terms.objective(0.02);
 //! assert_eq!(objective.dims(), [1]);
 //! ```
+#![deny(unsafe_op_in_unsafe_fn)]
 
 mod adam;
 mod config;
 mod decoder;
 mod encoder;
+mod kernels;
 mod linear;
 mod loss;
+mod objective;
 mod parameters;
 mod vae;
 
@@ -38,6 +41,8 @@ pub use adam::{Adam, AdamConfig, Moments};
 pub use config::VaeConfig;
 pub use decoder::Decoder;
 pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
+pub use kernels::flush_denormals_to_zero;
 pub use loss::{ElboTerms, bernoulli_reconstruction, gaussian_kl};
+pub use objective::{Measured, ObjectiveGradient};
 pub use parameters::{NamedTensor, ParameterError, load_parameters, named_parameters};
 pub use vae::{Vae, VaeOutput, reparameterize};

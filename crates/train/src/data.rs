@@ -428,6 +428,37 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "download")]
+    fn without_data_cache_and_network_the_error_says_what_to_do() {
+        const CHILD: &str = "KLSWEEP_TEST_WITHOUT_NETWORK";
+        if std::env::var_os(CHILD).is_some() {
+            println!("the error was: {:#}", download_mnist().unwrap_err());
+            return;
+        }
+        // A process of its own, whose home holds no cache and whose network leads nowhere.
+        let home = TempDir::new().unwrap();
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "data::tests::without_data_cache_and_network_the_error_says_what_to_do",
+                "--nocapture",
+            ])
+            .env(CHILD, "")
+            .env("HOME", home.path())
+            .env("XDG_CACHE_HOME", home.path())
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{stdout}");
+        assert!(
+            stdout.contains("the error was: MNIST is neither in data/mnist nor in Burn's cache, and could not be downloaded"),
+            "{stdout}"
+        );
+        assert!(stdout.contains("--set 'data.dir=\"FOLDER\"'"), "{stdout}");
+    }
+
+    #[test]
     fn a_changed_mnist_file_is_noticed() {
         let dir = folder();
         let error = format!("{:#}", read_dir(dir.path(), Content::Mnist).unwrap_err());

@@ -1,7 +1,7 @@
 //! What is measured of a network.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use model::Vae;
+use model::{Measured, Vae};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Images;
@@ -62,10 +62,8 @@ pub fn evaluate(vae: &Vae, images: &Images, seed: u64, epoch: usize, device: &De
         let size = range.len();
         let noise = noise(seed, Purpose::EvaluationNoise, epoch, step, size * latent);
         let noise = Tensor::from_data(TensorData::new(noise, [size, latent]), device);
-        let images = images.range(range, device);
-        let output = vae.forward(images.clone(), noise);
-        encoded.push(output.posterior.clone());
-        let terms = output.elbo_terms(images);
+        let Measured { terms, mean, log_var } = vae.measure(images.range(range, device), noise);
+        encoded.push(mean, log_var);
         sums.reconstruction += f64::from(terms.reconstruction.into_scalar::<f32>()) * size as f64;
         sums.kl += f64::from(terms.kl.into_scalar::<f32>()) * size as f64;
     }

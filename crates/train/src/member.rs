@@ -7,9 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use model::{Adam, NamedTensor, Vae, named_parameters};
+use model::{Adam, ElboTerms, NamedTensor, ObjectiveGradient, Vae, named_parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
@@ -192,15 +191,12 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
             let noise =
                 Tensor::from_data(TensorData::new(noise, [positions.len(), config.model.latent]), device);
 
-            let output = training.vae.forward(batch.clone(), noise);
-            let saturated = output.posterior.saturated.clone();
-            let terms = output.elbo_terms(batch);
-            let gradients = terms.objective(kl_coefficient).backward();
-            let gradients = GradientsParams::from_grads(gradients, &training.vae);
+            let ObjectiveGradient { terms, saturated, gradients } =
+                training.vae.objective_gradient(batch, noise, kl_coefficient);
             training.vae = training.adam.step(training.vae, gradients);
 
             let size = positions.len() as f64;
-            let (reconstruction, kl) = (terms.reconstruction.inner(), terms.kl.inner());
+            let ElboTerms { reconstruction, kl } = terms;
             progress.step(positions.len(), epoch, kl_coefficient, &reconstruction, &kl);
             training.sums.reconstruction = training.sums.reconstruction + reconstruction.mul_scalar(size);
             training.sums.kl = training.sums.kl + kl.mul_scalar(size);

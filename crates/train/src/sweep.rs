@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use anyhow::{Context, Error, Result};
+use model::flush_denormals_to_zero;
 
+use crate::backend::Backend;
 use crate::config::MemberId;
 use crate::member::{Common, Outcome, train};
 use crate::progress::SweepProgress;
@@ -24,19 +26,29 @@ pub struct SweepOutcome {
 
 /// How many members train at the same time: `configured`, or for 0 one on each physical core.
 pub fn worker_count(configured: usize, members: usize) -> usize {
-    let cores = || {
-        // A container may grant fewer processors than the machine has cores.
-        let granted = std::thread::available_parallelism().map_or(1, |count| count.get());
-        num_cpus::get_physical().min(granted)
-    };
     let wanted = if configured == 0 { cores() } else { configured };
     wanted.clamp(1, members.max(1))
 }
 
+/// Threads of each worker: a second one where a core is left for it.
+///
+/// Only on Flex, whose step is halved in the same way on any number of threads; what the other backends compute on
+/// several threads may add up in another order.
+fn threads_per_worker(backend: Backend, workers: usize) -> usize {
+    if backend == Backend::Flex && cores() >= 2 * workers { 2 } else { 1 }
+}
+
+/// Physical cores that this process may use.
+fn cores() -> usize {
+    // A container may grant fewer processors than the machine has cores.
+    let granted = std::thread::available_parallelism().map_or(1, |count| count.get());
+    num_cpus::get_physical().min(granted)
+}
+
 /// Trains the members, `workers` at a time.
 ///
-/// Each worker computes on one thread of its own: two threads gain nothing within products of this size, and a sum has
-/// the same bits however many members run beside it.
+/// Each worker computes on threads of its own: one while the members are enough for all cores, which then do not wait for
+/// each other within a step, else two. A sum has the same bits however many members run beside it.
 ///
 /// # Errors
 ///
@@ -47,10 +59,16 @@ pub fn run(
     workers: usize,
     progress: &SweepProgress,
 ) -> Result<SweepOutcome> {
+    let threads = threads_per_worker(common.config.backend, workers);
     let waiting = Mutex::new(VecDeque::from(members.to_vec()));
     let outcome = Mutex::new(SweepOutcome::default());
     let pools = (0..workers)
-        .map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build())
+        .map(|_| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .start_handler(|_| flush_denormals_to_zero())
+                .build()
+        })
         .collect::<Result<Vec<_>, _>>()
         .context("cannot start a worker's thread")?;
     let work = || {

@@ -203,3 +203,77 @@ fn irregularity(x: f64) -> u64 {
     let bits = x.to_bits();
     bits | if bits == 0 { 0 } else { bits.wrapping_sub(SMALLEST_REGULAR.to_bits()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discrete::logarithm::{careful_kl_term, kl_term};
+    use crate::discrete::normalized;
+
+    struct Kl;
+
+    impl Terms<1> for Kl {
+        #[inline(always)]
+        fn regular(&self, p: f64, q: f64) -> [f64; 1] {
+            [kl_term(p, q)]
+        }
+
+        fn careful(&self, p: f64, q: f64) -> [f64; 1] {
+            [careful_kl_term(p, q)]
+        }
+    }
+
+    /// Lengths around the lanes, the blocks and the chunks.
+    const LENGTHS: [usize; 9] = [1, 31, 32, 33, 255, 257, 1000, CHUNK, CHUNK + 1];
+
+    fn distribution(length: usize, salt: u32) -> Vec<f64> {
+        let mut weights: Vec<f64> = (0..length as u32)
+            .map(|i| {
+                let bits = (i ^ salt).wrapping_mul(2_654_435_761);
+                if bits.is_multiple_of(7) {
+                    0.0
+                } else {
+                    f64::from(bits) * 0.5_f64.powi((bits % 1100) as i32)
+                }
+            })
+            .collect();
+        weights[0] = 1.0;
+        normalized(&weights).unwrap()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn every_instruction_set_computes_the_same_bits() {
+        for length in LENGTHS {
+            // The reference has no zeros, so that the sums are finite; both have subnormal entries.
+            let (p, q) = (distribution(length, 1), distribution(length, 99));
+            let q = normalized(&q.iter().map(|q| q + 1e-310).collect::<Vec<_>>()).unwrap();
+            let bits = |folded: Option<Folded<1>>| {
+                let Folded { p, q, terms: [terms] } = folded.unwrap();
+                [p, q, terms].map(|sum| [sum.value().to_bits(), sum.above_one().to_bits()])
+            };
+            let plain = bits(fold_blocks(&p, &q, &Kl));
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the processor has the feature.
+                assert_eq!(plain, bits(unsafe { fold_blocks_avx2(&p, &q, &Kl) }), "{length} bins with AVX2");
+            }
+            assert_eq!(plain, bits(fold_chunk(&p, &q, &Kl)), "{length} bins with what this processor has");
+        }
+    }
+
+    #[test]
+    fn a_pass_is_the_sum_of_its_terms() {
+        for length in LENGTHS {
+            let (p, q) = (distribution(length, 1), distribution(length, 1));
+            let q = normalized(&q.iter().map(|q| q * (1.0 + q)).collect::<Vec<_>>()).unwrap();
+            let folded = fold(&p, &q, &Kl).unwrap();
+            let expected = CompensatedSum::of(p.iter().zip(&q).map(|(&p, &q)| careful_kl_term(p, q))).value();
+            let found = folded.terms[0].value();
+            // The sums are compensated; the terms of the two functions agree to a few units in the last place.
+            assert!(
+                (found - expected).abs() <= 8.0 * f64::EPSILON * expected,
+                "{length}: {found}, {expected}"
+            );
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The posteriors of many images, on the host.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use metrics::latent::{Posteriors, active_units, kl_per_dimension};
 use metrics::samples::SampleError;
 use model::{Posterior, Vae};
@@ -32,8 +32,8 @@ impl EncodedImages {
         Self { means: empty(), log_vars: empty() }
     }
 
-    /// Appends the posteriors of a batch.
-    pub fn push(&mut self, Posterior { mean, log_var, .. }: Posterior) {
+    /// Appends the posteriors of a batch, each `[batch, latent]`.
+    pub fn push(&mut self, mean: Tensor<2>, log_var: Tensor<2>) {
         for (array, tensor) in [(&mut self.means, mean), (&mut self.log_vars, log_var)] {
             let rows = tensor.dims();
             let values: Vec<f64> = tensor.into_data().iter::<f32>().map(f64::from).collect();
@@ -49,7 +49,8 @@ impl EncodedImages {
         let mut encoded = Self::with_capacity(count, vae.latent());
         for start in (0..count).step_by(BATCH) {
             let range = start..(start + BATCH).min(count);
-            encoded.push(vae.encoder.forward(images.range(range, device)));
+            let Posterior { mean, log_var, .. } = vae.encoder.forward(images.range(range, device));
+            encoded.push(mean, log_var);
         }
         encoded
     }

@@ -1,0 +1,491 @@
+//! The objective and its gradient in all parameters, in one operation on memory.
+
+use std::mem::MaybeUninit;
+
+use rayon::join;
+
+use super::bernoulli::{reconstruction, reconstruction_and_gradient};
+use super::product::{Matrix, as_uninit, multiply, multiply_by_transposed};
+use crate::encoder::{LOG_VAR_MAX, LOG_VAR_MIN};
+
+/// Something for each layer of a network.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PerLayer<T> {
+    pub encoder: Vec<T>,
+    pub mean: T,
+    pub log_var: T,
+    pub decoder: Vec<T>,
+    pub logits: T,
+}
+
+/// A fully connected layer.
+#[derive(Clone, Copy)]
+pub(crate) struct Layer<'a> {
+    /// `[inputs, outputs]`, row after row.
+    pub weight: &'a [f32],
+    /// `[outputs]`.
+    pub bias: &'a [f32],
+}
+
+/// A layer's gradient, in the shapes of the layer.
+#[derive(Debug, Default)]
+pub(crate) struct LayerGradient {
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+/// What goes in: images `[rows, pixels]` and noise `[rows, latent]`, row after row.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub images: &'a [f32],
+    pub noise: &'a [f32],
+    pub rows: usize,
+}
+
+/// The terms of the objective, in nats, summed over the images.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TermSums {
+    pub reconstruction: f64,
+    pub kl: f64,
+    /// Log-variances that were cut to their bounds.
+    pub saturated: u64,
+}
+
+/// Memory of a step, kept for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    outputs: PerLayer<Vec<f32>>,
+    codes: Vec<f32>,
+    deltas: PerLayer<Vec<f32>>,
+    /// Of each half of the images.
+    scratch: [Vec<f32>; 2],
+}
+
+/// The part of [`Buffers`] that belongs to some rows of a batch.
+struct Rows<'a> {
+    /// What each layer gives out, rectified where it is; in the place of the logits, later, their gradient.
+    outputs: PerLayer<&'a mut [f32]>,
+    codes: &'a mut [f32],
+    /// The objective's gradient in what each layer gave out before it was rectified or cut.
+    deltas: PerLayer<&'a mut [f32]>,
+    scratch: &'a mut Vec<f32>,
+}
+
+impl<T> PerLayer<T> {
+    pub(crate) fn each(&self) -> PerLayer<&T> {
+        PerLayer {
+            encoder: self.encoder.iter().collect(),
+            mean: &self.mean,
+            log_var: &self.log_var,
+            decoder: self.decoder.iter().collect(),
+            logits: &self.logits,
+        }
+    }
+
+    fn each_mut(&mut self) -> PerLayer<&mut T> {
+        PerLayer {
+            encoder: self.encoder.iter_mut().collect(),
+            mean: &mut self.mean,
+            log_var: &mut self.log_var,
+            decoder: self.decoder.iter_mut().collect(),
+            logits: &mut self.logits,
+        }
+    }
+
+    pub(crate) fn map<U>(self, mut f: impl FnMut(T) -> U) -> PerLayer<U> {
+        PerLayer {
+            encoder: self.encoder.into_iter().map(&mut f).collect(),
+            mean: f(self.mean),
+            log_var: f(self.log_var),
+            decoder: self.decoder.into_iter().map(&mut f).collect(),
+            logits: f(self.logits),
+        }
+    }
+}
+
+impl<T, U> PerLayer<(T, U)> {
+    fn unzip(self) -> (PerLayer<T>, PerLayer<U>) {
+        let (encoder, encoder_2) = self.encoder.into_iter().unzip();
+        let (decoder, decoder_2) = self.decoder.into_iter().unzip();
+        let ((mean, mean_2), (log_var, log_var_2)) = (self.mean, self.log_var);
+        let (logits, logits_2) = self.logits;
+        (
+            PerLayer { encoder, mean, log_var, decoder, logits },
+            PerLayer {
+                encoder: encoder_2,
+                mean: mean_2,
+                log_var: log_var_2,
+                decoder: decoder_2,
+                logits: logits_2,
+            },
+        )
+    }
+}
+
+impl<'a> Layer<'a> {
+    fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    fn inputs(&self) -> usize {
+        self.weight.len() / self.bias.len()
+    }
+
+    fn matrix(&self) -> Matrix<'a> {
+        Matrix::new(self.weight, self.inputs(), self.outputs())
+    }
+
+    fn add_bias(&self, outputs: &mut [f32]) {
+        for row in outputs.chunks_exact_mut(self.bias.len()) {
+            for (output, bias) in row.iter_mut().zip(self.bias) {
+                *output += bias;
+            }
+        }
+    }
+
+    fn add_bias_and_rectify(&self, outputs: &mut [f32]) {
+        for row in outputs.chunks_exact_mut(self.bias.len()) {
+            for (output, bias) in row.iter_mut().zip(self.bias) {
+                let sum = *output + bias;
+                // `max` would turn NaN into 0 and hide that training diverged.
+                *output = if sum < 0.0 { 0.0 } else { sum };
+            }
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// The first `middle` images and the others.
+    fn split_at(self, middle: usize) -> (Self, Self) {
+        let (pixels, latent) = (self.images.len() / self.rows, self.noise.len() / self.rows);
+        let (images_a, images_b) = self.images.split_at(middle * pixels);
+        let (noise_a, noise_b) = self.noise.split_at(middle * latent);
+        (
+            Self { images: images_a, noise: noise_a, rows: middle },
+            Self { images: images_b, noise: noise_b, rows: self.rows - middle },
+        )
+    }
+}
+
+impl std::ops::Add for TermSums {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            reconstruction: self.reconstruction + other.reconstruction,
+            kl: self.kl + other.kl,
+            saturated: self.saturated + other.saturated,
+        }
+    }
+}
+
+impl Buffers {
+    /// Room for `rows` images; what it holds is of no meaning.
+    fn resize(&mut self, network: &PerLayer<Layer<'_>>, rows: usize) {
+        let resize = |slots: &mut PerLayer<Vec<f32>>| {
+            slots.encoder.resize_with(network.encoder.len(), Vec::new);
+            slots.decoder.resize_with(network.decoder.len(), Vec::new);
+            for (slot, layer) in slots.encoder.iter_mut().zip(&network.encoder) {
+                slot.resize(rows * layer.outputs(), 0.0);
+            }
+            for (slot, layer) in slots.decoder.iter_mut().zip(&network.decoder) {
+                slot.resize(rows * layer.outputs(), 0.0);
+            }
+            slots.mean.resize(rows * network.mean.outputs(), 0.0);
+            slots.log_var.resize(rows * network.log_var.outputs(), 0.0);
+        };
+        resize(&mut self.outputs);
+        resize(&mut self.deltas);
+        self.outputs.logits.resize(rows * network.logits.outputs(), 0.0);
+        self.codes.resize(rows * network.mean.outputs(), 0.0);
+    }
+
+    /// The means and the bounded log-variances of the batch that was computed last, each `[rows, latent]`.
+    pub(crate) fn posteriors(&self) -> (&[f32], &[f32]) {
+        (&self.outputs.mean, &self.outputs.log_var)
+    }
+
+    /// The first `middle` of `rows` images and the others.
+    fn split_at(&mut self, middle: usize, rows: usize) -> (Rows<'_>, Rows<'_>) {
+        let halve = |slot| halve(slot, middle, rows);
+        let (outputs_a, outputs_b) = self.outputs.each_mut().map(halve).unzip();
+        let (deltas_a, deltas_b) = self.deltas.each_mut().map(halve).unzip();
+        let (codes_a, codes_b) = halve(&mut self.codes);
+        let [scratch_a, scratch_b] = &mut self.scratch;
+        (
+            Rows { outputs: outputs_a, codes: codes_a, deltas: deltas_a, scratch: scratch_a },
+            Rows { outputs: outputs_b, codes: codes_b, deltas: deltas_b, scratch: scratch_b },
+        )
+    }
+}
+
+/// The values of the first `middle` of `rows` images and those of the others.
+fn halve(slot: &mut Vec<f32>, middle: usize, rows: usize) -> (&mut [f32], &mut [f32]) {
+    let width = slot.len() / rows;
+    slot.split_at_mut(middle * width)
+}
+
+/// The terms of a batch.
+///
+/// # Panics
+///
+/// Panics if sizes do not fit each other.
+pub(crate) fn terms(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, buffers: &mut Buffers) -> TermSums {
+    buffers.resize(network, batch.rows);
+    let terms_of = |batch: Batch<'_>, mut rows: Rows<'_>| {
+        let sums = forward(network, batch, &mut rows);
+        let reconstruction = reconstruction(rows.outputs.logits, batch.images, network.logits.outputs());
+        TermSums { reconstruction, ..sums }
+    };
+    // Always two halves, on however many threads: it decides the order of summation, hence the bits.
+    let middle = batch.rows / 2;
+    let (first, second) = batch.split_at(middle);
+    let (first_rows, second_rows) = buffers.split_at(middle, batch.rows);
+    let (first, second) = join(|| terms_of(first, first_rows), || terms_of(second, second_rows));
+    first + second
+}
+
+/// The terms of a batch, and the gradient of `(reconstruction + kl_coefficient * kl) / rows` in every parameter.
+///
+/// The images are halved, and later the parameters, for two threads, where the rayon pool has them. Every number is
+/// computed in the same order however many there are.
+///
+/// # Panics
+///
+/// Panics if sizes do not fit each other.
+pub(crate) fn terms_and_gradient(
+    network: &PerLayer<Layer<'_>>,
+    batch: Batch<'_>,
+    kl_coefficient: f64,
+    buffers: &mut Buffers,
+) -> (TermSums, PerLayer<LayerGradient>) {
+    buffers.resize(network, batch.rows);
+    let per_image = 1.0 / batch.rows as f32;
+    let kl_per_image = (kl_coefficient / batch.rows as f64) as f32;
+    let middle = batch.rows / 2;
+    let pixels = network.logits.outputs();
+    let forward_and_backward = |batch: Batch<'_>, mut rows: Rows<'_>| {
+        let sums = forward(network, batch, &mut rows);
+        let reconstruction =
+            reconstruction_and_gradient(rows.outputs.logits, batch.images, pixels, per_image);
+        backward(network, batch, kl_per_image, &mut rows);
+        TermSums { reconstruction, ..sums }
+    };
+    let (first, second) = batch.split_at(middle);
+    let (first_rows, second_rows) = buffers.split_at(middle, batch.rows);
+    let (first, second) =
+        join(|| forward_and_backward(first, first_rows), || forward_and_backward(second, second_rows));
+    (first + second, parameter_gradients(network, batch, buffers))
+}
+
+/// From the images to the logits; leaves the reconstruction to the caller.
+fn forward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, rows: &mut Rows<'_>) -> TermSums {
+    let Rows { outputs, codes, .. } = rows;
+    let images = Matrix::new(batch.images, batch.rows, network.logits.outputs());
+    let mut features = images;
+    for (layer, output) in network.encoder.iter().zip(&mut outputs.encoder) {
+        multiply(features, layer.matrix(), as_uninit(output));
+        layer.add_bias_and_rectify(output);
+        features = Matrix::new(output, batch.rows, layer.outputs());
+    }
+    for (layer, output) in [(network.mean, &mut outputs.mean), (network.log_var, &mut outputs.log_var)] {
+        multiply(features, layer.matrix(), as_uninit(output));
+        layer.add_bias(output);
+    }
+
+    let (mut kl, mut saturated) = (0.0, 0);
+    let posterior = outputs.mean.iter().zip(outputs.log_var.iter_mut());
+    for ((code, (mean, log_var)), noise) in codes.iter_mut().zip(posterior).zip(batch.noise) {
+        let bounded = log_var.clamp(LOG_VAR_MIN, LOG_VAR_MAX);
+        saturated += u64::from(bounded != *log_var);
+        *log_var = bounded;
+        kl += f64::from(0.5 * (mean * mean + bounded.exp() - bounded - 1.0));
+        *code = mean + (0.5 * bounded).exp() * noise;
+    }
+
+    let mut features = Matrix::new(codes, batch.rows, network.mean.outputs());
+    for (layer, output) in network.decoder.iter().zip(&mut outputs.decoder) {
+        multiply(features, layer.matrix(), as_uninit(output));
+        layer.add_bias_and_rectify(output);
+        features = Matrix::new(output, batch.rows, layer.outputs());
+    }
+    multiply(features, network.logits.matrix(), as_uninit(outputs.logits));
+    network.logits.add_bias(outputs.logits);
+    TermSums { reconstruction: 0.0, kl, saturated }
+}
+
+/// From the reconstruction's gradient, which stands in the place of the logits, to every layer's delta.
+fn backward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, kl_per_image: f32, rows: &mut Rows<'_>) {
+    let Rows { outputs, codes, deltas, scratch } = rows;
+
+    let mut above = (network.logits, &*outputs.logits);
+    for ((layer, output), delta) in
+        network.decoder.iter().zip(&outputs.decoder).zip(&mut deltas.decoder).rev()
+    {
+        through_layer(above, batch.rows, delta, scratch);
+        keep_where_positive(delta, output);
+        above = (*layer, delta);
+    }
+
+    // The codes' gradient, in the place of the mean's, of which it is a part.
+    through_layer(above, batch.rows, deltas.mean, scratch);
+    let posterior = outputs.mean.iter().zip(outputs.log_var.iter()).zip(codes.iter());
+    for ((mean_delta, log_var_delta), ((mean, log_var), code)) in
+        deltas.mean.iter_mut().zip(deltas.log_var.iter_mut()).zip(posterior)
+    {
+        // code - mean = exp(log_var / 2) * noise, whose derivative with respect to log_var is half of it.
+        let through_code = 0.5 * *mean_delta * (code - mean);
+        let through_kl = 0.5 * kl_per_image * (log_var.exp() - 1.0);
+        let cut = *log_var <= LOG_VAR_MIN || *log_var >= LOG_VAR_MAX;
+        *log_var_delta = if cut { 0.0 } else { through_code + through_kl };
+        *mean_delta += kl_per_image * mean;
+    }
+
+    let mut hidden = network.encoder.iter().zip(&outputs.encoder).zip(&mut deltas.encoder).rev();
+    let Some(((last, output), delta)) = hidden.next() else { return };
+    let mut through_log_var = vec![0.0; delta.len()];
+    through_layer((network.mean, deltas.mean), batch.rows, delta, scratch);
+    through_layer((network.log_var, deltas.log_var), batch.rows, &mut through_log_var, scratch);
+    for (delta, through_log_var) in delta.iter_mut().zip(through_log_var) {
+        *delta += through_log_var;
+    }
+    keep_where_positive(delta, output);
+    let mut above = (*last, &**delta);
+    for ((layer, output), delta) in hidden {
+        through_layer(above, batch.rows, delta, scratch);
+        keep_where_positive(delta, output);
+        above = (*layer, delta);
+    }
+}
+
+/// The gradient in what a layer was given, from the gradient in what it gave out.
+fn through_layer(
+    (layer, outputs): (Layer<'_>, &[f32]),
+    rows: usize,
+    inputs: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
+    let outputs = Matrix::new(outputs, rows, layer.outputs());
+    multiply_by_transposed(outputs, layer.matrix().transposed(), inputs, scratch);
+}
+
+/// The gradient of a rectifier's input from the gradient of its output.
+fn keep_where_positive(delta: &mut [f32], output: &[f32]) {
+    for (delta, &output) in delta.iter_mut().zip(output) {
+        *delta = if output > 0.0 { *delta } else { 0.0 };
+    }
+}
+
+/// A layer's gradient in the making: its part of the inputs, and whether the bias is part of it.
+struct GradientPart<'a> {
+    /// What the layer was given, `[rows, inputs]`.
+    features: &'a [f32],
+    inputs: usize,
+    /// The inputs of this part.
+    start: usize,
+    end: usize,
+    /// `[rows, outputs]`.
+    delta: &'a [f32],
+    outputs: usize,
+    weight: &'a mut [MaybeUninit<f32>],
+    bias: Option<&'a mut [f32]>,
+}
+
+impl GradientPart<'_> {
+    fn compute(self, rows: usize) {
+        let features = Matrix::new(self.features, rows, self.inputs).transposed().rows(self.start, self.end);
+        let delta = Matrix::new(self.delta, rows, self.outputs);
+        multiply(features, delta, self.weight);
+        if let Some(bias) = self.bias {
+            for row in self.delta.chunks_exact(self.outputs) {
+                for (bias, delta) in bias.iter_mut().zip(row) {
+                    *bias += delta;
+                }
+            }
+        }
+    }
+}
+
+/// The gradient in every weight, the features times the deltas, and in every bias, the sum of the deltas.
+fn parameter_gradients(
+    network: &PerLayer<Layer<'_>>,
+    batch: Batch<'_>,
+    buffers: &Buffers,
+) -> PerLayer<LayerGradient> {
+    let Buffers { outputs, codes, deltas, .. } = buffers;
+    let with_features = features_of_layers(batch, outputs, codes);
+    let mut gradients = PerLayer {
+        encoder: network.encoder.iter().map(LayerGradient::room_for).collect(),
+        mean: LayerGradient::room_for(&network.mean),
+        log_var: LayerGradient::room_for(&network.log_var),
+        decoder: network.decoder.iter().map(LayerGradient::room_for).collect(),
+        logits: LayerGradient::room_for(&network.logits),
+    };
+
+    let deltas = deltas
+        .encoder
+        .iter()
+        .chain([&deltas.mean, &deltas.log_var])
+        .chain(&deltas.decoder)
+        .chain([&outputs.logits]);
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for ((gradient, features), delta) in
+        gradients.each_mut().into_order().into_iter().zip(with_features).zip(deltas)
+    {
+        let (inputs, outputs) = (features.len() / batch.rows, delta.len() / batch.rows);
+        let middle = inputs / 2;
+        let (weight_a, weight_b) =
+            gradient.weight.spare_capacity_mut()[..inputs * outputs].split_at_mut(middle * outputs);
+        let part = |start, end, weight, bias| GradientPart {
+            features,
+            inputs,
+            start,
+            end,
+            delta,
+            outputs,
+            weight,
+            bias,
+        };
+        first.push(part(0, middle, weight_a, None));
+        second.push(part(middle, inputs, weight_b, Some(gradient.bias.as_mut_slice())));
+    }
+    let compute = |parts: Vec<GradientPart<'_>>| parts.into_iter().for_each(|part| part.compute(batch.rows));
+    join(|| compute(first), || compute(second));
+
+    for (gradient, layer) in gradients.each_mut().into_order().into_iter().zip(network.each().into_order()) {
+        // SAFETY: the two halves of every weight's product, which write all of their output, are done.
+        unsafe { gradient.weight.set_len(layer.weight.len()) };
+    }
+    gradients
+}
+
+/// What each layer was given, in order.
+fn features_of_layers<'a>(
+    batch: Batch<'a>,
+    outputs: &'a PerLayer<Vec<f32>>,
+    codes: &'a [f32],
+) -> Vec<&'a [f32]> {
+    let chain = |input: &'a [f32], hidden: &'a [Vec<f32>]| -> Vec<&'a [f32]> {
+        std::iter::once(input).chain(hidden.iter().map(Vec::as_slice)).collect()
+    };
+    let mut features = chain(batch.images, &outputs.encoder);
+    // Both heads have the same.
+    features.extend(features.last().copied());
+    features.extend(chain(codes, &outputs.decoder));
+    features
+}
+
+impl LayerGradient {
+    /// Capacity for the weight, which is still empty, and a bias of 0.
+    fn room_for(layer: &Layer<'_>) -> Self {
+        Self { weight: Vec::with_capacity(layer.weight.len()), bias: vec![0.0; layer.bias.len()] }
+    }
+}
+
+impl<T> PerLayer<T> {
+    /// From the images to the logits, the mean's head before the log-variance's.
+    pub(crate) fn into_order(self) -> Vec<T> {
+        let heads = [self.mean, self.log_var];
+        self.encoder.into_iter().chain(heads).chain(self.decoder).chain([self.logits]).collect()
+    }
+}

@@ -1,0 +1,418 @@
+//! Matrix products.
+
+use std::mem::MaybeUninit;
+
+use gemm::Parallelism;
+
+/// A matrix in memory, read by rows and columns that may be any number of values apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A matrix stored row after row.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are not `rows * columns` values.
+    pub(crate) fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(values.len(), rows * columns, "values of a {rows} x {columns} matrix");
+        Self { values, rows, columns, row_stride: columns, column_stride: 1 }
+    }
+
+    pub(crate) fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// The rows from `start` up to `end`, without it.
+    pub(crate) fn rows(self, start: usize, end: usize) -> Self {
+        assert!(start <= end && end <= self.rows, "rows {start}..{end} of {}", self.rows);
+        let skipped = (start * self.row_stride).min(self.values.len());
+        Self { values: &self.values[skipped..], rows: end - start, ..self }
+    }
+}
+
+/// Memory as one that need not be initialised.
+pub(crate) fn as_uninit(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
+    // SAFETY: the layout is the same, and nothing in this module writes uninitialised values.
+    unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
+}
+
+/// The product of two matrices, row after row, on the current thread, into memory that need not be initialised.
+///
+/// With AVX-512, what is multiplied by 0 is left out where six neighbouring rows of the left factor have it in common:
+/// most of MNIST's pixels are black. It differs from the whole sum where the right factor holds infinities or NaN, of
+/// which `0 * inf` would be NaN. An element's bits do not depend on the other rows and columns that are computed with it.
+pub(crate) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+    assert_eq!(lhs.columns, rhs.rows, "columns of the left and rows of the right factor");
+    assert_eq!(output.len(), lhs.rows * rhs.columns, "values of the product");
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512f") && rhs.column_stride == 1 {
+        // SAFETY: the processor has the feature, which was just asked.
+        unsafe { avx512::multiply(lhs, rhs, output) };
+        return;
+    }
+    general(lhs, rhs, output);
+}
+
+/// The same for a right factor that is stored column after column, with the transposed left factor in `scratch`.
+pub(crate) fn multiply_by_transposed(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    output: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
+    assert!(rhs.row_stride == 1 && lhs.column_stride == 1, "stored by columns and by rows");
+    // (rhs' lhs')': the batch is smaller than the weights, so it costs less to turn.
+    let (turned, product) = (lhs.rows * lhs.columns, lhs.rows * rhs.columns);
+    scratch.resize(turned + product, 0.0);
+    let (turned, product) = scratch.split_at_mut(turned);
+    transpose(lhs, turned);
+    multiply(rhs.transposed(), Matrix::new(turned, lhs.columns, lhs.rows), as_uninit(product));
+    transpose(Matrix::new(product, rhs.columns, lhs.rows), output);
+}
+
+/// Writes a matrix column after column.
+fn transpose(matrix: Matrix<'_>, output: &mut [f32]) {
+    /// Columns that are read together, for a cache line each.
+    const BLOCK: usize = 16;
+    let Matrix { values, rows, columns, row_stride, .. } = matrix;
+    for start in (0..rows).step_by(BLOCK) {
+        let end = (start + BLOCK).min(rows);
+        for column in 0..columns {
+            for row in start..end {
+                output[column * rows + row] = values[row * row_stride + column];
+            }
+        }
+    }
+}
+
+/// The product by the `gemm` crate, which serves every processor and every order of memory.
+fn general(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+    let stride = |length: usize| isize::try_from(length).expect("no slice is longer");
+    // SAFETY: the strides and sizes describe the slices, which `Matrix::new` and the callers' assertions checked; `output`
+    // is written and not read.
+    unsafe {
+        gemm::gemm(
+            lhs.rows,
+            rhs.columns,
+            lhs.columns,
+            output.as_mut_ptr().cast::<f32>(),
+            1,
+            stride(rhs.columns),
+            false,
+            lhs.values.as_ptr(),
+            stride(lhs.column_stride),
+            stride(lhs.row_stride),
+            rhs.values.as_ptr(),
+            stride(rhs.column_stride),
+            stride(rhs.row_stride),
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        __m512, __mmask16, _CMP_NEQ_UQ, _mm512_add_epi32, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
+        _mm512_mask_storeu_ps, _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_maskz_loadu_ps,
+        _mm512_set_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+        _mm512_storeu_si512,
+    };
+    use std::cell::RefCell;
+    use std::mem::MaybeUninit;
+
+    use super::Matrix;
+
+    const LANES: usize = 16;
+    /// Rows and vectors of columns of the product that are summed at a time: 24 of the 32 registers hold sums.
+    const ROWS: usize = 6;
+    const VECTORS: usize = 4;
+
+    thread_local! {
+        static LIT: RefCell<Lit> = RefCell::default();
+    }
+
+    /// The columns of a block of rows of the left factor in which one of the rows is not 0.
+    #[derive(Default)]
+    struct Lit {
+        /// The rows' values in these columns, those of missing rows 0.
+        values: Vec<f32>,
+        /// From one row of `values` to the next.
+        row_stride: usize,
+        /// From one column of `values` to the next.
+        column_stride: usize,
+        columns: Vec<u32>,
+        count: usize,
+    }
+
+    impl Lit {
+        /// Collects the columns of up to [`ROWS`] rows from `start` on.
+        #[target_feature(enable = "avx512f")]
+        fn collect(&mut self, lhs: Matrix<'_>, start: usize) {
+            let rows = (lhs.rows - start).min(ROWS);
+            // Whole vectors are written and only their valid part counted.
+            self.columns.resize(lhs.columns + LANES, 0);
+            if lhs.column_stride == 1 {
+                self.row_stride = lhs.columns + LANES;
+                self.column_stride = 1;
+                self.values.resize(ROWS * self.row_stride, 0.0);
+                self.collect_along_rows(lhs, start, rows);
+            } else {
+                assert_eq!(lhs.row_stride, 1, "one of the strides of a matrix is 1");
+                self.row_stride = 1;
+                self.column_stride = LANES;
+                self.values.resize((lhs.columns + 1) * LANES, 0.0);
+                self.collect_across_rows(lhs, start, rows);
+            }
+        }
+
+        /// Sixteen columns at a time, of a matrix stored row after row.
+        #[target_feature(enable = "avx512f")]
+        fn collect_along_rows(&mut self, lhs: Matrix<'_>, start: usize, rows: usize) {
+            let mut columns = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+            self.count = 0;
+            for first in (0..lhs.columns).step_by(LANES) {
+                let inside = first_lanes(lhs.columns - first);
+                let mut vectors = [_mm512_setzero_ps(); ROWS];
+                let mut lit: __mmask16 = 0;
+                for (row, vector) in vectors.iter_mut().enumerate().take(rows) {
+                    let place = &lhs.values[(start + row) * lhs.row_stride + first..];
+                    // SAFETY: the mask ends at the last column of the row, which is in the slice.
+                    *vector = unsafe { _mm512_maskz_loadu_ps(inside, place.as_ptr()) };
+                    lit |= _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(*vector, _mm512_setzero_ps());
+                }
+                for (row, &vector) in vectors.iter().enumerate() {
+                    let place = &mut self.values[row * self.row_stride + self.count..][..LANES];
+                    // SAFETY: the slice has the length of a vector.
+                    unsafe { _mm512_storeu_ps(place.as_mut_ptr(), _mm512_maskz_compress_ps(lit, vector)) };
+                }
+                let place = &mut self.columns[self.count..][..LANES];
+                // SAFETY: as above.
+                unsafe {
+                    _mm512_storeu_si512(place.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(lit, columns));
+                }
+                self.count += lit.count_ones() as usize;
+                columns = _mm512_add_epi32(columns, _mm512_set1_epi32(LANES as i32));
+            }
+        }
+
+        /// Column by column, of a matrix stored column after column.
+        #[target_feature(enable = "avx512f")]
+        fn collect_across_rows(&mut self, lhs: Matrix<'_>, start: usize, rows: usize) {
+            let inside = first_lanes(rows);
+            self.count = 0;
+            for column in 0..lhs.columns {
+                let place = &lhs.values[column * lhs.column_stride + start..][..rows];
+                // SAFETY: the mask has as many lanes as the slice has values.
+                let vector = unsafe { _mm512_maskz_loadu_ps(inside, place.as_ptr()) };
+                let target = &mut self.values[self.count * LANES..][..LANES];
+                // SAFETY: the slice has the length of a vector.
+                unsafe { _mm512_storeu_ps(target.as_mut_ptr(), vector) };
+                self.columns[self.count] = column as u32;
+                // Written always and counted only if it matters: a branch would be mispredicted at every edge.
+                let lit = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(vector, _mm512_setzero_ps());
+                self.count += usize::from(lit != 0);
+            }
+        }
+    }
+
+    fn first_lanes(count: usize) -> __mmask16 {
+        ((1u32 << count.min(LANES)) - 1) as __mmask16
+    }
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+        // `tile` reads the rows of `rhs` without asking again.
+        assert!(rhs.column_stride == 1 && rhs.row_stride >= rhs.columns);
+        assert!(rhs.rows == 0 || (rhs.rows - 1) * rhs.row_stride + rhs.columns <= rhs.values.len());
+        if rhs.columns == 0 {
+            return;
+        }
+        LIT.with_borrow_mut(|lit| {
+            for (block, output) in output.chunks_mut(ROWS * rhs.columns).enumerate() {
+                lit.collect(lhs, block * ROWS);
+                for start in (0..rhs.columns).step_by(VECTORS * LANES) {
+                    // SAFETY: the lit columns of `lhs` are rows of `rhs`.
+                    unsafe {
+                        match (rhs.columns - start).div_ceil(LANES) {
+                            1 => tile::<1>(lit, rhs, start, output),
+                            2 => tile::<2>(lit, rhs, start, output),
+                            3 => tile::<3>(lit, rhs, start, output),
+                            _ => tile::<VECTORS>(lit, rhs, start, output),
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// The product of the lit columns with `N` vectors of columns of `rhs` from `start` on, into the rows of `output`.
+    ///
+    /// # Safety
+    ///
+    /// The lit columns must be rows of `rhs`, whose rows must lie in its values.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn tile<const N: usize>(
+        lit: &Lit,
+        rhs: Matrix<'_>,
+        start: usize,
+        output: &mut [MaybeUninit<f32>],
+    ) {
+        let masks: [__mmask16; N] =
+            std::array::from_fn(|vector| first_lanes((rhs.columns - start).saturating_sub(vector * LANES)));
+        let first = rhs.values.as_ptr().wrapping_add(start);
+        let mut values = lit.values.as_ptr();
+        let mut sums = [[_mm512_setzero_ps(); N]; ROWS];
+        for &column in &lit.columns[..lit.count] {
+            let row = first.wrapping_add(column as usize * rhs.row_stride);
+            let mut factors = [_mm512_setzero_ps(); N];
+            for vector in 0..N {
+                // SAFETY: by the caller's promise, what the mask lets through lies within a row of `rhs`.
+                factors[vector] =
+                    unsafe { _mm512_maskz_loadu_ps(masks[vector], row.wrapping_add(vector * LANES)) };
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: `collect` made room for the values of all rows in every column that it counted.
+                let value: __m512 = _mm512_set1_ps(unsafe { *values.wrapping_add(row * lit.row_stride) });
+                for vector in 0..N {
+                    sums[vector] = _mm512_fmadd_ps(value, factors[vector], sums[vector]);
+                }
+            }
+            values = values.wrapping_add(lit.column_stride);
+        }
+        for (output, sums) in output.chunks_exact_mut(rhs.columns).zip(sums) {
+            for (vector, sum) in sums.into_iter().enumerate() {
+                let place = output.as_mut_ptr().wrapping_add(start + vector * LANES);
+                // SAFETY: the mask ends at the last column of the output's row.
+                unsafe { _mm512_mask_storeu_ps(place.cast(), masks[vector], sum) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    /// Of sums of up to 784 products of numbers below 1, in 32 bits and in any order.
+    const ABSOLUTE: f64 = 1e-4;
+
+    fn random(count: usize, share_of_zeros: f32, rng: &mut StdRng) -> Vec<f32> {
+        (0..count)
+            .map(|_| if rng.random::<f32>() < share_of_zeros { 0.0 } else { 2.0 * rng.random::<f32>() - 1.0 })
+            .collect()
+    }
+
+    fn plain(lhs: Matrix<'_>, rhs: Matrix<'_>) -> Vec<f64> {
+        let value = |matrix: &Matrix<'_>, row: usize, column: usize| {
+            f64::from(matrix.values[row * matrix.row_stride + column * matrix.column_stride])
+        };
+        (0..lhs.rows)
+            .flat_map(|row| (0..rhs.columns).map(move |column| (row, column)))
+            .map(|(row, column)| (0..lhs.columns).map(|k| value(&lhs, row, k) * value(&rhs, k, column)).sum())
+            .collect()
+    }
+
+    fn assert_close(found: &[f32], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((f64::from(*found) - expected).abs() <= ABSOLUTE, "{found}, expected {expected}");
+        }
+    }
+
+    const SIZES: [(usize, usize, usize); 9] = [
+        (1, 1, 1),
+        (0, 3, 2),
+        (3, 0, 2),
+        (3, 2, 0),
+        (5, 7, 63),
+        (6, 128, 64),
+        (13, 20, 65),
+        (64, 784, 256),
+        (7, 2, 130),
+    ];
+
+    #[test]
+    fn products_of_every_orientation_are_those_of_the_definition() {
+        let mut rng = StdRng::seed_from_u64(1);
+        for (rows, inner, columns) in SIZES {
+            let (a, b) = (random(rows * inner, 0.0, &mut rng), random(inner * columns, 0.0, &mut rng));
+            for (lhs, rhs) in [
+                (Matrix::new(&a, rows, inner), Matrix::new(&b, inner, columns)),
+                (Matrix::new(&a, inner, rows).transposed(), Matrix::new(&b, inner, columns)),
+                (Matrix::new(&a, rows, inner), Matrix::new(&b, columns, inner).transposed()),
+            ] {
+                let expected = plain(lhs, rhs);
+                for multiply in [multiply, general] {
+                    let mut found = vec![f32::NAN; rows * columns];
+                    multiply(lhs, rhs, as_uninit(&mut found));
+                    assert_close(&found, &expected);
+                }
+                if rhs.row_stride == 1 && lhs.column_stride == 1 {
+                    let mut found = vec![f32::NAN; rows * columns];
+                    multiply_by_transposed(lhs, rhs, &mut found, &mut vec![f32::NAN; 5]);
+                    assert_close(&found, &expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn leaving_out_zeros_does_not_change_the_product() {
+        let mut rng = StdRng::seed_from_u64(2);
+        for share_of_zeros in [0.0, 0.8, 1.0] {
+            for (rows, inner, columns) in SIZES {
+                let a = random(rows * inner, share_of_zeros, &mut rng);
+                let b = random(inner * columns, 0.0, &mut rng);
+                let rhs = Matrix::new(&b, inner, columns);
+                for lhs in [Matrix::new(&a, rows, inner), Matrix::new(&a, inner, rows).transposed()] {
+                    let mut found = vec![f32::NAN; rows * columns];
+                    multiply(lhs, rhs, as_uninit(&mut found));
+                    assert_close(&found, &plain(lhs, rhs));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_rows_has_the_bits_of_the_whole() {
+        let mut rng = StdRng::seed_from_u64(3);
+        let (rows, inner, columns) = (29, 90, 70);
+        let (a, b) = (random(rows * inner, 0.8, &mut rng), random(inner * columns, 0.0, &mut rng));
+        let rhs = Matrix::new(&b, inner, columns);
+        for lhs in [Matrix::new(&a, rows, inner), Matrix::new(&a, inner, rows).transposed()] {
+            let mut whole = vec![0.0; rows * columns];
+            multiply(lhs, rhs, as_uninit(&mut whole));
+            let mut parts = vec![0.0; rows * columns];
+            let (first, second) = parts.split_at_mut(11 * columns);
+            multiply(lhs.rows(0, 11), rhs, as_uninit(first));
+            multiply(lhs.rows(11, rows), rhs, as_uninit(second));
+            assert_eq!(parts, whole);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "values of the product")]
+    fn an_output_of_another_size_is_refused() {
+        multiply(Matrix::new(&[1.0; 4], 2, 2), Matrix::new(&[1.0; 4], 2, 2), as_uninit(&mut [0.0; 3]));
+    }
+}
