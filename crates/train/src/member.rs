@@ -111,7 +111,7 @@ pub struct MemberResult {
 /// How a call of [`train`] ended.
 pub enum Outcome {
     /// The member was trained to its end, now or before.
-    Finished(MemberResult),
+    Finished(Box<MemberResult>),
     /// A signal stopped it; its checkpoint holds everything.
     Interrupted,
     /// Another process trains it.
@@ -169,7 +169,7 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
         }
     }
     if let Some(result) = read_result(&dir)? {
-        return Ok(Outcome::Finished(result));
+        return Ok(Outcome::Finished(Box::new(result)));
     }
 
     let images = dataset.train.count();
@@ -252,7 +252,7 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
 
     let result = finish(&training, common, member, &dir)?;
     checkpoint::remove(&dir)?;
-    Ok(Outcome::Finished(result))
+    Ok(Outcome::Finished(Box::new(result)))
 }
 
 /// The result of a member that was trained to its end; nothing if it was not.

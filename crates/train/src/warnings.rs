@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::member::EpochRow;
 
-/// Nats below which a latent dimension counts as collapsed. A hundredth of a nat tells a hundred images at most apart
-/// from one, on average over all: the decoder gets nothing from it.
+/// Nats below which a latent dimension counts as collapsed: on average its mean then moves by at most a seventh of the
+/// posterior's own standard deviation, and the decoder gets next to nothing from it.
 const COLLAPSED_KL: f64 = 0.01;
 
 /// Nats per latent dimension above which the KL counts as exploded: a posterior there is some 14 prior standard
@@ -100,7 +100,7 @@ fn after_epoch(history: &[EpochRow], kl_coefficient: f64) -> Vec<(WarningKind, S
         if kl < COLLAPSED_KL {
             let message = format!(
                 "after epoch {}, latent dimension {dimension} has collapsed: its KL is {kl:.2e} nats, below {COLLAPSED_KL}, \
-                 so that codes tell nothing by it; a smaller coefficient keeps more dimensions in use",
+                 so it tells the decoder nothing; a smaller coefficient keeps more dimensions in use",
                 row.epoch
             );
             seen.push((WarningKind::CollapsedDimension(dimension), message));
@@ -114,8 +114,8 @@ fn after_epoch(history: &[EpochRow], kl_coefficient: f64) -> Vec<(WarningKind, S
     });
     if kl_per_dim > EXPLODED_KL_PER_DIM || leapt {
         let message = format!(
-            "after epoch {}, the KL explodes: it is {:.4e} nats, {kl_per_dim:.4e} per latent dimension; codes drawn from \
-             the prior are none that the decoder knows, which a greater coefficient prevents",
+            "after epoch {}, the KL explodes: it is {:.4e} nats, {kl_per_dim:.4e} per latent dimension, and the decoder \
+             has seen no codes like those drawn from the prior; a greater coefficient prevents that",
             row.epoch, row.test.kl
         );
         seen.push((WarningKind::ExplodingKl, message));

@@ -48,14 +48,12 @@ fn several_seeds_are_summarised_by_mean_and_standard_deviation() {
     let folder = Folder::new();
     let arguments = ["--set", "kl_coefficients=[1]", "--set", "seeds=[0, 1, 2]", "--set", "epochs=1"];
     folder.smoke(&arguments).expect_code(0);
-    // What a member does not have, such as a distance of the codes in dimensions that the network lacks, is empty.
     let rows = |name: &str| -> Vec<Vec<f64>> {
         let path = folder.path().join("runs/smoke").join(name);
         let mut table = csv::Reader::from_path(path).unwrap();
-        table
-            .records()
-            .map(|row| row.unwrap().iter().map(|cell| cell.parse().unwrap_or(f64::NAN)).collect())
-            .collect()
+        // Too few images for a comparison with the prior leave its cells empty.
+        let number = |cell: &str| if cell.is_empty() { f64::NAN } else { cell.parse().unwrap() };
+        table.records().map(|row| row.unwrap().iter().map(number).collect()).collect()
     };
     let members = rows("summary.csv");
     let kl: Vec<f64> = members.iter().map(|row| row[4]).collect();
@@ -119,7 +117,7 @@ fn what_is_printed_without_a_terminal_is_plain_lines() {
     let folder = Folder::new();
     let smoke = crate::program::smoke();
     let ran = folder.run(&["--config", &smoke, "--workers", "1"]).expect_code(0);
-    let epochs: Vec<&str> = ran.stderr.lines().collect();
+    let epochs: Vec<&str> = ran.stderr.lines().filter(|line| !line.contains("warning: ")).collect();
     assert_eq!(epochs.len(), 6, "{}", ran.stderr);
     assert!(epochs[0].starts_with("c=0 seed=0: epoch 1/2: test objective "), "{}", epochs[0]);
     assert!(

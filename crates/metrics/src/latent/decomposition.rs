@@ -165,10 +165,9 @@ impl Mixture {
     /// `KL(r ‖ uniform)` of a code: in each dimension alone, and last in all together.
     fn informations(&self, code: &[f64], scratch: &mut Scratch) -> Vec<f64> {
         scratch.joint.fill(0.0);
-        let mut found = Vec::with_capacity(code.len() + 1);
-        for (dimension, &z) in self.dimensions.iter().zip(code) {
-            found.push(dimension.information(z, scratch));
-        }
+        let dimensions = self.dimensions.iter().zip(code);
+        let mut found: Vec<f64> =
+            dimensions.map(|(dimension, &z)| dimension.information(z, scratch)).collect();
         found.push(information(&scratch.joint));
         found
     }

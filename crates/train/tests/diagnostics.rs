@@ -1,0 +1,220 @@
+//! The diagnostics of whole networks: against PyTorch, where the answer is known, and where training went wrong.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor, TensorData};
+use model::{LOG_VAR_MAX, LOG_VAR_MIN, NamedTensor, Vae, VaeConfig, load_parameters};
+use serde::Deserialize;
+use train::config::DataConfig;
+use train::data::{self, Dataset, Images};
+use train::diagnostics::{Diagnostics, EncodedImages, diagnose, importance_gap};
+use train::evaluate::evaluate;
+use train::files::read_safetensors;
+use train::random::{Purpose, stream};
+
+const SEED: u64 = 0;
+
+/// What `scripts/reference_diagnostics.py` wrote.
+#[derive(Deserialize)]
+struct Reference {
+    kl_per_dim: Vec<f64>,
+    active_units: usize,
+    knn_accuracy: f64,
+    sampled: BTreeMap<String, Sampled>,
+}
+
+/// A sampled quantity: its mean over many drawings, and the standard deviation of one.
+#[derive(Deserialize)]
+struct Sampled {
+    mean: f64,
+    std: f64,
+}
+
+fn kept(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics").join(name)
+}
+
+fn network(config: &VaeConfig, pixels: usize) -> Vae {
+    config.init(pixels, &mut stream(SEED, Purpose::InitialWeights, 0, 0), &Device::flex())
+}
+
+/// The small network of so many latent dimensions that is kept beside the reference.
+fn trained(latent: usize) -> Vae {
+    let config = VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8] };
+    let file = read_safetensors(&kept(&format!("latent_{latent}.safetensors"))).unwrap();
+    let parameters = file.tensors.into_iter().map(|(name, data)| NamedTensor { name, data }).collect();
+    load_parameters(network(&config, 784), parameters).unwrap()
+}
+
+fn mnist(train_images: usize, test_images: usize) -> Dataset {
+    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() }).unwrap()
+}
+
+fn measure(vae: &Vae, dataset: &Dataset) -> Diagnostics {
+    let device = Device::flex();
+    let terms = evaluate(vae, &dataset.test, SEED, 0, &device).terms;
+    let found = diagnose(vae, dataset, &terms, SEED, &device).unwrap();
+    assert_invariants(&found, terms.elbo_loss(), dataset.test.count());
+    found
+}
+
+/// What holds for every network.
+fn assert_invariants(found: &Diagnostics, elbo_loss: f64, images: usize) {
+    let kl: f64 = found.kl_per_dim.iter().sum();
+    // A few roundings of 64-bit sums.
+    let rounding = 1e-14 * kl;
+    let information = found.mutual_information;
+    assert!((0.0..=kl.min((images as f64).ln())).contains(&information), "{found:?}");
+    assert!(found.marginal_kl >= 0.0, "{found:?}");
+    assert!(found.total_correlation >= 0.0 && found.dimension_kl >= 0.0, "{found:?}");
+    assert!((information + found.marginal_kl - kl).abs() <= rounding, "{found:?}");
+    assert!(
+        (found.total_correlation + found.dimension_kl - found.marginal_kl).abs() <= rounding,
+        "{found:?}"
+    );
+    assert!(found.iwae_nll <= elbo_loss, "{found:?}");
+    assert!(found.js_to_prior.is_none_or(|js| (0.0..=1.0).contains(&js)), "{found:?}");
+    assert!(found.kl_to_prior.is_none_or(|kl| kl >= 0.0), "{found:?}");
+    assert!(found.knn_accuracy.is_none_or(|accuracy| (0.0..=1.0).contains(&accuracy)), "{found:?}");
+    assert!(found.active_units <= found.kl_per_dim.len(), "{found:?}");
+    let all = found.values().into_iter().flatten();
+    assert!(all.into_iter().all(f64::is_finite), "{found:?}");
+    assert_eq!(Diagnostics::columns(found.kl_per_dim.len()).len(), 1 + found.values().len());
+}
+
+#[test]
+fn two_trained_networks_measure_as_in_pytorch() {
+    let text = std::fs::read_to_string(kept("reference.json")).unwrap();
+    let references: BTreeMap<String, Reference> = serde_json::from_str(&text).unwrap();
+    let dataset = mnist(4000, 1000);
+    for latent in [2, 4] {
+        let found = measure(&trained(latent), &dataset);
+        let reference = &references[&format!("latent_{latent}")];
+        for (found, expected) in found.kl_per_dim.iter().zip(&reference.kl_per_dim) {
+            // The encoder computes with 32-bit numbers: the posterior of an image of 784 pixels is good to some 1e-6.
+            assert!((found / expected - 1.0).abs() < 1e-5, "{found}, not {expected}");
+        }
+        assert_eq!(found.active_units, reference.active_units);
+        // Of 1000 images two may have neighbours so equally near that rounding decides.
+        assert!((found.knn_accuracy.unwrap() - reference.knn_accuracy).abs() <= 0.002, "{found:?}");
+
+        let values: BTreeMap<String, Option<f64>> =
+            Diagnostics::columns(latent).into_iter().skip(1).zip(found.values()).collect();
+        assert_eq!(reference.sampled.len(), 7 + 2 * latent, "every sampled column has a reference");
+        for (name, Sampled { mean, std }) in &reference.sampled {
+            let found = values[name].expect("1000 images are enough for every column");
+            // Five standard deviations of one drawing: of some thirty numbers none is farther off by chance.
+            let limit = 5.0 * std;
+            assert!((found - mean).abs() < limit, "{latent}: {name} is {found}, not {mean} ± {limit}");
+        }
+    }
+}
+
+#[test]
+fn the_importance_weighted_bound_falls_with_more_samples() {
+    let (vae, dataset, device) = (trained(2), mnist(10, 200), Device::flex());
+    let encoded = EncodedImages::encode(&vae, &dataset.test, &device);
+    let gap = |samples| importance_gap(&vae, &dataset.test, &encoded, samples, 200, SEED, &device).unwrap();
+    let gaps: Vec<f64> = [1, 3, 10, 100, 1000].map(|samples| gap(samples).mean).to_vec();
+    assert_eq!(gaps[0], 0.0, "with one sample it is the evidence lower bound");
+    // Expected to grow by a twentieth of a nat at the least, which is what 200 images are noisy by.
+    assert!(gaps.windows(2).all(|pair| pair[1] > pair[0]), "{gaps:?}");
+}
+
+/// Images of which nothing can be learnt, for networks that have learnt nothing.
+fn noise_images(count: usize, labelled: bool) -> Images {
+    let bytes = (0..count * 4).map(|i| (i * 7919 % 251) as u8).collect();
+    let labels = labelled.then(|| (0..count).map(|i| (i % 3) as u8).collect());
+    Images { height: 2, width: 2, bytes, labels }
+}
+
+fn noise_dataset(train: usize, test: usize, labelled: bool) -> Dataset {
+    Dataset { train: noise_images(train, labelled), test: noise_images(test, labelled) }
+}
+
+/// A network whose posterior is the same for every image, and whose decoder does not look at the code.
+fn constant(mean: &[f32], log_var: &[f32]) -> Vae {
+    let latent = mean.len();
+    let mut vae = network(&VaeConfig { encoder_hidden: vec![3], latent, decoder_hidden: vec![3] }, 4);
+    let device = Device::flex();
+    let parameter = |values: &[f32]| Some(Param::from_data(TensorData::from(values), &device));
+    for head in [&mut vae.encoder.mean, &mut vae.encoder.log_var] {
+        head.weight = Param::from_tensor(Tensor::zeros([3, latent], &device));
+    }
+    vae.encoder.mean.bias = parameter(mean);
+    vae.encoder.log_var.bias = parameter(log_var);
+    vae.decoder.logits.weight = Param::from_tensor(Tensor::zeros([3, 4], &device));
+    vae
+}
+
+#[test]
+fn a_collapsed_network_is_the_prior() {
+    let found = measure(&constant(&[0.0, 0.0], &[0.0, 0.0]), &noise_dataset(100, 1000, true));
+    assert_eq!((found.active_units, found.mutual_information, found.marginal_kl), (0, 0.0, 0.0));
+    assert_eq!(found.kl_per_dim, [0.0, 0.0]);
+    // What the noise of 1000 codes in 576 bins looks like at most: (576 - 1) / 2n nats, a quarter of it for JS.
+    let bias = 575.0 / 2000.0 / std::f64::consts::LN_2;
+    assert!(found.js_to_prior.unwrap() < bias / 4.0 && found.kl_to_prior.unwrap() < bias, "{found:?}");
+    for (mean, std) in found.z_mean.iter().zip(&found.z_std) {
+        // Five standard errors, 1/√n of the mean and 1/√2n of the standard deviation.
+        assert!(mean.abs() < 0.16 && (std - 1.0).abs() < 0.12, "{found:?}");
+    }
+}
+
+#[test]
+fn where_the_decoder_ignores_the_code_the_bound_gains_the_whole_kl() {
+    // p(x|z) = p(x): the evidence lower bound is ln p(x) - KL, and the importance-weighted one goes to ln p(x).
+    let vae = constant(&[0.3, -0.4], &[-0.2, 0.1]);
+    let dataset = noise_dataset(10, 500, false);
+    let found = measure(&vae, &dataset);
+    let device = Device::flex();
+    let encoded = EncodedImages::encode(&vae, &dataset.test, &device);
+    let gap = importance_gap(&vae, &dataset.test, &encoded, 1000, 500, SEED, &device).unwrap();
+    let kl: f64 = found.kl_per_dim.iter().sum();
+    // What is still missing with K samples is var(w) / 2K, here about 2e-4; the rest is noise, five standard errors.
+    let limit = 1e-3 + 5.0 * gap.standard_error;
+    assert!((gap.mean - kl).abs() < limit, "{gap:?}, not {kl} ± {limit}");
+    assert!(limit < 0.1 * kl, "the limit tells the KL from nothing");
+    // One posterior for all images says nothing of them, and all of the KL is that from the prior.
+    assert!(found.mutual_information < 1e-12, "{found:?}");
+}
+
+#[test]
+fn networks_that_went_wrong_are_measured_all_the_same() {
+    for (mean, log_var) in [
+        ([0.0, 0.0], [LOG_VAR_MIN, LOG_VAR_MIN]),
+        ([0.0, 1.0], [LOG_VAR_MAX, LOG_VAR_MIN]),
+        ([1e6, -1e6], [0.0, -20.0]),
+        ([1e15, 0.0], [1e9, -1e9]),
+    ] {
+        let found = measure(&constant(&mean, &log_var), &noise_dataset(50, 700, true));
+        assert!(found.js_to_prior.unwrap() > 0.5, "far from the prior: {found:?}");
+        assert!(found.mutual_information < 1e-9, "{found:?}");
+    }
+}
+
+#[test]
+fn any_number_of_dimensions_and_images_is_measured() {
+    for (latent, train, test, labelled) in
+        [(1, 10, 24, true), (1, 9, 1, true), (3, 40, 577, false), (7, 11, 30, true), (2, 1, 575, true)]
+    {
+        let vae = network(&VaeConfig { encoder_hidden: vec![], latent, decoder_hidden: vec![5] }, 4);
+        let found = measure(&vae, &noise_dataset(train, test, labelled));
+        assert_eq!(found.kl_per_dim.len(), latent);
+        assert_eq!(found.knn_accuracy.is_some(), labelled && train >= 10, "{train} {labelled}");
+        let cells = if latent == 1 { 24 } else { 576 };
+        assert_eq!(found.js_to_prior.is_some(), test >= cells, "{latent} {test}");
+    }
+}
+
+#[test]
+fn a_network_of_numbers_that_are_none_is_an_error() {
+    let dataset = noise_dataset(20, 30, true);
+    let device = Device::flex();
+    let terms = evaluate(&constant(&[0.0], &[0.0]), &dataset.test, SEED, 0, &device).terms;
+    let error = diagnose(&constant(&[f32::NAN], &[0.0]), &dataset, &terms, SEED, &device).unwrap_err();
+    let error = format!("{error:#}");
+    assert!(error.contains("posteriors of the test images") && error.contains("NaN"), "{error}");
+}

@@ -1,0 +1,120 @@
+//! What is measured of a trained member, and what is said while it trains.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::program::{Folder, smoke};
+
+fn rows(path: &Path) -> Vec<HashMap<String, String>> {
+    let mut table = csv::Reader::from_path(path).unwrap();
+    table.deserialize().map(|row| row.unwrap()).collect()
+}
+
+fn result(folder: &Folder, c: &str) -> Value {
+    let path = folder.path().join(format!("runs/smoke/c={c}/seed=0/result.json"));
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_summary_has_every_diagnostic_after_the_terms() {
+    let folder = Folder::new();
+    folder.smoke(&["--set", "data.test_images=600", "--set", "model.latent=3"]).expect_code(0);
+    let path = folder.path().join("runs/smoke/summary.csv");
+    let header = fs::read_to_string(&path).unwrap().lines().next().unwrap().to_string();
+    assert_eq!(
+        header,
+        "c,seed,epochs,reconstruction,kl,objective,elbo_loss,saturated_log_vars,active_units,iwae_nll,\
+         iwae_standard_error,mutual_information,marginal_kl,total_correlation,dimension_kl,js_to_prior,kl_to_prior,\
+         knn_accuracy,kl_dim_0,kl_dim_1,kl_dim_2,z_mean_0,z_mean_1,z_mean_2,z_std_0,z_std_1,z_std_2"
+    );
+    for row in rows(&path) {
+        let value = |name: &str| row[name].parse::<f64>().unwrap();
+        let kl = value("kl");
+        // The terms are sums of 32-bit numbers, the diagnostics of 64-bit ones.
+        let close = |found: f64| (found - kl).abs() < 1e-5 * kl;
+        assert!(close(value("kl_dim_0") + value("kl_dim_1") + value("kl_dim_2")), "{row:?}");
+        assert!(close(value("mutual_information") + value("marginal_kl")), "{row:?}");
+        assert!(value("iwae_nll") <= value("elbo_loss"), "{row:?}");
+        assert!((0.0..=1.0).contains(&value("js_to_prior")), "{row:?}");
+        assert!((0.0..=1.0).contains(&value("knn_accuracy")), "{row:?}");
+
+        let result = result(&folder, row["c"].trim_end_matches(".0"));
+        assert_eq!(result["mutual_information"].as_f64().unwrap(), value("mutual_information"));
+        assert_eq!(result["kl_per_dim"][2].as_f64().unwrap(), value("kl_dim_2"));
+        assert!(result["diagnostics_seconds"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[test]
+fn the_history_follows_every_dimension() {
+    let folder = Folder::new();
+    folder.smoke(&[]).expect_code(0);
+    for c in ["0", "1", "20"] {
+        let history = rows(&folder.path().join(format!("runs/smoke/c={c}/seed=0/history.csv")));
+        assert_eq!(history.len(), 2);
+        let last = &history[1];
+        let result = result(&folder, c);
+        for dimension in 0..2 {
+            let found: f64 = last[&format!("test_kl_dim_{dimension}")].parse().unwrap();
+            // The same posteriors; the encoder sees other batches of them.
+            let expected = result["kl_per_dim"][dimension].as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
+        }
+        assert_eq!(last["test_active_units"], result["active_units"].to_string());
+    }
+}
+
+#[test]
+fn a_collapse_is_said_once_with_its_epoch_and_kept() {
+    let folder = Folder::new();
+    let config = smoke();
+    let arguments = ["--config", config.as_str(), "--set", "kl_coefficients=[1000]", "--set", "epochs=20"];
+    let ran = folder.run(&arguments).expect_code(0);
+    let said: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("collapsed")).collect();
+    assert_eq!(said.len(), 2, "one for each dimension: {}", ran.stderr);
+    let result = result(&folder, "1000");
+    let kept: Vec<&Value> = result["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|warning| warning["kind"]["collapsed_dimension"].is_u64())
+        .collect();
+    assert_eq!(kept.len(), 2);
+    let history = rows(&folder.path().join("runs/smoke/c=1000/seed=0/history.csv"));
+    for warning in kept {
+        let line = format!("c=1000 seed=0: warning: {}", warning["message"].as_str().unwrap());
+        assert!(said.contains(&line.as_str()), "{line} in {said:?}");
+        let epoch = warning["epoch"].as_u64().unwrap();
+        assert!(line.contains(&format!("after epoch {epoch}, latent dimension ")), "{line}");
+        let dimension = &warning["kind"]["collapsed_dimension"];
+        let row = &history[epoch as usize - 1];
+        assert!(
+            row["warnings"].split(' ').any(|w| w == format!("collapsed_dimension_{dimension}")),
+            "{row:?}"
+        );
+        assert!(row[&format!("test_kl_dim_{dimension}")].parse::<f64>().unwrap() < 0.01, "{row:?}");
+    }
+}
+
+#[test]
+fn an_objective_that_is_no_number_is_said_and_stands_in_the_history() {
+    let folder = Folder::new();
+    let config = smoke();
+    let arguments = [
+        "--config",
+        config.as_str(),
+        "--set",
+        "kl_coefficients=[1]",
+        "--set",
+        "optimizer.learning_rate=1e30",
+    ];
+    let ran = folder.run(&arguments).expect_code(2);
+    let warning = "c=1 seed=0: warning: after epoch 1, the objective is no longer a finite number";
+    assert!(ran.stderr.lines().any(|line| line == warning), "{}", ran.stderr);
+    let history = rows(&folder.path().join("runs/smoke/c=1/seed=0/history.csv"));
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0]["warnings"], "not_finite");
+}
