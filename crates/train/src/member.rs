@@ -124,7 +124,8 @@ impl Training {
         self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 
-    fn start(vae: Vae, config: &RunConfig, device: &Device) -> Self {
+    /// The state before the first step.
+    pub fn start(vae: Vae, config: &RunConfig, device: &Device) -> Self {
         Self {
             adam: Adam::new(config.optimizer.clone(), &vae),
             vae,

@@ -1,0 +1,51 @@
+//! What an epoch does besides its steps: `cargo bench --workspace --bench epoch`.
+
+use std::hint::black_box;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use criterion::{Criterion, criterion_group, criterion_main};
+use model::flush_denormals_to_zero;
+use train::config::{DataConfig, RunConfig};
+use train::evaluate::evaluate;
+use train::member::{Training, initial_vae};
+use train::{checkpoint, data, random};
+
+fn epoch(criterion: &mut Criterion) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .start_handler(|_| flush_denormals_to_zero())
+        .build()
+        .expect("threads can be started");
+    let device = Device::flex();
+    let dataset = data::load(&DataConfig::default()).expect("MNIST is in the repository");
+    let config = RunConfig::default();
+    let vae = initial_vae(&config, dataset.train.pixels(), 0, &device);
+    let order = random::image_order(0, 0, dataset.train.count());
+
+    criterion.bench_function("a batch of 128 images", |b| {
+        pool.install(|| b.iter(|| black_box(dataset.train.batch(&order[..128], &device))));
+    });
+    criterion.bench_function("the order of an epoch", |b| {
+        b.iter(|| black_box(random::image_order(0, 0, dataset.train.count())));
+    });
+    let measured = vae.valid();
+    criterion.bench_function("evaluation on 10,000 images", |b| {
+        pool.install(|| b.iter(|| black_box(evaluate(&measured, &dataset.test, 0, 0, &device))));
+    });
+    let training = Training::start(vae, &config, &device);
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    criterion.bench_function("a checkpoint", |b| {
+        b.iter(|| checkpoint::save(&training, dir.path()).expect("the disk has room"));
+    });
+    criterion.bench_function("loading MNIST", |b| {
+        b.iter(|| black_box(data::load(&DataConfig::default()).expect("MNIST is in the repository")));
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = epoch
+}
+criterion_main!(benches);

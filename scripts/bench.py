@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""klsweep against what a user would pick instead, on this machine, as a table in Markdown.
+
+    python scripts/bench.py                      # everything, three times in turn
+    python scripts/bench.py --rounds 1 --epochs 2 --skip keras
+
+The peers are installed into `target/peers` when it is not there (a gigabyte, once). Everything is run in turn, round
+after round, so that what else the machine does falls on all alike; the medians of the rounds are compared. klsweep's
+seconds are those of the whole process, with start-up, the test set after every epoch and checkpoints. The peers only
+train; what JAX and Keras compile in their first epoch is not counted.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SWEEP = [0.0, 0.02, 1.0, 2.0, 20.0]
+PACKAGES = ["numpy", "torch", "jax", "tensorflow-cpu"]
+# Other initial weights, orders and noise: after the same number of epochs, objectives differ by a few nats in 170.
+AGREEMENT = 0.05
+
+
+@dataclass
+class Measured:
+    """One run: seconds per coefficient and epoch, and the last epoch's mean training objective at c = 1."""
+
+    seconds: float
+    objective: float | None = None
+    peak_mb: float = 0.0
+
+
+def finish(process):
+    """A child's output and its peak memory in MB."""
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"{process.args} failed")
+    return output, usage.ru_maxrss / 1024
+
+
+def start(command, cwd=None):
+    return subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True, cwd=cwd)
+
+
+def peer(python, script, *arguments, processes=1):
+    """A peer's run; of several processes side by side, the seconds that each epoch costs both together."""
+    command = [python, ROOT / "scripts/peers" / script, *arguments]
+    reports = [json.loads(finish(child)[0]) for child in [start(command) for _ in range(processes)]]
+    seconds = statistics.median(second for report in reports for second in report["seconds"])
+    objectives = reports[0]["objectives"]
+    objective = objectives[SWEEP.index(1.0)] if len(objectives) == len(SWEEP) else objectives[0]
+    return Measured(seconds / processes, objective, max(report["peak_mb"] for report in reports))
+
+
+def klsweep(train, config, epochs, *arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        data = f'data.dir="{ROOT / "data/mnist"}"'
+        command = [train, "--quiet", "--config", ROOT / "configs" / config, "--set", data]
+        begin = time.perf_counter()
+        command += ["--set", f"epochs={epochs}", *arguments]
+        _, peak = finish(start(command, cwd=folder))
+        seconds = time.perf_counter() - begin
+        members = list(Path(folder).glob("runs/*/c=*/seed=0"))
+        history = (next(m for m in members if "c=1/" in f"{m}/") / "history.csv").read_text().splitlines()
+        row = dict(zip(history[0].split(","), history[-1].split(",")))
+    return Measured(seconds / epochs / len(members), float(row["train_objective"]), peak)
+
+
+def products(example, threads):
+    return Measured(float(finish(start([example, threads]))[0]))
+
+
+def build():
+    cargo = ["cargo", "build", "--workspace", "--bins", "--examples"]
+    subprocess.run(cargo, cwd=ROOT, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+    return target / "train", target / "examples/products_alone"
+
+
+def peers_python():
+    python = ROOT / "target/peers/bin/python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+    return python
+
+
+def check_agreement(measured):
+    objectives = {name: runs[-1].objective for name, runs in measured.items() if runs[-1].objective}
+    reference = objectives["klsweep, sweep of five"]
+    for name, objective in objectives.items():
+        if abs(objective - reference) > AGREEMENT * reference:
+            sys.exit(f"{name} reaches the objective {objective}, klsweep {reference}: not the same work")
+    print("Training objective at c = 1 after the same epochs, in nats per image:", end=" ")
+    print(", ".join(f"{name} {value:.1f}" for name, value in objectives.items()), end="\n\n")
+
+
+def table(measured):
+    rows = [
+        ("klsweep, sweep of five", "JAX, vmap over five", 0.60),
+        ("klsweep, sweep of five", "PyTorch at its best, two processes", 0.70),
+        ("klsweep, sweep of five", "PyTorch eager, two threads", 0.40),
+        ("klsweep, sweep of five", "five products alone, both cores", 1.50),
+        ("klsweep, one member", "JAX, one coefficient", 0.70),
+        ("klsweep, one member", "PyTorch eager, two threads", 0.55),
+        ("klsweep, one member", "Keras", 0.30),
+    ]
+    print("| work | seconds per coefficient and epoch | against | seconds | ratio | goal |")
+    print("|---|---|---|---|---|---|")
+    for ours, theirs, goal in rows:
+        if theirs not in measured:
+            continue
+        a, b = (statistics.median(run.seconds for run in measured[name]) for name in (ours, theirs))
+        # Round by round, so that a load that comes and goes falls on both.
+        ratio = statistics.median(x.seconds / y.seconds for x, y in zip(measured[ours], measured[theirs]))
+        print(f"| {ours} | {a:.2f} | {theirs} | {b:.2f} | {ratio:.2f} | {goal:.2f} |")
+    if "PyTorch eager, two threads" in measured:
+        a, b = (
+            max(run.peak_mb for run in measured[name])
+            for name in ("klsweep, sweep of five", "PyTorch eager, two threads")
+        )
+        print(f"| peak memory of the sweep | {a:.0f} MB | PyTorch training one | {b:.0f} MB | {a / b:.2f} | 0.50 |")
+    startup = statistics.median(run.seconds for run in measured["klsweep, one step"])
+    print(f"| a run of one step, from the command to its end | {startup:.2f} s | | | | 1 s |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--skip", nargs="*", default=[], choices=["pytorch", "jax", "keras"])
+    parser.add_argument("--python", help="a Python that has the peers, instead of an environment made for them")
+    parser.add_argument("--keras-python", help="the same for TensorFlow alone")
+    args = parser.parse_args()
+
+    train, example = build()
+    python = args.python or peers_python()
+    epochs = ["--epochs", args.epochs]
+    five = ["--coefficients", *SWEEP]
+    one_step = ["--set", "data.train_images=128", "--set", "data.test_images=128"]
+    work = {
+        "klsweep, sweep of five": lambda: klsweep(train, "sweep.toml", args.epochs),
+        "klsweep, one member": lambda: klsweep(train, "vae_c1.toml", args.epochs),
+        "klsweep, one step": lambda: Measured(klsweep(train, "vae_c1.toml", 1, *one_step).seconds),
+        "five products alone, both cores": lambda: products(example, 2),
+        "five products alone, one core": lambda: products(example, 1),
+    }
+    if "jax" not in args.skip:
+        work["JAX, vmap over five"] = lambda: peer(python, "jax_vae.py", *epochs, *five)
+        work["JAX, one coefficient"] = lambda: peer(python, "jax_vae.py", *epochs)
+    if "pytorch" not in args.skip:
+        best = [*epochs, "--best", "--threads", 1]
+        work["PyTorch at its best, two processes"] = lambda: peer(python, "pytorch_vae.py", *best, processes=2)
+        work["PyTorch eager, two threads"] = lambda: peer(python, "pytorch_vae.py", *epochs)
+    if "keras" not in args.skip:
+        work["Keras"] = lambda: peer(args.keras_python or python, "keras_vae.py", *epochs)
+
+    measured = {name: [] for name in work}
+    for number in range(args.rounds):
+        for name, run in work.items():
+            measured[name].append(run())
+            print(
+                f"round {number + 1}/{args.rounds}, load {os.getloadavg()[0]:.1f}: {name} "
+                f"{measured[name][-1].seconds:.2f} s",
+                file=sys.stderr,
+            )
+    check_agreement(measured)
+    table(measured)
+
+
+if __name__ == "__main__":
+    main()
