@@ -43,19 +43,21 @@ fn network(config: &VaeConfig, pixels: usize) -> Vae {
 /// The small network of so many latent dimensions that is kept beside the reference.
 fn trained(latent: usize) -> Vae {
     let config = VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8] };
-    let file = read_safetensors(&kept(&format!("latent_{latent}.safetensors"))).unwrap();
+    let file =
+        read_safetensors(&kept(&format!("latent_{latent}.safetensors"))).expect("the weights are kept");
     let parameters = file.tensors.into_iter().map(|(name, data)| NamedTensor { name, data }).collect();
-    load_parameters(network(&config, 784), parameters).unwrap()
+    load_parameters(network(&config, 784), parameters).expect("they are of this network")
 }
 
 fn mnist(train_images: usize, test_images: usize) -> Dataset {
-    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() }).unwrap()
+    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() })
+        .expect("MNIST is in the repository")
 }
 
 fn measure(vae: &Vae, dataset: &Dataset) -> Diagnostics {
     let device = Device::flex();
     let terms = evaluate(vae, &dataset.test, SEED, 0, &device).terms;
-    let found = diagnose(vae, dataset, &terms, SEED, &device).unwrap();
+    let found = diagnose(vae, dataset, &terms, SEED, &device).expect("the network gives finite numbers");
     assert_invariants(&found, terms.elbo_loss(), dataset.test.count());
     found
 }

@@ -9,13 +9,14 @@ use serde_json::Value;
 use crate::program::{Folder, smoke};
 
 fn rows(path: &Path) -> Vec<HashMap<String, String>> {
-    let mut table = csv::Reader::from_path(path).unwrap();
-    table.deserialize().map(|row| row.unwrap()).collect()
+    let mut table = csv::Reader::from_path(path).expect("the table is there");
+    table.deserialize().map(|row| row.expect("the row is whole")).collect()
 }
 
 fn result(folder: &Folder, c: &str) -> Value {
     let path = folder.path().join(format!("runs/smoke/c={c}/seed=0/result.json"));
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    let text = fs::read_to_string(path).expect("the member is finished");
+    serde_json::from_str(&text).expect("the result is JSON")
 }
 
 #[test]
