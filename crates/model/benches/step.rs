@@ -1,4 +1,4 @@
-//! The training step and its parts, fused against plain: `cargo bench --workspace --bench step`.
+//! The training step and its parts, fused against plain: `cargo bench --profile dev --workspace --bench step`.
 
 use std::hint::black_box;
 
