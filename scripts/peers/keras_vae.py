@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mnist import ADAM, BATCH, glorot_layers, report, training_images
+from mnist import ADAM, BATCH, Clock, glorot_layers, report, training_images
 
 
 class Vae(keras.Model):
@@ -50,13 +49,13 @@ class Vae(keras.Model):
 
 class Times(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
-        self.seconds, self.objectives = [], []
+        self.clocks, self.objectives = [], []
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
+        self.clock = Clock()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(time.perf_counter() - self.start)
+        self.clocks.append(self.clock.read())
         self.objectives.append(float(logs["objective"]))
 
 
@@ -71,7 +70,7 @@ def main():
     times = Times()
     # The first epoch traces the graph and is not counted.
     vae.fit(training_images(), batch_size=BATCH, epochs=args.epochs + 1, verbose=0, callbacks=[times])
-    report(times.seconds[1:], [times.objectives[args.epochs - 1]])
+    report(times.clocks[1:], [times.objectives[args.epochs - 1]])
 
 
 main()

@@ -3,6 +3,7 @@
 import gzip
 import json
 import resource
+import time
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,20 @@ def glorot_layers(rng):
     return layers
 
 
-def report(seconds, objectives):
-    """Prints the seconds of each epoch and the mean objective of the last one for each coefficient."""
+class Clock:
+    """Seconds that pass, and seconds that the process computes, since it was made."""
+
+    def __init__(self):
+        self.start = time.perf_counter(), time.process_time()
+
+    def read(self, share=1):
+        """Both, divided by `share`."""
+        now = time.perf_counter(), time.process_time()
+        return [(end - start) / share for start, end in zip(self.start, now)]
+
+
+def report(clocks, objectives):
+    """Prints what the clock of each epoch read, and the mean objective of the last epoch for each coefficient."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "objectives": objectives, "peak_mb": peak}))
+    seconds, cpu_seconds = zip(*clocks)
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "objectives": objectives, "peak_mb": peak}))

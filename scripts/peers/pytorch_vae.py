@@ -1,13 +1,12 @@
 """The classic configuration in PyTorch, eager, the coefficients one after another."""
 
 import argparse
-import time
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from mnist import ADAM, BATCH, LATENT, glorot_layers, report, training_images
+from mnist import ADAM, BATCH, Clock, glorot_layers, report, training_images
 
 
 def linear(weight, bias):
@@ -42,7 +41,7 @@ def main():
         torch.set_flush_denormal(True)
     torch.manual_seed(0)
     images = torch.from_numpy(training_images())
-    seconds, objectives = [], []
+    clocks, objectives = [], []
     for coefficient in args.coefficients:
         vae = Vae(glorot_layers(np.random.default_rng(0)))
         adam = torch.optim.Adam(
@@ -53,7 +52,7 @@ def main():
             fused=args.best or None,
         )
         for _ in range(args.epochs):
-            start = time.perf_counter()
+            clock = Clock()
             total = torch.zeros(())
             for positions in torch.randperm(len(images)).split(BATCH):
                 batch = images[positions]
@@ -66,9 +65,9 @@ def main():
                 adam.step()
                 total += objective.detach() * len(batch)
             objective = float(total) / len(images)
-            seconds.append(time.perf_counter() - start)
+            clocks.append(clock.read())
         objectives.append(objective)
-    report(seconds, objectives)
+    report(clocks, objectives)
 
 
 main()

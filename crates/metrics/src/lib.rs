@@ -102,7 +102,7 @@
 //!
 //! The feature `tensor`, on by default through the backends `flex`, `ndarray` and `wgpu`, brings all that needs Burn.
 //! Without it (`default-features = false`) the crate is small and builds in seconds.
-#![warn(missing_docs)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod base;
 pub mod discrete;

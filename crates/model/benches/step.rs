@@ -1,4 +1,4 @@
-//! The training step and its parts, fused against plain: `cargo bench --workspace --bench step`.
+//! The training step and its parts, fused against plain: `cargo bench --profile dev --workspace --bench step`.
 
 use std::hint::black_box;
 
@@ -68,7 +68,7 @@ fn step(criterion: &mut Criterion) {
             });
         });
         group.bench_function("terms, fused", |b| {
-            pool.install(|| b.iter(|| black_box(measured.terms(work.images.clone(), work.noise.clone()))));
+            pool.install(|| b.iter(|| black_box(measured.measure(work.images.clone(), work.noise.clone()))));
         });
         group.bench_function("Adam", |b| {
             pool.install(|| {

@@ -24,6 +24,7 @@
 //! let objective = terms.objective(0.02);
 //! assert_eq!(objective.dims(), [1]);
 //! ```
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod adam;

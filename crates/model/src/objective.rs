@@ -41,7 +41,7 @@ impl Vae {
     ///
     /// # Panics
     ///
-    /// Panics if the shapes are not those, for the sizes that the network was made with.
+    /// Panics if the shapes are not those, for the sizes that the network was made with, or the batch is empty.
     pub fn measure(&self, images: Tensor<2>, noise: Tensor<2>) -> Measured {
         #[cfg(feature = "flex")]
         if let Some(network) = flex::Network::of(self) {
@@ -64,8 +64,8 @@ impl Vae {
     ///
     /// # Panics
     ///
-    /// Panics if the shapes are not those, for the sizes that the network was made with, or if the network is not on a
-    /// device with automatic differentiation.
+    /// Panics if the shapes are not those, for the sizes that the network was made with, if the batch is empty, or if the
+    /// network is not on a device with automatic differentiation.
     pub fn objective_gradient(
         &self,
         images: Tensor<2>,
@@ -172,6 +172,7 @@ mod flex {
             compute: impl FnOnce(&PerLayer<Layer<'_>>, Batch<'_>, &mut Buffers) -> T,
         ) -> T {
             let [rows, pixels] = images.dims();
+            assert!(rows > 0, "a batch holds at least one image");
             let network = self.layers.each().map(LayerTensors::slices);
             assert_eq!(pixels, network.logits.bias.len(), "pixels of an image");
             assert_shape!(noise, [rows, network.mean.bias.len()]);

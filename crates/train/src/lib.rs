@@ -3,6 +3,7 @@
 //!
 //! Data flows one way: configuration, images, members, checkpoints, evaluation. The program is [`cli::main`]; the
 //! modules are public for its tests and benchmarks.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod backend;
 pub mod checkpoint;

@@ -165,7 +165,8 @@ mod tests {
     }
 
     fn exact(values: &[f32]) -> Vec<f64> {
-        discrete::normalized(&values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()).unwrap()
+        discrete::normalized(&values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>())
+            .expect("positive values can be normalised")
     }
 
     type Pairwise = fn(Tensor<1>, Tensor<1>, usize) -> Tensor<1>;
@@ -181,7 +182,11 @@ mod tests {
         let q = Tensor::<1>::from_floats(q, &device).require_grad();
         let value = divergence(p.clone(), q.clone(), 0);
         let gradients = value.backward();
-        (values(value)[0], values(p.grad(&gradients).unwrap()), values(q.grad(&gradients).unwrap()))
+        (
+            values(value)[0],
+            values(p.grad(&gradients).expect("p is tracked")),
+            values(q.grad(&gradients).expect("q is tracked")),
+        )
     }
 
     #[test]

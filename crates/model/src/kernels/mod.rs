@@ -3,16 +3,24 @@
 //! Each operation stands beside a plain form of tensor operations, which the other backends use and the tests compare it
 //! with.
 
+#[cfg(feature = "flex")]
 mod adam;
+#[cfg(feature = "flex")]
 mod bernoulli;
 mod denormals;
+#[cfg(feature = "flex")]
 mod logistic;
+#[cfg(feature = "flex")]
 mod network;
+#[cfg(feature = "flex")]
 mod product;
+#[cfg(feature = "flex")]
 mod simd;
 
+#[cfg(feature = "flex")]
 pub(crate) use adam::{AdamStep, update};
 pub use denormals::flush_denormals_to_zero;
+#[cfg(feature = "flex")]
 pub(crate) use network::{
     Batch, Buffers, Layer, LayerGradient, PerLayer, TermSums, terms, terms_and_gradient,
 };

@@ -207,10 +207,9 @@ impl Buffers {
 
     /// The first `middle` of `rows` images and the others.
     fn split_at(&mut self, middle: usize, rows: usize) -> (Rows<'_>, Rows<'_>) {
-        let halve = |slot| halve(slot, middle, rows);
-        let (outputs_a, outputs_b) = self.outputs.each_mut().map(halve).unzip();
-        let (deltas_a, deltas_b) = self.deltas.each_mut().map(halve).unzip();
-        let (codes_a, codes_b) = halve(&mut self.codes);
+        let (outputs_a, outputs_b) = self.outputs.each_mut().map(|slot| halve(slot, middle, rows)).unzip();
+        let (deltas_a, deltas_b) = self.deltas.each_mut().map(|slot| halve(slot, middle, rows)).unzip();
+        let (codes_a, codes_b) = halve(&mut self.codes, middle, rows);
         let [scratch_a, scratch_b] = &mut self.scratch;
         (
             Rows { outputs: outputs_a, codes: codes_a, deltas: deltas_a, scratch: scratch_a },
@@ -220,7 +219,7 @@ impl Buffers {
 }
 
 /// The values of the first `middle` of `rows` images and those of the others.
-fn halve(slot: &mut Vec<f32>, middle: usize, rows: usize) -> (&mut [f32], &mut [f32]) {
+fn halve(slot: &mut [f32], middle: usize, rows: usize) -> (&mut [f32], &mut [f32]) {
     let width = slot.len() / rows;
     slot.split_at_mut(middle * width)
 }
