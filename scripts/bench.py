@@ -153,7 +153,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--skip", nargs="*", default=[], choices=["pytorch", "jax", "keras"])
+    parser.add_argument("--skip", nargs="*", default=[], choices=["eager", "pytorch", "jax", "keras"])
     parser.add_argument("--python", help="a Python that has the peers, instead of an environment made for them")
     parser.add_argument("--keras-python", help="the same for TensorFlow alone")
     args = parser.parse_args()
@@ -176,6 +176,7 @@ def main():
     if "pytorch" not in args.skip:
         best = [*epochs, "--best", "--threads", 1]
         work["PyTorch at its best, two processes"] = lambda: peer(python, "pytorch_vae.py", *best, processes=2)
+    if not {"pytorch", "eager"} & set(args.skip):
         work["PyTorch eager, two threads"] = lambda: peer(python, "pytorch_vae.py", *epochs)
     if "keras" not in args.skip:
         work["Keras"] = lambda: peer(args.keras_python or python, "keras_vae.py", *epochs)

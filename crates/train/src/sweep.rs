@@ -30,12 +30,12 @@ pub fn worker_count(configured: usize, members: usize) -> usize {
     wanted.clamp(1, members.max(1))
 }
 
-/// Threads of each worker: a second one where a core is left for it.
-///
-/// Only on Flex, whose step is halved in the same way on any number of threads; what the other backends compute on
-/// several threads may add up in another order.
-fn threads_per_worker(backend: Backend, workers: usize) -> usize {
-    if backend == Backend::Flex && cores() >= 2 * workers { 2 } else { 1 }
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .start_handler(|_| flush_denormals_to_zero())
+        .build()
+        .context("cannot start a worker's thread")
 }
 
 /// Physical cores that this process may use.
@@ -47,8 +47,9 @@ fn cores() -> usize {
 
 /// Trains the members, `workers` at a time.
 ///
-/// Each worker computes on threads of its own: one while the members are enough for all cores, which then do not wait for
-/// each other within a step, else two. A sum has the same bits however many members run beside it.
+/// A worker computes on one thread, and on Flex leaves the half of each step to a thread that has nothing else to do: one
+/// for which there was no member from the start, or whose last member is done. A sum has the same bits however many members
+/// run beside it.
 ///
 /// # Errors
 ///
@@ -59,18 +60,8 @@ pub fn run(
     workers: usize,
     progress: &SweepProgress,
 ) -> Result<SweepOutcome> {
-    let threads = threads_per_worker(common.config.backend, workers);
     let waiting = Mutex::new(VecDeque::from(members.to_vec()));
     let outcome = Mutex::new(SweepOutcome::default());
-    let pools = (0..workers)
-        .map(|_| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .start_handler(|_| flush_denormals_to_zero())
-                .build()
-        })
-        .collect::<Result<Vec<_>, _>>()
-        .context("cannot start a worker's thread")?;
     let work = || {
         while !signals::interrupted() {
             let Some(member) = waiting.lock().expect("no worker panicked").pop_front() else { return };
@@ -87,11 +78,23 @@ pub fn run(
             }
         }
     };
-    std::thread::scope(|scope| {
-        for pool in &pools {
-            scope.spawn(|| pool.install(work));
-        }
-    });
+    if common.config.backend == Backend::Flex {
+        // More threads than twice the workers would find no half of a step to compute.
+        let threads = workers.max(cores().min(2 * workers));
+        pool(threads)?.broadcast(|thread| {
+            if thread.index() < workers {
+                work();
+            }
+        });
+    } else {
+        // What these compute on several threads may add up in another order.
+        let pools = (0..workers).map(|_| pool(1)).collect::<Result<Vec<_>>>()?;
+        std::thread::scope(|scope| {
+            for pool in &pools {
+                scope.spawn(|| pool.install(work));
+            }
+        });
+    }
     let mut outcome = outcome.into_inner().expect("no worker panicked");
     outcome.interrupted |= !waiting.into_inner().expect("no worker panicked").is_empty();
     Ok(outcome)
