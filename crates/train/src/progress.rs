@@ -1,10 +1,11 @@
 //! What a person sees while a sweep trains: bars on a terminal, plain lines elsewhere, or nothing.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::config::MemberId;
 use crate::evaluate::Terms;
@@ -63,7 +64,7 @@ impl SweepProgress {
     /// Begins to show a member.
     pub fn member(&self, member: MemberId) -> MemberProgress<'_> {
         let bar = self.bars.insert_before(&self.whole, ProgressBar::new(self.images_of_member));
-        bar.set_style(bar_style("{prefix:16} {bar:24} {percent:>3}%  {per_sec} images, {eta} left  {msg}"));
+        bar.set_style(bar_style("{prefix:16} {bar:24} {percent:>3}%  {rate} images/s, {eta} left  {msg}"));
         bar.set_prefix(member.to_string());
         MemberProgress { sweep: self, bar, name: member.to_string(), shown: Instant::now().into() }
     }
@@ -84,7 +85,13 @@ impl SweepProgress {
 }
 
 fn bar_style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is well formed").progress_chars("━╸─")
+    ProgressStyle::with_template(template)
+        .expect("the template is well formed")
+        .with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // A bar that cannot be written to is no reason to stop.
+            drop(write!(text, "{:.0}", state.per_sec()));
+        })
+        .progress_chars("━╸─")
 }
 
 /// The progress of one member.
