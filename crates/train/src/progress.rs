@@ -89,7 +89,7 @@ fn bar_style(template: &str) -> ProgressStyle {
         .expect("the template is well formed")
         .with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
             // A bar that cannot be written to is no reason to stop.
-            drop(write!(text, "{:.0}", state.per_sec()));
+            let _ = write!(text, "{:.0}", state.per_sec());
         })
         .progress_chars("━╸─")
 }
