@@ -52,17 +52,8 @@ pub(super) fn beside(
     const DISTANCES: [f32; 5] = [7.0, 12.0, 20.0, 32.0, 48.0];
     /// Beyond this one cannot see what a text belongs to.
     const NEAR: f32 = 12.0;
-    /// Rightwards first, as one reads.
-    const DIRECTIONS: [[f32; 2]; 8] = [
-        [1.0, 0.0],
-        [0.7, -0.7],
-        [0.7, 0.7],
-        [0.0, -1.0],
-        [0.0, 1.0],
-        [-0.7, -0.7],
-        [-0.7, 0.7],
-        [-1.0, 0.0],
-    ];
+    /// In sixteenths of a turn, counter-clockwise from the right: rightwards first, as one reads.
+    const DIRECTIONS: [u8; 16] = [0, 1, 15, 2, 14, 3, 13, 4, 12, 5, 11, 6, 10, 7, 9, 8];
     let mut shapes = Vec::new();
     for &([x, y], label) in labels {
         let width = width(label, size, Weight::Regular);
@@ -77,7 +68,9 @@ pub(super) fn beside(
         };
         let mut best: Option<(f32, Box, f32)> = None;
         'search: for distance in DISTANCES {
-            for [dx, dy] in DIRECTIONS {
+            for direction in DIRECTIONS {
+                let angle = f32::from(direction) * std::f32::consts::TAU / 16.0;
+                let (dx, dy) = (angle.cos(), -angle.sin());
                 let middle = [x + dx * (distance + 0.5 * width), y + dy * (distance + 0.5 * size)];
                 let place = [
                     middle[0] - 0.5 * width,

@@ -468,6 +468,7 @@ pub(super) mod tests {
         assert_legible(&scene);
         let shown: Vec<String> =
             scene.words().into_iter().map(|w| w.text).filter(|text| text.starts_with("name")).collect();
-        assert_eq!(shown, ["name 0", "name 5"]);
+        // Ten pixels from tick to tick, some fifty for a name.
+        assert_eq!(shown, ["name 0", "name 6"]);
     }
 }
