@@ -17,6 +17,7 @@ pub mod member;
 pub mod progress;
 mod quiet;
 pub mod random;
+pub mod report;
 pub mod run_dir;
 pub mod signals;
 pub mod sweep;

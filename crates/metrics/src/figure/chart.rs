@@ -121,6 +121,17 @@ pub enum Size {
     },
 }
 
+/// Which lines a chart has besides its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// The axes, and one across from each tick of the axis at the left.
+    Horizontal,
+    /// Also one upwards from each tick of the axis at the bottom.
+    Both,
+    /// Nothing: images need no frame.
+    None,
+}
+
 /// A chart.
 ///
 /// ```
@@ -154,8 +165,8 @@ pub struct Chart {
     pub x: Axis,
     /// The axis at the left.
     pub y: Axis,
-    /// Whether grid lines also mark the ticks of the axis at the bottom.
-    pub vertical_grid: bool,
+    /// The lines along the axes and from their ticks.
+    pub lines: Lines,
     /// Title of the legend; left out where empty.
     pub legend: String,
     /// The data, from back to front. Dots and labels are in front of everything else.
@@ -172,7 +183,7 @@ impl Default for Chart {
             text: 1.0,
             x: Axis::default(),
             y: Axis::default(),
-            vertical_grid: false,
+            lines: Lines::Horizontal,
             legend: String::new(),
             series: Vec::new(),
         }

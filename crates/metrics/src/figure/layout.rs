@@ -1,6 +1,6 @@
 //! Lays axes, data and legend of a [`Chart`] out into a [`Scene`].
 
-use super::chart::{Axis, Chart, Mark, Size};
+use super::chart::{Axis, Chart, Lines, Mark, Size};
 use super::legend::Legend;
 use super::palette;
 use super::scale::{GAP_AFTER_ZERO, Scale, Tick};
@@ -207,7 +207,9 @@ impl<'a> Layout<'a> {
         let mut taken = Vec::new();
         for tick in &self.y_ticks {
             let Some(y) = plot.y_of(tick.value) else { continue };
-            shapes.push(line(vec![[plot.left, y], [plot.right, y]], palette::GRID, 1.0, false));
+            if self.chart.lines != Lines::None {
+                shapes.push(line(vec![[plot.left, y], [plot.right, y]], palette::GRID, 1.0, false));
+            }
             if !tick.label.is_empty() && free(&mut taken, y, style.tick()) {
                 let place = [plot.left - style.gap(), y + 0.36 * style.tick()];
                 shapes.push(text(
@@ -239,10 +241,12 @@ impl<'a> Layout<'a> {
         let mut taken = Vec::new();
         for tick in &self.x_ticks {
             let Some(x) = plot.x_of(tick.value) else { continue };
-            if self.chart.vertical_grid {
+            if self.chart.lines == Lines::Both {
                 shapes.push(line(vec![[x, plot.top], [x, plot.bottom]], palette::GRID, 1.0, false));
             }
-            shapes.push(line(vec![[x, plot.bottom], [x, plot.bottom + 4.0]], palette::INK, 1.0, false));
+            if self.chart.lines != Lines::None {
+                shapes.push(line(vec![[x, plot.bottom], [x, plot.bottom + 4.0]], palette::INK, 1.0, false));
+            }
             let room = width(&tick.label, style.tick(), Weight::Regular) + style.gap();
             if !tick.label.is_empty() && free(&mut taken, x, room) {
                 let place = [x, plot.bottom + style.gap() + 0.8 * style.tick()];
@@ -265,6 +269,9 @@ impl<'a> Layout<'a> {
     }
 
     fn axis_lines(&self, plot: &Plot, shapes: &mut Vec<Shape>) {
+        if self.chart.lines == Lines::None {
+            return;
+        }
         for (from, to) in [
             ([plot.left, plot.bottom], [plot.right, plot.bottom]),
             ([plot.left, plot.top], [plot.left, plot.bottom]),

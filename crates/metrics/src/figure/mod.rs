@@ -22,7 +22,7 @@ mod text;
 mod thinning;
 
 pub use animation::{Animation, AnimationError};
-pub use chart::{Axis, Chart, Mark, Place, Series, Size};
+pub use chart::{Axis, Chart, Lines, Mark, Place, Series, Size};
 pub use image::GreyImage;
 pub use panels::Panels;
 pub use scale::{Scale, Tick};

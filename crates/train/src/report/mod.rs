@@ -1,0 +1,3 @@
+//! The report on a run.
+
+pub mod figures;
