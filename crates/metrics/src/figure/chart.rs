@@ -169,7 +169,7 @@ pub struct Chart {
     pub lines: Lines,
     /// Title of the legend; left out where empty.
     pub legend: String,
-    /// The data, from back to front. Dots and labels are in front of everything else.
+    /// The data, from back to front; labels are in front of everything else.
     pub series: Vec<Series>,
 }
 

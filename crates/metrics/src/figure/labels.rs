@@ -49,9 +49,9 @@ pub(super) fn beside(
     taken: &mut Vec<Box>,
 ) -> Vec<Shape> {
     /// Distances from the point, in pixels.
-    const DISTANCES: [f32; 5] = [7.0, 12.0, 20.0, 32.0, 48.0];
+    const DISTANCES: [f32; 5] = [9.0, 13.0, 20.0, 32.0, 48.0];
     /// Beyond this one cannot see what a text belongs to.
-    const NEAR: f32 = 12.0;
+    const NEAR: f32 = 13.0;
     /// In sixteenths of a turn, counter-clockwise from the right: rightwards first, as one reads.
     const DIRECTIONS: [u8; 16] = [0, 1, 15, 2, 14, 3, 13, 4, 12, 5, 11, 6, 10, 7, 9, 8];
     let mut shapes = Vec::new();

@@ -47,6 +47,9 @@ impl Style {
     }
 }
 
+/// Pixels from tick to tick, about, where the size of the data is given.
+const TICK_DISTANCE: f32 = 40.0;
+
 /// The rectangle in which the data is drawn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plot {
@@ -109,13 +112,12 @@ impl Chart {
 
 impl<'a> Layout<'a> {
     pub fn new(chart: &'a Chart) -> Self {
-        // A tick for each so many pixels: as many as one can read without their becoming a pattern.
-        let (width, height) = match chart.size {
-            Size::Whole { width, height } => (0.85 * width as f32, 0.85 * height as f32),
-            Size::Plot { width, height } => (width, height),
+        let [x_wanted, y_wanted] = match chart.size {
+            Size::Whole { .. } => [8, 6],
+            Size::Plot { width, height } => {
+                [width, height].map(|side| ((side / (TICK_DISTANCE * chart.text)) as usize).clamp(2, 8))
+            }
         };
-        let x_wanted = ((width / (78.0 * chart.text)) as usize).clamp(2, 8);
-        let y_wanted = ((height / (60.0 * chart.text)) as usize).clamp(2, 6);
         let x = chart.x.range.unwrap_or_else(|| {
             let bars = chart.series.iter().filter_map(|s| match &s.mark {
                 Mark::Bars { heights } => Some([-0.5, heights.len() as f64 - 0.5]),
@@ -188,14 +190,7 @@ impl<'a> Layout<'a> {
         let mut shapes = Vec::new();
         self.y_axis(plot, &mut shapes);
         self.x_axis(plot, &mut shapes);
-        shapes.push(Shape::Clip {
-            x: plot.left,
-            y: plot.top,
-            width: plot.right - plot.left,
-            height: plot.bottom - plot.top,
-            shapes: self.clipped_marks(plot),
-        });
-        shapes.extend(self.whole_marks(plot));
+        shapes.extend(self.marks(plot));
         self.axis_lines(plot, &mut shapes);
         shapes.extend(self.labels(plot));
         shapes.extend(self.legend().shapes([plot.right + 2.0 * self.style.gap(), plot.top], self.style));
@@ -311,7 +306,7 @@ impl Heading {
             );
         }
         let advance: f32 = lines.iter().map(|(_, size, ..)| Self::advance(*size)).sum();
-        Self { height: style.margin() + advance + 1.5 * style.gap(), lines, style }
+        Self { height: style.margin() + advance + style.gap(), lines, style }
     }
 
     /// From a baseline to the next.

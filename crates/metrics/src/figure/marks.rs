@@ -13,8 +13,9 @@ const CAP: f32 = 3.0;
 const BAR: f32 = 1.2;
 
 impl Layout<'_> {
-    /// What ends where the axes end.
-    pub fn clipped_marks(&self, plot: &Plot) -> Vec<Shape> {
+    /// All series but the labels, from back to front. Lines, bars and images end where the axes end; dots and error bars of
+    /// points inside are drawn whole, as half a dot on an axis would look like another value.
+    pub fn marks(&self, plot: &Plot) -> Vec<Shape> {
         let bar_series = self.chart.series.iter().filter(|s| matches!(s.mark, Mark::Bars { .. })).count();
         let mut bar_index = 0;
         let mut shapes = Vec::new();
@@ -25,34 +26,24 @@ impl Layout<'_> {
                         (plot.at([x[0], y[0]]), plot.at([x[1], y[1]]))
                     {
                         let (width, height) = (right - left, bottom - top);
-                        shapes.push(Shape::Image { x: left, y: top, width, height, image: image.clone() });
+                        let image = image.clone();
+                        clip(plot, vec![Shape::Image { x: left, y: top, width, height, image }], &mut shapes);
                     }
                 }
                 Mark::Line { points, width, dashed } => {
-                    for run in visible_runs(plot, points) {
-                        shapes.push(line(thinned(&run), series.color, *width, *dashed));
-                    }
+                    let runs = visible_runs(plot, points);
+                    let lines = runs.iter().map(|run| line(thinned(run), series.color, *width, *dashed));
+                    clip(plot, lines.collect(), &mut shapes);
                 }
                 Mark::Bars { heights } => {
-                    shapes.extend(bars(plot, series, heights, bar_index, bar_series));
+                    clip(plot, bars(plot, series, heights, bar_index, bar_series), &mut shapes);
                     bar_index += 1;
                 }
-                // Drawn later, on top.
-                Mark::Errors { .. } | Mark::Dots { .. } | Mark::Labels { .. } => {}
-            }
-        }
-        shapes
-    }
-
-    /// Dots and error bars of points inside, whole: the clipping that lines need would halve those on an axis.
-    pub fn whole_marks(&self, plot: &Plot) -> Vec<Shape> {
-        let mut shapes = Vec::new();
-        for series in &self.chart.series {
-            match &series.mark {
                 Mark::Errors { points, reach } => {
-                    for stroke in error_strokes(plot, points, reach) {
-                        shapes.push(line(stroke.to_vec(), series.color, BAR, false));
-                    }
+                    let strokes = error_strokes(plot, points, reach);
+                    shapes.extend(
+                        strokes.into_iter().map(|ends| line(ends.to_vec(), series.color, BAR, false)),
+                    );
                 }
                 Mark::Dots { points, radius } => {
                     let points = inside(plot, points);
@@ -60,7 +51,8 @@ impl Layout<'_> {
                         shapes.push(Shape::Dots { points, radius: *radius, fill: series.color });
                     }
                 }
-                _ => {}
+                // Drawn later, on top.
+                Mark::Labels { .. } => {}
             }
         }
         shapes
@@ -110,6 +102,16 @@ impl Layout<'_> {
             }
         }
         boxes
+    }
+}
+
+/// Adds what is to end where the axes end, together with what was added so before it.
+fn clip(plot: &Plot, new: Vec<Shape>, shapes: &mut Vec<Shape>) {
+    if let Some(Shape::Clip { shapes, .. }) = shapes.last_mut() {
+        shapes.extend(new);
+    } else {
+        let (x, y, width, height) = (plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
+        shapes.push(Shape::Clip { x, y, width, height, shapes: new });
     }
 }
 

@@ -49,8 +49,8 @@ pub fn drawn(results: &[&MemberResult], quantities: &[Quantity]) -> Vec<Drawn> {
     };
     let of_dimensions: [(&str, &str, &str, fn(&MemberResult) -> &[f64]); 3] = [
         ("kl_per_dim", "KL of each dimension", "nats per image", |result| &result.diagnostics.kl_per_dim),
-        ("z_mean", "Mean of the codes", "prior σ = 1", |result| &result.diagnostics.z_mean),
-        ("z_std", "Standard deviation of the codes", "prior σ = 1", |result| &result.diagnostics.z_std),
+        ("z_mean", "Mean of codes", "prior σ = 1", |result| &result.diagnostics.z_mean),
+        ("z_std", "Spread of codes (std)", "prior σ = 1", |result| &result.diagnostics.z_std),
     ];
     let latent = results.iter().map(|result| result.diagnostics.kl_per_dim.len()).max().unwrap_or(0);
     let ranked = |(key, title, unit, values): (&str, &str, &str, fn(&MemberResult) -> &[f64])| Drawn {
@@ -75,9 +75,9 @@ pub fn drawn(results: &[&MemberResult], quantities: &[Quantity]) -> Vec<Drawn> {
 fn rank_name(rank: usize) -> String {
     match rank {
         0 => "highest KL".into(),
-        1 => "2nd".into(),
-        2 => "3rd".into(),
-        rank => format!("{}th", rank + 1),
+        1 => "2nd highest".into(),
+        2 => "3rd highest".into(),
+        rank => format!("{}th highest", rank + 1),
     }
 }
 
@@ -105,12 +105,19 @@ impl Drawn {
             title: self.title.clone(),
             subtitle: format!("Test images; {seeds}."),
             x: axis(&coefficients),
-            y: Axis { label: self.unit.clone(), scale: self.scale(), ..Axis::default() },
+            y: Axis { label: self.unit.clone(), scale: self.scale(), range: self.range(), ..Axis::default() },
             lines: Lines::Both,
             legend: if self.lines.len() > 1 { "dimension".into() } else { String::new() },
             series,
             ..Chart::default()
         }
+    }
+
+    /// From 0 on where all values are counts; else left open.
+    fn range(&self) -> Option<[f64; 2]> {
+        let values: Vec<f64> = self.groups().flat_map(|group| group.values.iter().copied()).collect();
+        let counts = values.iter().all(|value| value.fract() == 0.0 && *value >= 0.0);
+        counts.then(|| [0.0, 1.2 * values.into_iter().fold(1.0, f64::max)])
     }
 
     fn scale(&self) -> Scale {

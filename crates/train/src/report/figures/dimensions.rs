@@ -28,8 +28,13 @@ pub fn name(dimension: usize) -> String {
 pub fn name_with_kl(dimension: usize, kl_per_dim: &[f64]) -> String {
     match kl_per_dim.len() {
         0..=2 => name(dimension),
-        _ => format!("{} ({:.2} nats)", name(dimension), kl_per_dim[dimension]),
+        _ => format!("{}, KL {:.2} nats", name(dimension), kl_per_dim[dimension]),
     }
+}
+
+/// What stands on an axis along a dimension: codes have no unit but the prior's standard deviation.
+pub fn axis_label(what: &str) -> String {
+    format!("{what} (prior σ = 1)")
 }
 
 #[cfg(test)]
@@ -48,6 +53,6 @@ mod tests {
     fn a_dimension_has_its_number_as_a_subscript() {
         assert_eq!(name(10), "z₁₀");
         assert_eq!(name_with_kl(1, &[1.0, 2.0]), "z₁");
-        assert_eq!(name_with_kl(1, &[1.0, 2.345, 3.0]), "z₁ (2.35 nats)");
+        assert_eq!(name_with_kl(1, &[1.0, 2.345, 3.0]), "z₁, KL 2.35 nats");
     }
 }

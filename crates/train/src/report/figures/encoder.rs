@@ -12,6 +12,12 @@ const CELLS: usize = 24;
 /// The circle that shows where the prior is; it holds `1 - exp(-RADIUS^2 / 2)`, 86 %, of a two-dimensional one.
 const PRIOR_RADIUS: f64 = 2.0;
 
+/// A cloud of codes so small a part of the axes has no names on it: they would cover it.
+const NAMED_FROM: f64 = 0.15;
+
+/// The axes of the prior alone.
+pub const PRIOR_RANGE: Range = [[-4.0, 4.0]; 2];
+
 /// Both ends of the axes, the same distance apart.
 pub type Range = [[f64; 2]; 2];
 
@@ -40,24 +46,21 @@ impl<'a> Cloud<'a> {
 
     /// The smallest range that holds all points, with a margin.
     pub fn own_range(&self) -> Range {
-        const MARGIN: f64 = 1.05;
-        let ends = [0, 1].map(|along| {
+        square(self.ends())
+    }
+
+    /// The least and the greatest coordinate along each axis.
+    fn ends(&self) -> Range {
+        [0, 1].map(|along| {
             let values = self.points.iter().map(|point| point[along]).filter(|value| value.is_finite());
             values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
-        });
-        if ends.iter().any(|[low, high]| low > high) {
-            return [[-1.0, 1.0]; 2];
-        }
-        let half = ends.iter().map(|[low, high]| 0.5 * (high - low)).fold(0.0, f64::max) * MARGIN;
-        // One point alone, or all on one spot.
-        let half = if half > 0.0 { half } else { 1.0 };
-        ends.map(|[low, high]| 0.5 * (low + high)).map(|middle| [middle - half, middle + half])
+        })
     }
 
     /// A chart with a square of `side` pixels for the data.
     pub fn chart(&self, range: Range, side: f32) -> Chart {
         let [x, y] = range;
-        let text = |i: usize| format!("posterior mean of {}, prior σ = 1", self.axes[i]);
+        let text = |i: usize| dimensions::axis_label(&format!("posterior mean of {}", self.axes[i]));
         let classes = self.classes();
         let rows = self.axes.len() < 2;
         let height = if rows { side * (classes.len() as f32 / 10.0).clamp(0.25, 1.0) } else { side };
@@ -69,8 +72,8 @@ impl<'a> Cloud<'a> {
         } else {
             Axis { label: text(1), range: Some(y), ..Axis::default() }
         };
-        let mut series = vec![prior_outline(rows.then_some(classes.len()))];
-        series.extend(self.series(range, side));
+        let mut series = self.series(range, side);
+        series.push(prior_outline(rows.then_some(classes.len())));
         Chart {
             size: Size::Plot { width: side, height },
             x: Axis { label: text(0), range: Some(x), ..Axis::default() },
@@ -112,7 +115,9 @@ impl<'a> Cloud<'a> {
                 series.push(Series { label, color, mark: Mark::Dots { points, radius } });
             }
         }
-        if self.labels.is_some() && self.axes.len() == 2 {
+        let [[left, right], [bottom, top]] = self.ends();
+        let part = f64::max(right - left, top - bottom) / (range[0][1] - range[0][0]);
+        if self.labels.is_some() && self.axes.len() == 2 && part > NAMED_FROM {
             series.push(self.names(&classes, range));
         }
         series
@@ -195,24 +200,30 @@ impl<'a> Cloud<'a> {
     }
 }
 
-/// Half the length of the axes that every cloud fits on, a round number, with 0 in the middle and room for the prior.
-pub fn common_range<'a>(members: impl IntoIterator<Item = (&'a EncodedImages, &'a [f64])>) -> f64 {
-    const ROUND: [f64; 8] = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0];
-    const PRIOR: f64 = 4.0;
-    let mut farthest = PRIOR;
+/// The axes that hold every member's cloud, and the prior to four standard deviations.
+///
+/// Of each member the posteriors and the KL of each latent dimension.
+pub fn common_range<'a>(members: impl IntoIterator<Item = (&'a EncodedImages, &'a [f64])>) -> Range {
+    let mut ends = PRIOR_RANGE;
     for (encoded, kl_per_dim) in members {
-        for dimension in dimensions::on_axes(kl_per_dim) {
-            let finite = encoded.means.column(dimension).into_iter().filter(|mean| mean.is_finite());
-            farthest = finite.fold(farthest, |farthest, mean| farthest.max(mean.abs()));
+        let cloud = Cloud::new(encoded, None, kl_per_dim).ends();
+        for (ends, [low, high]) in ends.iter_mut().zip(cloud) {
+            *ends = [ends[0].min(low), ends[1].max(high)];
         }
     }
-    let decade = 10f64.powf(farthest.log10().floor());
-    ROUND.map(|step| step * decade).into_iter().find(|&round| round >= farthest).unwrap_or(10.0 * decade)
+    square(ends)
 }
 
-/// The axes from `-half` to `half`.
-pub fn centred(half: f64) -> Range {
-    [[-half, half]; 2]
+/// The smallest square around a rectangle, with a margin; about 0 where there is nothing.
+fn square(ends: Range) -> Range {
+    const MARGIN: f64 = 1.05;
+    if ends.iter().any(|[low, high]| low > high) {
+        return [[-1.0, 1.0]; 2];
+    }
+    let half = ends.iter().map(|[low, high]| 0.5 * (high - low)).fold(0.0, f64::max) * MARGIN;
+    // All on one spot.
+    let half = if half > 0.0 { half } else { 1.0 };
+    ends.map(|[low, high]| 0.5 * (low + high)).map(|middle| [middle - half, middle + half])
 }
 
 /// Smaller where there are more, and on smaller charts.

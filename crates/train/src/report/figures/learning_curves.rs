@@ -63,8 +63,14 @@ fn with_points(mut series: Series, all: Vec<[f64; 2]>) -> Series {
 fn epoch_axis(last: usize) -> Axis {
     const TICKS: usize = 5;
     let step = (1..).find(|step| [1, 2, 5].contains(&leading(*step)) && last / step <= TICKS).unwrap_or(last);
+    // The first one too, if there is room before the next.
+    let first = (step > 2).then_some(1);
     let from_step = (1..).map(|k| k * step).take_while(|epoch| *epoch <= last);
-    let ticks = from_step.map(|epoch| Tick { value: epoch as f64, label: epoch.to_string() }).collect();
+    let ticks = first
+        .into_iter()
+        .chain(from_step)
+        .map(|epoch| Tick { value: epoch as f64, label: epoch.to_string() })
+        .collect();
     let range = if last > 1 { [1.0, last as f64] } else { [0.5, 1.5] };
     Axis { label: "epoch".into(), range: Some(range), ticks: Some(ticks), ..Axis::default() }
 }

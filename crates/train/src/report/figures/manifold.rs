@@ -29,7 +29,10 @@ impl Plane<'_> {
         // The outermost images lie around the ends of the grid.
         let half = if n > 1 { REACH / (n - 1) as f64 } else { REACH };
         let ends = [-REACH - half, REACH + half];
-        let axis = |label| Axis { label, range: Some(ends), ..Axis::default() };
+        let tick =
+            |value: i32| Tick { value: f64::from(value), label: value.to_string().replace('-', "−") };
+        let ticks: Vec<Tick> = (-REACH as i32..=REACH as i32).map(tick).collect();
+        let axis = |label| Axis { label, range: Some(ends), ticks: Some(ticks.clone()), ..Axis::default() };
         self.chart(&values, ends, axis)
     }
 
@@ -54,7 +57,7 @@ impl Plane<'_> {
         let shown = dimensions::on_axes(self.kl_per_dim);
         let image = self.image(values, &shown);
         let scale = magnification(n * self.size[1].max(self.size[0]), WANTED);
-        let label = |i: usize| dimensions::name_with_kl(shown[i], self.kl_per_dim);
+        let label = |i: usize| dimensions::axis_label(&dimensions::name_with_kl(shown[i], self.kl_per_dim));
         let size = Size::Plot { width: image.width() as f32 * scale, height: image.height() as f32 * scale };
         let (y, rows) = match shown.len() {
             2 => (axis(label(1)), ends),

@@ -8,7 +8,7 @@ use metrics::figure::{Chart, Panels};
 use model::Vae;
 
 use super::coefficients::text;
-use super::encoder::{Cloud, centred};
+use super::encoder::{Cloud, Range};
 use super::files::{Figure, LeftOut, Written, write};
 use super::learning_curves::learning_curves;
 use super::manifold::Plane;
@@ -24,10 +24,8 @@ use crate::member::EpochRow;
 pub struct FigureOptions {
     /// Rows and columns of the manifold.
     pub grid: usize,
-    /// Half the length of the axes that all members' encoder outputs are drawn on, from [`common_range`].
-    ///
-    /// [`common_range`]: super::common_range
-    pub common_range: f64,
+    /// The axes that all members' encoder outputs are drawn on, from [`common_range`](super::common_range).
+    pub common_range: Range,
 }
 
 /// What is known of a member.
@@ -116,7 +114,7 @@ impl MemberFigures<'_> {
             _ => " in the two dimensions of highest KL",
         };
         for (name, range, axes) in [
-            (NAMES[0], centred(options.common_range), "the axes are those of every member"),
+            (NAMES[0], options.common_range, "the axes are those of every member"),
             (NAMES[1], cloud.own_range(), "the axes are this member's own"),
         ] {
             let subtitle =

@@ -24,7 +24,7 @@ mod tiles;
 mod traversals;
 
 pub use diagnostics::Quantity;
-pub use encoder::common_range;
-pub use files::Written;
+pub use encoder::{Range, common_range};
+pub use files::{LeftOut, Written};
 pub use member::{FigureOptions, MemberFigures, write_member_figures};
 pub use sweep::{SweepFigures, SweepMember, write_sweep_figures};

@@ -21,10 +21,10 @@ pub fn prior(dimensions: usize, range: Range, side: f32) -> Chart {
     let radius = dot_radius(POINTS, side);
     let points = Series { label: String::new(), color: palette::MUTED, mark: Mark::Dots { points, radius } };
     let axis = |label: &str, range| Axis { label: label.into(), range: Some(range), ..Axis::default() };
-    let y = if flat { Axis::of_names("", ["the prior"]) } else { axis("z₁, prior σ = 1", range[1]) };
+    let y = if flat { Axis::of_names("", ["the prior"]) } else { axis("z₁ (prior σ = 1)", range[1]) };
     Chart {
         size: Size::Plot { width: side, height: if flat { 0.25 * side } else { side } },
-        x: axis("z₀, prior σ = 1", range[0]),
+        x: axis("z₀ (prior σ = 1)", range[0]),
         y,
         lines: Lines::Both,
         series: vec![points, prior_outline(flat.then_some(1))],

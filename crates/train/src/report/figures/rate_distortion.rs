@@ -36,7 +36,7 @@ pub fn rate_distortion(members: &[(f64, Terms)]) -> Chart {
     all.push(series("", palette::INK, Mark::Labels { points, texts, place: Place::Beside }));
     Chart {
         title: "Rate and distortion".into(),
-        subtitle: format!("Test images; {}.", about_seeds(&rates)),
+        subtitle: format!("KL against reconstruction on the test images, {}.", about_seeds(&rates)),
         x: Axis { label: "rate: KL (nats per image)".into(), scale: Scale::Asinh, ..Axis::default() },
         y: Axis { label: "distortion: reconstruction (nats per image)".into(), ..Axis::default() },
         lines: Lines::Both,

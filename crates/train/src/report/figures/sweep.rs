@@ -6,7 +6,7 @@ use anyhow::Result;
 use metrics::figure::{Chart, Panels};
 
 use super::diagnostics::{Quantity, drawn, page};
-use super::encoder::{Cloud, centred};
+use super::encoder::{Cloud, Range};
 use super::files::{Figure, Written, write};
 use super::member::{Drawing, SIDE};
 use super::prior::{POINTS, prior};
@@ -24,8 +24,8 @@ pub struct SweepFigures<'a> {
     pub labels: Option<&'a [u8]>,
     /// What is drawn over the coefficients.
     pub quantities: &'a [Quantity],
-    /// Half the length of the axes of all encoder outputs, from [`common_range`](super::common_range).
-    pub common_range: f64,
+    /// The axes of all encoder outputs, from [`common_range`](super::common_range).
+    pub common_range: Range,
 }
 
 /// A member of a sweep.
@@ -58,12 +58,11 @@ pub fn write_sweep_figures(dir: &Path, sweep: &SweepFigures<'_>) -> Result<Writt
 impl SweepFigures<'_> {
     pub(super) fn draw(&self) -> Drawing {
         let mut drawing = Drawing { figures: Vec::new(), left_out: Vec::new() };
-        let range = centred(self.common_range);
         let latent = self.members.iter().map(|member| member.kl_per_dim.len()).max().unwrap_or(2);
         let chart = Chart {
             title: "The prior".into(),
             subtitle: format!("{POINTS} points of a standard normal, on the axes of the encoder outputs."),
-            ..prior(latent, range, SIDE)
+            ..prior(latent, self.common_range, SIDE)
         };
         drawing.add("prior", chart);
         self.draw_small_multiples(&mut drawing);
@@ -103,7 +102,7 @@ impl SweepFigures<'_> {
             _ => String::new(),
         };
         for (name, common, axes) in [
-            ("small_multiples", Some(centred(self.common_range)), "all on the same axes"),
+            ("small_multiples", Some(self.common_range), "all on the same axes"),
             ("small_multiples_own_range", None, "each on its own axes"),
         ] {
             if count == 0 {
