@@ -111,8 +111,8 @@ klsweep.chart = (() => {
       },
       svg: () => drawn.svg,
     };
-    all.push(handle);
     redraw();
+    all.push(handle);
     return handle;
   }
 
@@ -123,7 +123,7 @@ klsweep.chart = (() => {
 
 /** Places on axes that Plot has no scale for, and labels that keep clear of each other. */
 klsweep.axes = (() => {
-  const { coefficient, number } = klsweep.format;
+  const { coefficient } = klsweep.format;
 
   /** Coefficients on a logarithmic axis, with a place for c = 0 left of the others. */
   function coefficients(cs) {
@@ -155,7 +155,22 @@ klsweep.axes = (() => {
     const order = [...new Set([...ends, ...axis.unique])];
     const kept = thin(order.map((c) => ({ c, x: x(c), label: coefficient(c) })));
     const labels = new Map(kept.map(({ c, label: text }) => [axis.at(c), text]));
-    return { type: "linear", domain: axis.domain, ticks: axis.unique.map(axis.at), tickFormat: (t) => labels.get(t) ?? "", label, labelAnchor: "center", labelArrow: "none" };
+    return { domain: axis.domain, ticks: axis.unique.map(axis.at), text: (t) => labels.get(t) ?? "", label };
+  }
+
+  /**
+   * Plot's options and mark of one axis: `{ type, domain, ticks, text, label }`. The text of every tick is ours, as Plot
+   * drops those of a logarithmic axis that it finds too many. `anchor` is where the label stands.
+   */
+  function axis(side, { type = "linear", domain, ticks, text, label = null, anchor = "center" }) {
+    const labels = { label, labelArrow: "none", labelAnchor: side === "x" ? anchor : "top" };
+    const values = Array.isArray(ticks) ? ticks : d3.ticks(...domain, ticks);
+    const format = text ?? klsweep.format.plain;
+    return {
+      options: { type, domain, axis: null },
+      grid: side === "y" ? Plot.gridY(values, { stroke: "var(--grid)", strokeOpacity: 1 }) : Plot.gridX(values, { stroke: "var(--grid)", strokeOpacity: 1 }),
+      mark: side === "y" ? Plot.axisY(values, { ...labels, text: format, tickSize: 0, tickPadding: 6 }) : Plot.axisX(values, { ...labels, text: format, tickSize: 4, tickPadding: 4 }),
+    };
   }
 
   /** Two strokes through the axis between c = 0 and the rest. */
@@ -207,5 +222,5 @@ klsweep.axes = (() => {
     });
   }
 
-  return { coefficients, coefficientScale, drawBreak, logTicks, logFormat, needsLog, placeLabels, number };
+  return { axis, coefficients, coefficientScale, drawBreak, thin, logTicks, logFormat, needsLog, placeLabels };
 })();

@@ -26,6 +26,7 @@ klsweep.figures = (() => {
   const known = (statistic) => statistic && statistic.mean !== null && statistic.mean !== undefined;
   const low = (s) => s.mean - (s.std ?? 0);
   const high = (s) => s.mean + (s.std ?? 0);
+  const wholeTicks = ([from, to]) => d3.ticks(from, to, 5).filter(Number.isInteger);
 
   // Rate and distortion -----------------------------------------------------------------------------------------------
 
@@ -60,15 +61,16 @@ klsweep.figures = (() => {
       const sameSum = best === undefined ? [] : (logarithmic ? d3.range(0, 201).map((i) => xDomain[0] * (xDomain[1] / xDomain[0]) ** (i / 200))
         : d3.range(0, 201).map((i) => (xDomain[1] * i) / 200)).map((x) => ({ x, y: best - x })).filter(({ y }) => y >= yDomain[0] && y <= yDomain[1]);
 
+      const x = axes.axis("x", {
+        domain: xDomain, anchor: "right", label: `KL, the rate (nats per image${logarithmic && !narrow ? ", logarithmic" : ""}) →`,
+        ...(logarithmic ? { type: "log", ticks: axes.logTicks(xDomain, Math.max(3, width / 60)), text: axes.logFormat } : { ticks: Math.max(3, width / 90) }),
+      });
+      const y = axes.axis("y", { domain: yDomain, ticks: 6, label: "↑ Reconstruction, the distortion (nats per image)" });
       const svg = Plot.plot({
         width, height, ...margin, style: SIZE,
-        x: logarithmic
-          ? { type: "log", domain: xDomain, ticks: axes.logTicks(xDomain, Math.max(3, width / 60)), tickFormat: axes.logFormat, label: `KL, the rate (nats per image${narrow ? "" : ", logarithmic"}) →`, labelAnchor: "right", labelArrow: "none" }
-          : { domain: xDomain, ticks: Math.max(3, width / 90), label: "KL, the rate (nats per image) →", labelAnchor: "right", labelArrow: "none" },
-        y: { domain: yDomain, ticks: 6, label: "↑ Reconstruction, the distortion (nats per image)", labelArrow: "none" },
+        x: x.options, y: y.options,
         marks: [
-          Plot.gridY({ stroke: "var(--grid)", strokeOpacity: 1, ticks: 6 }),
-          Plot.gridX({ stroke: "var(--grid)", strokeOpacity: 1, ticks: logarithmic ? axes.logTicks(xDomain, Math.max(3, width / 60)) : Math.max(3, width / 90) }),
+          x.grid, y.grid, x.mark, y.mark,
           Plot.line(sameSum, { x: "x", y: "y", stroke: "var(--muted)", strokeWidth: 1.2, strokeDasharray: "5 4" }),
           ...byRun(rows).map((run) => Plot.line(run, { x: ({ values }) => rate(values.kl.mean), y: ({ values }) => values.reconstruction.mean, stroke: "var(--muted)", strokeWidth: 1.4, curve: "linear" })),
           Plot.dot(seeds, { x: ({ values }) => rate(values.kl), y: ({ values }) => values.reconstruction, r: 2, fill: { value: ({ c }) => colorOf(c), scale: null }, fillOpacity: 0.6 }),
@@ -78,13 +80,13 @@ klsweep.figures = (() => {
           Plot.dot(rows, { x: ({ values }) => rate(values.kl.mean), y: ({ values }) => values.reconstruction.mean, r: 5, fill: { value: ({ c }) => colorOf(c), scale: null }, stroke: "var(--paper)", strokeWidth: 1.2 }),
         ],
       });
-      const [x, y] = [svg.scale("x").apply, svg.scale("y").apply];
+      const [toX, toY] = [svg.scale("x").apply, svg.scale("y").apply];
       const points = rows.map((row) => ({
-        x: x(rate(row.values.kl.mean)), y: y(row.values.reconstruction.mean), key: keyOf(row), c: row.c, title: nameOf(row, report, false),
+        x: toX(rate(row.values.kl.mean)), y: toY(row.values.reconstruction.mean), key: keyOf(row), c: row.c, title: nameOf(row, report, false),
         rows: [["KL", `${spread(row.values.kl)} nats`], ["reconstruction", `${spread(row.values.reconstruction)} nats`],
           ["ELBO loss", `${spread(row.values.elbo_loss)} nats`], ...(row.seeds > 1 ? [["seeds", String(row.seeds)]] : [])],
       })).concat(unfinished.map((member) => ({
-        x: x(rate(member.values.kl)), y: y(member.values.reconstruction), key: null, c: member.c, title: `${nameOf(member, report)}, after ${member.epochs} epochs`,
+        x: toX(rate(member.values.kl)), y: toY(member.values.reconstruction), key: null, c: member.c, title: `${nameOf(member, report)}, after ${member.epochs} epochs`,
         rows: [["KL", `${number(member.values.kl)} nats`], ["reconstruction", `${number(member.values.reconstruction)} nats`]],
       }))).sort((a, b) => a.c - b.c);
       const layer = d3.select(svg).append("g").attr("font-size", 12).attr("fill", "var(--ink)");
@@ -93,7 +95,7 @@ klsweep.figures = (() => {
         // Its label lies along the flat part of the line, or where the line leaves.
         const at = logarithmic ? sameSum[Math.round(0.04 * sameSum.length)] : sameSum.at(-1);
         const end = logarithmic ? "start" : "end";
-        layer.append("text").attr("x", x(at.x)).attr("y", y(at.y) - 6).attr("text-anchor", end).attr("fill", "var(--muted)")
+        layer.append("text").attr("x", toX(at.x)).attr("y", toY(at.y) - 6).attr("text-anchor", end).attr("fill", "var(--muted)")
           .attr("paint-order", "stroke").attr("stroke", "var(--paper)").attr("stroke-width", 4).text(`reconstruction + KL = ${number(best)}`);
       }
       for (const label of axes.placeLabels(labelled, [width - 4, height - margin.marginBottom])) {
@@ -144,16 +146,17 @@ klsweep.figures = (() => {
     });
 
     /** What all panels share: the axis over coefficients, and its break. */
-    function frame(width, marks, y, values) {
+    function frame(width, marks, y) {
       const [marginLeft, marginRight] = [46, 12];
       const height = 190;
+      const x = axes.axis("x", axes.coefficientScale(axis, width - marginLeft - marginRight, "KL coefficient c"));
+      const yAxis = axes.axis("y", y);
       const svg = Plot.plot({
         width, height, marginLeft, marginRight, marginTop: 12, marginBottom: 38, style: SIZE,
-        x: axes.coefficientScale(axis, width - marginLeft - marginRight, "KL coefficient c"),
-        y, marks: [Plot.gridY({ stroke: "var(--grid)", strokeOpacity: 1, ticks: y.ticks, tickFormat: y.tickFormat }), ...marks],
+        x: x.options, y: yAxis.options, marks: [yAxis.grid, x.mark, yAxis.mark, ...marks],
       });
       axes.drawBreak(svg, axis, height - 38);
-      return { svg, values };
+      return svg;
     }
 
     function scale(values, log) {
@@ -161,11 +164,11 @@ klsweep.figures = (() => {
         const domain = [d3.min(values), d3.max(values)];
         const pad = (domain[1] / domain[0]) ** 0.08;
         const padded = [domain[0] / pad, domain[1] * pad];
-        return { type: "log", domain: padded, ticks: axes.logTicks(padded, 5), tickFormat: axes.logFormat, label: null };
+        return { type: "log", domain: padded, ticks: axes.logTicks(padded, 5), text: axes.logFormat };
       }
       const [least, most] = [d3.min(values), d3.max(values)];
       const pad = 0.1 * (most - least) || Math.max(Math.abs(most) * 0.05, 0.5);
-      return { domain: [least >= 0 && least - pad < 0 ? Math.min(0, least) : least - pad, most + pad], ticks: 4, label: null, nice: false };
+      return { domain: [least >= 0 && least - pad < 0 ? Math.min(0, least) : least - pad, most + pad], ticks: 4 };
     }
 
     for (const column of columns) {
@@ -182,8 +185,8 @@ klsweep.figures = (() => {
         onPoint: (point) => highlight(point ? point.c : null),
         draw: (width) => {
           const y = scale(extent, canLog && logarithmic);
-          if (column.digits === 0 && !canLog) y.tickFormat = (t) => (Number.isInteger(t) ? String(t) : "");
-          const { svg } = frame(width, [
+          if (column.digits === 0 && y.type !== "log") y.ticks = wholeTicks(y.domain);
+          const svg = frame(width, [
             ...byRun(drawn).flatMap((run) => [
               Plot.line(run.filter(({ c }) => c > 0), { x, y: mean, stroke: "var(--muted)", strokeWidth: 1.3 }),
               Plot.line(run.slice(0, run[0].c === 0 ? 2 : 0), { x, y: mean, stroke: "var(--muted)", strokeWidth: 1.1, strokeDasharray: "2 4" }),
@@ -225,28 +228,28 @@ klsweep.figures = (() => {
     });
     if (!dots.length) return;
     const drawn = (kl) => Math.max(kl, LEAST_KL);
+    const listOf = (c) => {
+      const kls = dots.filter((dot) => dot.c === c).map(({ kl }) => kl);
+      return kls.length > 4 ? `${number(kls[0])} to ${number(kls.at(-1))}` : kls.map((kl) => number(kl)).join(", ");
+    };
     const { chartBox, value } = panel(grid, "KL per dimension", "nats");
     const handle = klsweep.chart(chartBox, {
       label: "KL of each latent dimension, greatest first, against the KL coefficient.", by: "x", tip: false, paper: 214,
       onPoint: (point) => highlight(point ? point.c : null),
       draw: (width) => {
         const domain = [LEAST_KL, 1.6 * Math.max(1, d3.max(dots, ({ kl }) => kl))];
-        const { svg } = frame(width, [
+        const svg = frame(width, [
           Plot.ruleY(fixed(COLLAPSED_KL), { stroke: "var(--bad)", strokeDasharray: "4 3" }),
           Plot.text(fixed("collapsed below"), { frameAnchor: "bottom-right", y: COLLAPSED_KL, text: (d) => d, fill: "var(--bad)", dy: -4, textAnchor: "end", lineAnchor: "bottom" }),
           ...d3.groups(dots, ({ run, dimension }) => `${run}:${dimension}`).map(([, line]) => Plot.line(line.filter(({ c }) => c > 0).sort((a, b) => a.c - b.c), { x: ({ c }) => axis.at(c), y: ({ kl }) => drawn(kl), stroke: "var(--rule)" })),
           Plot.dot(dots, { x: ({ c }) => axis.at(c), y: ({ kl }) => drawn(kl), r: 3, fill: { value: ({ c }) => colorOf(c), scale: null }, fillOpacity: 0.85 }),
-        ], { type: "log", domain, ticks: axes.logTicks(domain, 6), tickFormat: axes.logFormat, label: null });
+        ], { type: "log", domain, ticks: axes.logTicks(domain, 6), text: axes.logFormat });
         const points = dots.filter(({ dimension }) => dimension === 0).map(({ c, run, kl }) => ({
           x: svg.scale("x").apply(axis.at(c)), y: svg.scale("y").apply(drawn(kl)), key: String(c), c, title: nameOf({ c, run }, report, false), rows: [["KL of the dimensions", `${listOf(c)} nats`]],
         })).sort((a, b) => a.c - b.c);
         return { svg, points };
       },
     });
-    const listOf = (c) => {
-      const kls = dots.filter((dot) => dot.c === c).map(({ kl }) => kl);
-      return kls.length > 4 ? `${number(kls[0])} to ${number(kls.at(-1))}` : kls.map((kl) => number(kl)).join(", ");
-    };
     panels.push({ handle: () => handle, value, read: (c) => (dots.some((dot) => dot.c === c) ? `c = ${coefficient(c)}: ${listOf(c)}` : "") });
   }
 
@@ -284,8 +287,8 @@ klsweep.figures = (() => {
         label: `${curve.title} after each epoch.`, paper: 328,
         onPoint: (point) => {
           const svg = handle?.svg();
-          if (svg) d3.select(svg).selectAll("g[aria-label^='member ']").attr("opacity", function fade() {
-            return !point || this.getAttribute("aria-label").startsWith(`member ${point.member} `) ? 1 : 0.18;
+          if (svg) d3.select(svg).selectAll("g[aria-description^='member ']").attr("opacity", function fade() {
+            return !point || this.getAttribute("aria-description").startsWith(`member ${point.member} `) ? 1 : 0.18;
           });
         },
         draw: (width) => {
@@ -296,18 +299,20 @@ klsweep.figures = (() => {
           const last = Math.max(1, d3.max(members, ({ history }) => d3.max(history.epoch)), ...report.runs.map(({ epochs }) => epochs ?? 1));
           const domain = values.length ? d3.extent(values) : [0, 1];
           const height = Math.round(Math.min(Math.max(0.56 * width, 210), 300));
-          const y = log
-            ? { type: "log", domain: [domain[0] / 1.15, domain[1] * 1.15], ticks: axes.logTicks([domain[0] / 1.15, domain[1] * 1.15], 6), tickFormat: axes.logFormat, label: null }
-            : { domain: [domain[0] - 0.04 * (domain[1] - domain[0] || 1), domain[1] + 0.04 * (domain[1] - domain[0] || 1)], ticks: 5, label: null };
+          const pad = 0.04 * (domain[1] - domain[0] || 1);
+          const logDomain = [domain[0] / 1.15, domain[1] * 1.15];
+          const y = axes.axis("y", log
+            ? { type: "log", domain: logDomain, ticks: axes.logTicks(logDomain, 6), text: axes.logFormat }
+            : { domain: [domain[0] - pad, domain[1] + pad], ticks: 5 });
+          const x = axes.axis("x", { domain: [1, Math.max(2, last)], ticks: [...new Set(d3.ticks(0, last, Math.min(8, width / 60)).map((t) => Math.max(1, Math.round(t))))], label: "epoch" });
           const svg = Plot.plot({
             width, height, marginLeft: 46, marginRight: 14, marginTop: 10, marginBottom: 38, style: SIZE,
-            x: { domain: [1, Math.max(2, last)], ticks: d3.ticks(0, last, Math.min(8, width / 60)).map((t) => Math.max(1, Math.round(t))), tickFormat: "d", label: "epoch", labelAnchor: "center", labelArrow: "none" },
-            y,
+            x: x.options, y: y.options,
             marks: [
-              Plot.gridY({ stroke: "var(--grid)", strokeOpacity: 1, ticks: y.ticks }),
+              y.grid, x.mark, y.mark,
               ...lines.map(({ member, split, data }) => Plot.line(data, {
                 x: "epoch", y: "value", stroke: colorOf(member.c), strokeWidth: split === "test" ? 1.8 : 1, strokeDasharray: split === "test" ? undefined : "3 3",
-                ariaLabel: `member ${member.id} ${split}`,
+                ariaDescription: `member ${member.id} ${split}`,
               })),
               // A line of one epoch has no length.
               ...lines.filter(({ data }) => data.filter(({ value }) => value !== null).length === 1).map(({ member, data }) => Plot.dot(data.filter(({ value }) => value !== null), { x: "epoch", y: "value", r: 2.5, fill: colorOf(member.c) })),
@@ -355,22 +360,26 @@ klsweep.figures = (() => {
       label: "Active units against the KL coefficient, with the predicted collapses.", by: "x", paper: 400,
       draw: (width) => {
         const height = 210;
+        const x = axes.axis("x", axes.coefficientScale(measuredAxis, width - 50, "KL coefficient c"));
+        const y = axes.axis("y", { domain: [0, most * 1.12], ticks: wholeTicks([0, most]), label: "↑ active units" });
         const svg = Plot.plot({
-          width, height, marginLeft: 34, marginRight: 16, marginTop: 28, marginBottom: 40, style: SIZE,
-          x: axes.coefficientScale(measuredAxis, width - 50, "KL coefficient c"),
-          y: { domain: [0, most * 1.12], ticks: Math.min(most, 8), tickFormat: (t) => (Number.isInteger(t) ? String(t) : ""), label: "↑ active units", labelArrow: "none" },
+          width, height, marginLeft: 34, marginRight: 16, marginTop: 32, marginBottom: 40, style: SIZE, x: x.options, y: y.options,
           marks: [
-            Plot.gridY({ stroke: "var(--grid)", strokeOpacity: 1, ticks: Math.min(most, 8) }),
+            y.grid, x.mark, y.mark,
             Plot.ruleX(predicted, { x: ({ c }) => axis.at(c), stroke: "var(--bad)", strokeDasharray: "4 3" }),
-            Plot.line(measured.filter(({ c }) => c > 0), { x: ({ c }) => axis.at(c), y: "active_units", stroke: "var(--muted)", strokeWidth: 1.3 }),
+            Plot.line(measured.filter(({ c }) => c > 0).sort((a, b) => a.c - b.c), { x: ({ c }) => axis.at(c), y: "active_units", stroke: "var(--muted)", strokeWidth: 1.3 }),
             Plot.dot(measured, { x: ({ c }) => axis.at(c), y: "active_units", r: 4.5, fill: { value: ({ c }) => colorOf(c), scale: null }, stroke: "var(--paper)" }),
           ],
         });
+        const [toX, toY] = [svg.scale("x").apply, svg.scale("y").apply];
+        const names = axes.thin(predicted.map(({ c }) => ({ x: toX(axis.at(c)), label: number(c, c < 10 ? 1 : 0) })), 3, 6.6);
+        for (const { x: at, label } of names) {
+          d3.select(svg).append("text").attr("x", at).attr("y", 26).attr("text-anchor", "middle").attr("fill", "var(--bad)").text(label);
+        }
         axes.drawBreak(svg, axis, height - 40);
-        const [x, y] = [svg.scale("x").apply, svg.scale("y").apply];
         const points = [
-          ...measured.map(({ c, active_units: units, kl }) => ({ c, x: x(axis.at(c)), y: y(units), key: null, title: `c = ${coefficient(c)}, measured`, rows: [["active units", number(units, Number.isInteger(units) ? 0 : 1)], ["KL", `${number(kl)} nats`]] })),
-          ...predicted.map(({ c, dimension }) => ({ c, x: x(axis.at(c)), y: y(0), key: null, title: `c = ${number(c, 1)}, predicted`, rows: [["collapses", `component ${dimension}`]] })),
+          ...measured.map(({ c, active_units: units, kl }) => ({ c, x: toX(axis.at(c)), y: toY(units), key: null, title: `c = ${coefficient(c)}, measured`, rows: [["active units", number(units, Number.isInteger(units) ? 0 : 1)], ["KL", `${number(kl)} nats`]] })),
+          ...predicted.map(({ c, dimension }) => ({ c, x: toX(axis.at(c)), y: toY(0), key: null, title: `c = ${number(c, 1)}, predicted`, rows: [["collapses", `component ${dimension}`]] })),
         ].sort((a, b) => a.c - b.c);
         return { svg, points };
       },

@@ -13,9 +13,10 @@ klsweep.format = (() => {
   function number(value, digits = 2) {
     if (value === null || value === undefined || !Number.isFinite(value)) return "–";
     if (Math.abs(value) >= 1e6) return minus(value.toExponential(2));
-    // What would round to zero keeps two digits of its own.
-    const least = 0.5 * 10 ** -digits;
-    if (digits > 0 && value !== 0 && Math.abs(value) < least) return minus(value.toExponential(1));
+    // What would round to less than one unit of the last place keeps two digits of its own.
+    if (digits > 0 && value !== 0 && Math.abs(value) < 0.95 * 10 ** -digits) {
+      return minus(Math.abs(value) < 1e-4 ? value.toExponential(1) : String(+value.toPrecision(2)));
+    }
     return minus(value.toFixed(digits));
   }
 
@@ -34,7 +35,10 @@ klsweep.format = (() => {
     return parts.join(", ");
   }
 
-  return { coefficient, number, spread, member };
+  /** A tick's number, without digits that say nothing. */
+  const plain = (value) => minus(String(+value.toPrecision(6)));
+
+  return { coefficient, number, spread, member, plain };
 })();
 
 klsweep.dom = (() => {

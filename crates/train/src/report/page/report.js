@@ -36,6 +36,13 @@
     if (links.length && rule) rule.before(element("p", { className: "look" }, "See ", ...links.flatMap((link) => [", ", link]).slice(1), "."));
   }
 
+  // Times as people write them, in UTC, as the folders of several machines may lie side by side.
+  const time = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+  for (const node of document.querySelectorAll("time")) {
+    const at = new Date(node.dateTime);
+    if (!Number.isNaN(at.getTime())) node.textContent = `${time.format(at)} UTC`;
+  }
+
   // Paper shows what is folded away.
   let opened = [];
   addEventListener("beforeprint", () => {
