@@ -16,7 +16,7 @@ klsweep.figures = (() => {
     const unique = [...new Set(report.members.map(({ c }) => c))].sort((a, b) => a - b);
     rank = new Map(unique.map((c, i) => [c, i]));
     const t = (i) => (unique.length > 1 ? i / (unique.length - 1) : 0.3);
-    const lines = unique.map((_, i) => `--c-${i}: light-dark(${d3.interpolatePlasma(0.02 + 0.63 * t(i))}, ${d3.interpolatePlasma(0.36 + 0.6 * t(i))});`);
+    const lines = unique.map((_, i) => `--c-${i}: light-dark(${d3.interpolatePlasma(0.02 + 0.63 * t(i))}, ${d3.interpolatePlasma(0.36 + 0.52 * t(i))});`);
     document.head.append(element("style", {}, `:root { ${lines.join(" ")} }`));
   }
   const colorOf = (c) => (rank.has(c) ? `var(--c-${rank.get(c)})` : "var(--muted)");

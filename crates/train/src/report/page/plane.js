@@ -25,9 +25,10 @@ klsweep.Plane = class Plane {
     new ResizeObserver(() => { if (!klsweep.theme.isPrinting()) this.resize(); }).observe(root);
   }
 
-  /** Fits the plane to its column; draws anew what was drawn last. */
+  /** Fits the plane to its column, or to a width of its own; draws anew what was drawn last. */
   resize(forced) {
-    const width = Math.round(forced ?? this.#root.clientWidth);
+    this.#root.style.width = forced ? `${forced}px` : "";
+    const width = Math.round(this.#root.clientWidth);
     if (!width || (width === this.#size.width && !forced)) return;
     this.#setSize(width);
     if (this.#scene) this.draw(this.#scene);

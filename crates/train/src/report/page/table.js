@@ -5,6 +5,8 @@ klsweep.table = (() => {
   const { element, byId } = klsweep.dom;
   const { coefficient, number, spread } = klsweep.format;
   const COLLAPSED_KL = 0.01; // nats
+  const PAPER = 690; // CSS pixels between the margins of A4
+  const LARGEST = 11; // CSS pixels: the letters of the table on paper, where it has room
 
   /** Small bars of the KL of each dimension, greatest first, on a logarithmic scale from 0.001 nats. */
   function bars(klPerDim) {
@@ -139,6 +141,13 @@ klsweep.table = (() => {
     byId("member-messages").replaceChildren(...messages);
     if (!report.members.length) byId("members-box").replaceChildren(element("p", {}, "No member has been started."));
     else draw();
+    // Paper does not scroll: what is too wide for it is made smaller.
+    addEventListener("beforeprint", () => {
+      table.style.width = "min-content";
+      const size = parseFloat(getComputedStyle(table).fontSize) * (PAPER / Math.max(1, table.offsetWidth));
+      table.style.width = "";
+      table.style.setProperty("--paper-size", `${Math.min(size, LARGEST)}px`);
+    });
     return { state: () => sort };
   }
 
