@@ -25,6 +25,8 @@ pub enum Purpose {
     DiagnosticNoise = 4,
     /// The codes of one test image, the step, in the importance-weighted bound.
     ImportanceNoise = 5,
+    /// Codes from the prior.
+    PriorSamples = 6,
 }
 
 /// The generator of one purpose, epoch and step.
