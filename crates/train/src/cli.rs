@@ -4,19 +4,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::backend::Backend;
 use crate::config::{Part, RunConfig, check_batch_size};
 use crate::member::{Common, MemberResult};
 use crate::progress::{Style, SweepProgress};
-use crate::run_dir::{self, RunRecord, SeedStatistics, Spread, Status};
+use crate::report::{Report, ReportOptions, Written};
+use crate::run_dir::{self, ImageCounts, RunRecord, SeedStatistics, Spread, Status};
+use crate::watch::Watch;
 use crate::{data, signals, sweep};
 
 /// Trains one variational autoencoder across a list of KL coefficients, from the same initial weights.
 #[derive(Debug, Parser)]
-#[command(name = "train", version)]
+#[command(name = "train", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// The configuration file: what it does not name keeps its default
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]
     config: Option<PathBuf>,
@@ -45,9 +50,63 @@ struct Args {
     #[arg(long)]
     print_config: bool,
 
+    /// Write the numbers of every epoch as TensorBoard event files too, to tensorboard/ in the run's directory
+    #[arg(long)]
+    tensorboard: bool,
+
+    /// Leave out the report at the end; `train report` makes it later
+    #[arg(long)]
+    no_report: bool,
+
     /// Show no progress
     #[arg(long)]
     quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the report on one or several runs anew, finished or not: report.html and the figures
+    Report {
+        /// The directories of the runs
+        #[arg(required = true, value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+
+        /// Where to write the page, instead of report.html in the run's directory; needed for several runs
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+
+        /// Rows and columns of decoded images in the figures of the manifold
+        #[arg(long, value_name = "N", default_value_t = ReportOptions::default().grid, value_parser = grid)]
+        grid: usize,
+
+        /// Open the page in the browser
+        #[arg(long)]
+        open: bool,
+    },
+    /// Serve the report on runs while they go on, on this machine alone
+    Watch {
+        /// The directories of the runs
+        #[arg(required = true, value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+
+        /// The port to listen on; 0 for any free one
+        #[arg(long, value_name = "PORT", default_value_t = 0)]
+        port: u16,
+
+        /// Open the page in the browser
+        #[arg(long)]
+        open: bool,
+    },
+}
+
+/// The greatest grid of images that a figure can show.
+const GREATEST_GRID: usize = 50;
+
+fn grid(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|grid| (2..=GREATEST_GRID).contains(grid))
+        .ok_or_else(|| format!("a grid has from 2 to {GREATEST_GRID} rows and columns"))
 }
 
 /// The program: 0 when everything asked for was trained, 2 after an error, 128 + n after signal n (130 for Ctrl-C).
@@ -62,6 +121,14 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
+    match &args.command {
+        Some(Command::Report { dirs, output, grid, open }) => {
+            let options = ReportOptions { output: output.clone(), grid: *grid };
+            return report(dirs, &options, *open);
+        }
+        Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
+        None => {}
+    }
     let mut config = match (&args.config, &args.resume) {
         (_, Some(dir)) => {
             let path = dir.join("config.toml");
@@ -104,6 +171,7 @@ fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
         backend: config.backend.name().to_string(),
         device: format!("{device:?}"),
         workers,
+        images: ImageCounts::of(&dataset),
         started: run_dir::now(),
         ended: None,
         status: Status::Running,
@@ -113,7 +181,8 @@ fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
 
     let progress =
         SweepProgress::new(Style::detect(args.quiet), members.len(), config.epochs, dataset.train.count());
-    let common = Common { config, dataset: &dataset, device: &device, run_dir: dir };
+    let common =
+        Common { config, dataset: &dataset, device: &device, run_dir: dir, tensorboard: args.tensorboard };
     let outcome = sweep::run(&common, &members, workers, &progress)?;
     progress.finish();
 
@@ -138,15 +207,27 @@ fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
             dir.display()
         );
     }
+    if !args.no_report && matches!(record.status, Status::Finished | Status::Failed) {
+        let written =
+            Report::read(&[dir.to_path_buf()]).and_then(|report| report.write(&ReportOptions::default()));
+        let written = written.with_context(|| {
+            format!(
+                "the results are written, the report is not; to make it: {} report {}",
+                program(),
+                dir.display()
+            )
+        })?;
+        if !args.quiet {
+            println!("report: {}", written.page.display());
+        }
+    }
     for member in &outcome.locked {
         eprintln!("{member} is being trained by another process");
     }
     if outcome.interrupted
         && let Some(code) = signals::exit_code()
     {
-        // Cargo sets the variable for what `cargo run` starts.
-        let program = if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "train" };
-        eprintln!("stopped and saved; go on with: {program} --resume {}", dir.display());
+        eprintln!("stopped and saved; go on with: {} --resume {}", program(), dir.display());
         return Ok(ExitCode::from(code));
     }
     match outcome.failures.len() {
@@ -156,6 +237,38 @@ fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
             Err(error.context(format!("{failed} of {} members failed, first {member}", members.len())))
         }
     }
+}
+
+/// How this program was called, to name in advice.
+fn program() -> &'static str {
+    // Cargo sets the variable for what `cargo run` starts.
+    if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "train" }
+}
+
+fn report(dirs: &[PathBuf], options: &ReportOptions, open: bool) -> Result<ExitCode> {
+    let Written { page, figures } = Report::read(dirs)?.write(options)?;
+    println!("report: {}; {figures} figures, in figures/ of the runs and of their members", page.display());
+    if open {
+        open_in_browser(page.as_os_str())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn watch(dirs: &[PathBuf], port: u16, open: bool) -> Result<ExitCode> {
+    signals::catch()?;
+    let mut watch = Watch::start(dirs.to_vec(), port)?;
+    let url = watch.url();
+    println!("the report is at {url} and follows the training; Ctrl-C ends it");
+    if open {
+        open_in_browser(url.as_ref())?;
+    }
+    watch.serve()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open_in_browser(what: &std::ffi::OsStr) -> Result<()> {
+    open::that_detached(what)
+        .with_context(|| format!("cannot open a browser: open {} yourself", what.display()))
 }
 
 fn print_results(config: &RunConfig, results: &[MemberResult]) {
@@ -176,7 +289,7 @@ fn print_results(config: &RunConfig, results: &[MemberResult]) {
             "{:>10} {:>6} {:>18} {:>18} {:>18} {:>18}",
             "c", "seeds", "reconstruction", "KL", "objective", "ELBO loss"
         );
-        for SeedStatistics { c, seeds, reconstruction, kl, objective, elbo_loss } in
+        for SeedStatistics { c, seeds, reconstruction, kl, objective, elbo_loss, .. } in
             run_dir::over_seeds(config, results)
         {
             let [reconstruction, kl, objective, elbo_loss] = [reconstruction, kl, objective, elbo_loss]

@@ -87,10 +87,23 @@ impl Images {
 ///
 /// Fails when files are missing, damaged, not of the IDX format, or do not fit each other.
 pub fn load(config: &DataConfig) -> Result<Dataset> {
+    load_or(config, download_mnist)
+}
+
+/// The same without a network: MNIST only from its folder.
+///
+/// # Errors
+///
+/// Fails as [`load`] does.
+pub fn load_at_hand(config: &DataConfig) -> Result<Dataset> {
+    load_or(config, || bail!("MNIST is not in data/mnist"))
+}
+
+fn load_or(config: &DataConfig, without_mnist: impl FnOnce() -> Result<Dataset>) -> Result<Dataset> {
     let mut dataset = if config.dir.as_os_str().is_empty() {
         match mnist_dir() {
             Some(dir) => read_dir(&dir, Content::Mnist)?,
-            None => download_mnist()?,
+            None => without_mnist()?,
         }
     } else {
         read_dir(&config.dir, Content::Any)?

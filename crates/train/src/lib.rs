@@ -1,7 +1,7 @@
 //! Trains one variational autoencoder across a list of KL coefficients: everything that touches a disk, a device or a
 //! terminal.
 //!
-//! Data flows one way: configuration, images, members, checkpoints, evaluation. The program is [`cli::main`]; the
+//! Data flows one way: configuration, images, members, checkpoints, evaluation, report. The program is [`cli::main`]; the
 //! modules are public for its tests and benchmarks.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -21,4 +21,6 @@ pub mod report;
 pub mod run_dir;
 pub mod signals;
 pub mod sweep;
+pub mod tensorboard;
 pub mod warnings;
+pub mod watch;

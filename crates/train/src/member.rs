@@ -20,6 +20,7 @@ use crate::files::{write_atomically, write_safetensors};
 use crate::progress::MemberProgress;
 use crate::random::{Purpose, image_order, noise, stream};
 use crate::signals;
+use crate::tensorboard::EventFile;
 use crate::warnings::{Warning, warnings};
 
 /// What all members of a run have in common.
@@ -32,6 +33,8 @@ pub struct Common<'a> {
     pub device: &'a Device,
     /// The run's directory.
     pub run_dir: &'a Path,
+    /// Whether to write TensorBoard event files.
+    pub tensorboard: bool,
 }
 
 /// A member's state between two steps.
@@ -180,6 +183,10 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
         Some(training) => training,
         None => Training::start(vae, config, device),
     };
+    let mut events = match common.tensorboard {
+        true => Some(EventFile::create(common.run_dir, member, training.epoch)?),
+        false => None,
+    };
     progress.start(training.epoch * images + training.step * config.batch_size);
 
     while training.epoch < config.epochs {
@@ -227,6 +234,9 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
             saturated_log_vars: sums.saturated.into_scalar::<f32>() as u64,
         };
         progress.epoch(&row, kl_coefficient);
+        if let Some(events) = &mut events {
+            events.epoch(&row)?;
+        }
         let objectives = [row.train.objective(kl_coefficient), row.test.objective(kl_coefficient)];
         training.history.push(row);
         for warning in warnings(&training.history, kl_coefficient) {
@@ -252,6 +262,9 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
     }
 
     let result = finish(&training, common, member, &dir)?;
+    if let Some(events) = &mut events {
+        events.diagnostics(training.epoch, &result.diagnostics)?;
+    }
     checkpoint::remove(&dir)?;
     Ok(Outcome::Finished(Box::new(result)))
 }
@@ -267,6 +280,41 @@ pub fn read_result(dir: &Path) -> Result<Option<MemberResult>> {
     serde_json::from_str(&text)
         .map(Some)
         .with_context(|| format!("{} is damaged: delete it to train this member again", path.display()))
+}
+
+/// A member's `history.csv`; nothing if no epoch is finished.
+pub fn read_history(dir: &Path) -> Result<Option<Vec<EpochRow>>> {
+    let path = dir.join("history.csv");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let damaged = || format!("{} is damaged", path.display());
+    let mut table = csv::Reader::from_path(&path).with_context(damaged)?;
+    let columns = table.headers().with_context(damaged)?.clone();
+    let rows = table.records().map(|row| {
+        let row = row?;
+        let cell = |name: &str| {
+            let at = columns.iter().position(|column| column == name);
+            at.and_then(|at| row.get(at)).with_context(|| format!("it has no column {name}"))
+        };
+        let number = |name: &str| -> Result<f64> { Ok(cell(name)?.parse()?) };
+        let terms = |split: &str| -> Result<Terms> {
+            let number = |term: &str| number(&format!("{split}_{term}"));
+            Ok(Terms { reconstruction: number("reconstruction")?, kl: number("kl")? })
+        };
+        let kl_per_dim = columns.iter().filter(|column| column.starts_with("test_kl_dim_")).map(number);
+        Ok(EpochRow {
+            epoch: cell("epoch")?.parse()?,
+            train: terms("train")?,
+            test: terms("test")?,
+            test_latent: LatentUse {
+                kl_per_dim: kl_per_dim.collect::<Result<_>>()?,
+                active_units: cell("test_active_units")?.parse()?,
+            },
+            saturated_log_vars: cell("saturated_log_vars")?.parse()?,
+        })
+    });
+    rows.collect::<Result<_>>().map(Some).with_context(damaged)
 }
 
 /// Writes a network's parameters.

@@ -25,6 +25,8 @@ pub enum Purpose {
     DiagnosticNoise = 4,
     /// The codes of one test image, the step, in the importance-weighted bound.
     ImportanceNoise = 5,
+    /// Codes from the prior.
+    PriorSamples = 6,
     /// The codes from the prior that a figure shows decoded; of no seed.
     FigureSamples = 7,
     /// The points of the prior's own picture; of no seed.

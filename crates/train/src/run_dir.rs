@@ -8,6 +8,7 @@ use model::{NamedTensor, named_parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
+use crate::data::{Dataset, Images};
 use crate::diagnostics::Diagnostics;
 use crate::files::{create_dir, write_atomically};
 use crate::member::{MemberResult, initial_vae, read_result, write_weights};
@@ -23,12 +24,35 @@ pub struct RunRecord {
     pub device: String,
     /// Members that trained at the same time.
     pub workers: usize,
+    /// The images, for readers that do not have them.
+    pub images: ImageCounts,
     /// When the latest process began, RFC 3339.
     pub started: String,
     /// When it ended, RFC 3339; nothing while it runs or if it was killed.
     pub ended: Option<String>,
     /// How it ended.
     pub status: Status,
+}
+
+/// How many images of which size a run has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageCounts {
+    /// Images that are trained on.
+    pub train: usize,
+    /// Images that are measured on.
+    pub test: usize,
+    /// Rows of pixels of an image.
+    pub height: usize,
+    /// Pixels of a row.
+    pub width: usize,
+}
+
+impl ImageCounts {
+    /// Those of a data set.
+    pub fn of(dataset: &Dataset) -> Self {
+        let Images { height, width, .. } = dataset.test;
+        Self { train: dataset.train.count(), test: dataset.test.count(), height, width }
+    }
 }
 
 /// Where a run stands.
@@ -45,6 +69,19 @@ pub enum Status {
     Failed,
     /// All members are trained.
     Finished,
+}
+
+impl Status {
+    /// Its name in `run.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+        }
+    }
 }
 
 /// The current time, RFC 3339 in UTC.
@@ -129,6 +166,13 @@ pub fn results(dir: &Path, config: &RunConfig) -> Result<Vec<MemberResult>> {
     config.members().iter().filter_map(|member| read_result(&dir.join(member.dir())).transpose()).collect()
 }
 
+/// What `run.json` says.
+pub fn read_record(dir: &Path) -> Result<RunRecord> {
+    let path = dir.join("run.json");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+}
+
 /// Writes `summary.csv`, and with several seeds `summary_over_seeds.csv`.
 pub fn write_summary(dir: &Path, config: &RunConfig, results: &[MemberResult]) -> Result<Vec<PathBuf>> {
     let mut table = csv::Writer::from_writer(Vec::new());
@@ -148,22 +192,19 @@ pub fn write_summary(dir: &Path, config: &RunConfig, results: &[MemberResult]) -
     }
 
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record([
-        "c",
-        "seeds",
-        "reconstruction_mean",
-        "reconstruction_std",
-        "kl_mean",
-        "kl_std",
-        "objective_mean",
-        "objective_std",
-        "elbo_loss_mean",
-        "elbo_loss_std",
-    ])?;
-    for over_seeds in over_seeds(config, results) {
-        let SeedStatistics { c, seeds, reconstruction, kl, objective, elbo_loss } = over_seeds;
-        let pairs = [reconstruction, kl, objective, elbo_loss].map(|Spread { mean, std }| (mean, std));
-        table.serialize((c, seeds, pairs))?;
+    let quantities = ["reconstruction", "kl", "objective", "elbo_loss"].into_iter().map(String::from);
+    let quantities = quantities.chain(Diagnostics::columns(config.model.latent));
+    let columns = quantities.flat_map(|name| [format!("{name}_mean"), format!("{name}_std")]);
+    table.write_record(["c".to_string(), "seeds".to_string()].into_iter().chain(columns))?;
+    for SeedStatistics { c, seeds, reconstruction, kl, objective, elbo_loss, diagnostics } in
+        over_seeds(config, results)
+    {
+        let terms = [reconstruction, kl, objective, elbo_loss].map(|Spread { mean, std }| (mean, std));
+        let diagnostics: Vec<_> = diagnostics
+            .into_iter()
+            .map(|spread| spread.map_or((None, None), |s| (Some(s.mean), Some(s.std))))
+            .collect();
+        table.serialize((c, seeds, terms, diagnostics))?;
     }
     let path = dir.join("summary_over_seeds.csv");
     write_atomically(&path, &table.into_inner()?)?;
@@ -189,8 +230,8 @@ impl Spread {
     }
 }
 
-/// A coefficient's terms over its seeds, in nats per image.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A coefficient's numbers over its seeds.
+#[derive(Clone, Debug, PartialEq)]
 pub struct SeedStatistics {
     /// The coefficient.
     pub c: f64,
@@ -204,6 +245,8 @@ pub struct SeedStatistics {
     pub objective: Spread,
     /// `reconstruction + kl`.
     pub elbo_loss: Spread,
+    /// Of each of [`Diagnostics::columns`]; nothing where no seed has it.
+    pub diagnostics: Vec<Option<Spread>>,
 }
 
 /// The statistics of every coefficient that has a finished member.
@@ -216,7 +259,19 @@ pub fn over_seeds(config: &RunConfig, results: &[MemberResult]) -> Vec<SeedStati
             let spread = |value: fn(&MemberResult) -> f64| {
                 Spread::of(&of_c.iter().map(|result| value(result)).collect::<Vec<_>>())
             };
+            let of_seeds: Vec<Vec<Option<f64>>> = of_c
+                .iter()
+                .map(|result| {
+                    let active_units = Some(result.diagnostics.active_units as f64);
+                    [active_units].into_iter().chain(result.diagnostics.values()).collect()
+                })
+                .collect();
+            let diagnostic = |column: usize| {
+                let values: Vec<f64> = of_seeds.iter().filter_map(|values| values[column]).collect();
+                (!values.is_empty()).then(|| Spread::of(&values))
+            };
             (!of_c.is_empty()).then(|| SeedStatistics {
+                diagnostics: (0..of_seeds[0].len()).map(diagnostic).collect(),
                 c,
                 seeds: of_c.len(),
                 reconstruction: spread(|result| result.test.reconstruction),

@@ -29,7 +29,7 @@ fn the_summary_has_every_diagnostic_after_the_terms() {
         header,
         "c,seed,epochs,reconstruction,kl,objective,elbo_loss,saturated_log_vars,active_units,iwae_nll,\
          iwae_standard_error,mutual_information,marginal_kl,total_correlation,dimension_kl,js_to_prior,kl_to_prior,\
-         knn_accuracy,kl_dim_0,kl_dim_1,kl_dim_2,z_mean_0,z_mean_1,z_mean_2,z_std_0,z_std_1,z_std_2"
+         prior_near_data,knn_accuracy,kl_dim_0,kl_dim_1,kl_dim_2,z_mean_0,z_mean_1,z_mean_2,z_std_0,z_std_1,z_std_2"
     );
     for row in rows(&path) {
         let value = |name: &str| row[name].parse::<f64>().unwrap();
@@ -40,6 +40,7 @@ fn the_summary_has_every_diagnostic_after_the_terms() {
         assert!(close(value("mutual_information") + value("marginal_kl")), "{row:?}");
         assert!(value("iwae_nll") <= value("elbo_loss"), "{row:?}");
         assert!((0.0..=1.0).contains(&value("js_to_prior")), "{row:?}");
+        assert!((0.0..=1.0).contains(&value("prior_near_data")), "{row:?}");
         assert!((0.0..=1.0).contains(&value("knn_accuracy")), "{row:?}");
 
         let result = result(&folder, row["c"].trim_end_matches(".0"));

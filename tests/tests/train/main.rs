@@ -4,4 +4,6 @@ mod bad_input;
 mod diagnostics;
 mod interruption;
 mod program;
+mod report;
 mod sweep;
+mod tensorboard;

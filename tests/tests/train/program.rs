@@ -52,9 +52,9 @@ impl Folder {
         Ran { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
-    /// Runs the smoke configuration with more arguments to its end.
+    /// Runs the smoke configuration with more arguments to its end, without the report.
     pub fn smoke(&self, arguments: &[&str]) -> Ran {
-        self.run(&[&["--config", smoke().as_str(), "--quiet"], arguments].concat())
+        self.run(&[&["--config", smoke().as_str(), "--quiet", "--no-report"], arguments].concat())
     }
 
     /// What of a run must not depend on how it came about: the bytes of its weights and tables, without times.

@@ -3,9 +3,11 @@
 mod importance;
 mod likelihood;
 mod posteriors;
+mod prior_samples;
 mod table;
 
 pub use importance::{ImportanceGap, importance_gap};
 pub use likelihood::bernoulli_log_likelihood;
 pub use posteriors::EncodedImages;
-pub use table::{Diagnostics, diagnose};
+pub use prior_samples::prior_near_data;
+pub use table::{Diagnostics, diagnose, dimensions_by_kl};

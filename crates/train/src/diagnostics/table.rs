@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::importance::{ImportanceGap, importance_gap};
 use super::posteriors::EncodedImages;
+use super::prior_samples::prior_near_data;
 use crate::data::Dataset;
 use crate::evaluate::{LatentUse, Terms};
 use crate::random::{Purpose, noise};
@@ -54,6 +55,8 @@ pub struct Diagnostics {
     pub js_to_prior: Option<f64>,
     /// `KL(codes ‖ prior)` in bits on the same grid.
     pub kl_to_prior: Option<f64>,
+    /// The share of decoded prior samples that lie near the data, as [`prior_near_data`] defines it; between 0 and 1.
+    pub prior_near_data: f64,
     /// The share of test images whose class is that of most of their 10 nearest training images, by the posteriors' means.
     /// Nothing without labels, or with fewer training images than neighbours.
     pub knn_accuracy: Option<f64>,
@@ -97,6 +100,7 @@ pub fn diagnose(
         dimension_kl,
         js_to_prior: beside_prior.map(|found| found.js.from_nats(Base::Bits).value),
         kl_to_prior: beside_prior.map(|found| found.kl.from_nats(Base::Bits).value),
+        prior_near_data: prior_near_data(vae, &dataset.test, &codes, seed, device),
         knn_accuracy: knn_accuracy(vae, dataset, encoded.means.view(), device)?,
         kl_per_dim,
         z_mean: codes.axis_iter(Axis(1)).map(|column| column.sum() / column.len() as f64).collect(),
@@ -104,10 +108,16 @@ pub fn diagnose(
     })
 }
 
-/// The codes in the dimensions of highest KL, as many as the grid has, in their order.
-fn highest(codes: &Array2<f64>, kl_per_dim: &[f64]) -> Array2<f64> {
+/// The latent dimensions by falling KL.
+pub fn dimensions_by_kl(kl_per_dim: &[f64]) -> Vec<usize> {
     let mut dimensions: Vec<usize> = (0..kl_per_dim.len()).collect();
     dimensions.sort_by(|&a, &b| kl_per_dim[b].total_cmp(&kl_per_dim[a]));
+    dimensions
+}
+
+/// The codes in the dimensions of highest KL, as many as the grid has, in their order.
+fn highest(codes: &Array2<f64>, kl_per_dim: &[f64]) -> Array2<f64> {
+    let mut dimensions = dimensions_by_kl(kl_per_dim);
     dimensions.truncate(GRID_DIMENSIONS);
     dimensions.sort_unstable();
     codes.select(Axis(1), &dimensions)
@@ -148,6 +158,7 @@ impl Diagnostics {
             "dimension_kl",
             "js_to_prior",
             "kl_to_prior",
+            "prior_near_data",
             "knn_accuracy",
         ];
         let of_dimensions = ["kl_dim", "z_mean", "z_std"]
@@ -167,6 +178,7 @@ impl Diagnostics {
             Some(self.dimension_kl),
             self.js_to_prior,
             self.kl_to_prior,
+            Some(self.prior_near_data),
             self.knn_accuracy,
         ];
         let of_dimensions = [&self.kl_per_dim, &self.z_mean, &self.z_std];

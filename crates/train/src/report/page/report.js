@@ -1,0 +1,60 @@
+"use strict";
+// Reads the report's data out of the page and starts its parts. One that fails says so in its place; the others go on.
+
+(() => {
+  const { byId, element } = klsweep.dom;
+  const report = JSON.parse(byId("report-data").textContent);
+  const remembered = report.live ? klsweep.live.remembered() : null;
+
+  function part(section, start) {
+    try {
+      return start();
+    } catch (error) {
+      byId(section).append(element("p", { className: "notice" }, `This part could not be drawn: ${error.message}.`));
+      console.error(error);
+      return null;
+    }
+  }
+
+  klsweep.theme.start();
+  klsweep.figures.defineColors(report);
+  const table = part("members", () => klsweep.table.start(report, remembered?.table));
+  part("trade-off", () => klsweep.figures.tradeOff(report));
+  const explorer = part("explorer", () => klsweep.explorer.start(report, remembered?.explorer));
+  part("recommendation", () => klsweep.figures.collapse(report));
+  part("diagnostics", () => klsweep.figures.diagnostics(report));
+  part("curves", () => klsweep.figures.curves(report));
+
+  // From each purpose to its member in the explorer.
+  for (const { key, coefficients } of report.recommendation.purposes) {
+    const links = coefficients.filter((c) => explorer?.has(c)).map((c) => {
+      const link = element("a", { href: "#explorer" }, `c = ${klsweep.format.coefficient(c)} in the explorer`);
+      link.addEventListener("click", () => explorer.show(c));
+      return link;
+    });
+    const rule = byId(`purpose-${key}`)?.closest(".purpose").querySelector(".rule");
+    if (links.length && rule) rule.before(element("p", { className: "look" }, "See ", ...links.flatMap((link) => [", ", link]).slice(1), "."));
+  }
+
+  // Times as people write them, in UTC, as the folders of several machines may lie side by side.
+  const time = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+  for (const node of document.querySelectorAll("time")) {
+    const at = new Date(node.dateTime);
+    if (!Number.isNaN(at.getTime())) node.textContent = `${time.format(at)} UTC`;
+  }
+
+  // Paper shows what is folded away.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    opened.forEach((details) => { details.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((details) => { details.open = false; }));
+
+  if (report.live) {
+    if (remembered?.scroll) scrollTo(...remembered.scroll);
+    klsweep.live.start(() => ({ explorer: explorer?.state(), table: table?.state() }));
+  }
+  klsweep.decode = (member, z) => explorer.decode(member, z);
+  klsweep.state = () => explorer?.state() ?? null;
+})();

@@ -1,0 +1,167 @@
+//! What a run's directory holds, read for its report: as much as is there.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use burn::module::Module;
+use burn::tensor::Device;
+use model::{NamedTensor, Vae, load_parameters};
+
+use crate::checkpoint;
+use crate::config::{MemberId, RunConfig};
+use crate::data::{self, Dataset};
+use crate::files::{SafetensorsFile, read_safetensors};
+use crate::member::{EpochRow, MemberResult, read_history, read_result};
+use crate::random::{Purpose, stream};
+use crate::run_dir::{RunRecord, read_record};
+
+/// A run, finished or not.
+pub struct Run {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// What it trains.
+    pub config: RunConfig,
+    /// Where and when it ran; nothing if that was not written or is damaged.
+    pub record: Option<RunRecord>,
+    /// Its images, where they are at hand.
+    pub dataset: Option<Dataset>,
+    /// In the order of the configuration.
+    pub members: Vec<Member>,
+    /// What is not there, and why.
+    pub notes: Vec<String>,
+}
+
+/// A member of a run, as far as it got.
+pub struct Member {
+    /// Its coefficient and seed.
+    pub id: MemberId,
+    /// Where it stands.
+    pub state: MemberState,
+    /// Its finished epochs.
+    pub history: Vec<EpochRow>,
+    /// What was measured of it at its end.
+    pub result: Option<MemberResult>,
+    /// Its network: the trained one, or that of the last checkpoint.
+    pub vae: Option<Vae>,
+}
+
+/// Where a member stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberState {
+    /// It has no finished epoch.
+    Waiting,
+    /// It has some.
+    Training,
+    /// It is trained to its end.
+    Finished,
+    /// It is of no use, and why.
+    Failed(String),
+}
+
+impl Run {
+    /// Reads a run's directory. The networks are put on the device.
+    ///
+    /// What is damaged of a member makes it a failed one; what is missing beside it is left out, with a note.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory is no run's, or its configuration cannot be read.
+    pub fn read(dir: &Path, device: &Device) -> Result<Self> {
+        let path = dir.join("config.toml");
+        if !path.is_file() {
+            let what = if dir.exists() { "it holds no config.toml" } else { "there is no such directory" };
+            bail!("{} is no run directory: {what}", dir.display());
+        }
+        let config = RunConfig::load(&path, &[])?;
+        let mut notes = Vec::new();
+        let record = read_record(dir).map_err(|error| notes.push(format!("{error:#}."))).ok();
+        let dataset = data::load_at_hand(&config.data)
+            .map_err(|error| {
+                notes.push(format!("Without its images, what needs them is left out: {error:#}."))
+            })
+            .ok();
+        let members = config.members().into_iter().map(|id| Member::read(dir, id, &config, device)).collect();
+        Ok(Self { dir: dir.to_path_buf(), config, record, dataset, members, notes })
+    }
+
+    /// Pixels of an image, where images, record or a network say it.
+    pub fn pixels(&self) -> Option<usize> {
+        let of_record = self.record.as_ref().map(|record| record.images.height * record.images.width);
+        let of_network = || {
+            self.members.iter().find_map(|member| Some(member.vae.as_ref()?.decoder.logits.weight.dims()[1]))
+        };
+        of_record.or_else(of_network)
+    }
+
+    /// Height and width of an image of so many pixels: a square, or else a row, where neither images nor record say it.
+    pub fn image_size(&self, pixels: usize) -> [usize; 2] {
+        let of_dataset = self.dataset.as_ref().map(|dataset| [dataset.test.height, dataset.test.width]);
+        let of_record = self.record.as_ref().map(|record| [record.images.height, record.images.width]);
+        let side = pixels.isqrt();
+        let guess = if side * side == pixels { [side, side] } else { [1, pixels] };
+        of_dataset.or(of_record).filter(|[height, width]| height * width == pixels).unwrap_or(guess)
+    }
+}
+
+impl Member {
+    fn read(run_dir: &Path, id: MemberId, config: &RunConfig, device: &Device) -> Self {
+        let dir = run_dir.join(id.dir());
+        let mut member =
+            Self { id, state: MemberState::Waiting, history: Vec::new(), result: None, vae: None };
+        if let Err(error) = member.fill(&dir, config, device) {
+            member.state = MemberState::Failed(format!("{error:#}"));
+            (member.result, member.vae) = (None, None);
+        }
+        member
+    }
+
+    fn fill(&mut self, dir: &Path, config: &RunConfig, device: &Device) -> Result<()> {
+        self.history = read_history(dir)?.unwrap_or_default();
+        if let Some(last) = self.history.last() {
+            self.state = MemberState::Training;
+            ensure!(
+                [last.train, last.test]
+                    .iter()
+                    .all(|terms| terms.objective(self.id.kl_coefficient).is_finite()),
+                "its objective is no longer a finite number after epoch {}",
+                last.epoch
+            );
+        }
+        self.result = read_result(dir)?;
+        let checkpoint = checkpoint::path(dir);
+        let path = match &self.result {
+            Some(_) => dir.join("weights.safetensors"),
+            None => checkpoint,
+        };
+        if self.result.is_some() {
+            self.state = MemberState::Finished;
+        } else if !path.exists() {
+            return Ok(());
+        }
+        let vae = read_network(&path, config, device);
+        self.vae = Some(vae.with_context(|| format!("its weights {} cannot be used", path.display()))?);
+        Ok(())
+    }
+}
+
+/// The network of a file of weights, or of a checkpoint.
+fn read_network(path: &Path, config: &RunConfig, device: &Device) -> Result<Vae> {
+    let SafetensorsFile { tensors, .. } = read_safetensors(path)?;
+    let weights: Vec<NamedTensor> = tensors
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("encoder.") || name.starts_with("decoder."))
+        .map(|(name, data)| NamedTensor { name, data })
+        .collect();
+    for NamedTensor { name, data } in &weights {
+        let broken = data.iter::<f32>().filter(|value| !value.is_finite()).count();
+        ensure!(
+            broken == 0,
+            "{broken} of the {} values of {name} are no finite numbers",
+            data.num_elements()
+        );
+    }
+    let logits = weights.iter().find(|weight| weight.name == "decoder.logits.bias");
+    let pixels = logits.context("decoder.logits.bias is missing")?.data.num_elements();
+    let vae = config.model.init(pixels, &mut stream(0, Purpose::InitialWeights, 0, 0), device);
+    Ok(load_parameters(vae, weights)?.no_grad())
+}

@@ -1,0 +1,183 @@
+//! From run directories to figures and a page.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+
+use super::linear::collapse_coefficients;
+use super::page::render;
+use super::run::{Member, Run};
+use crate::backend::Backend;
+use crate::diagnostics::EncodedImages;
+use crate::files::write_atomically;
+
+/// How a report is made.
+#[derive(Clone, Debug)]
+pub struct ReportOptions {
+    /// Where the page is written; `report.html` in the run's directory if not given, which only a single run has.
+    pub output: Option<PathBuf>,
+    /// Rows and columns of the decoder's manifold figures.
+    pub grid: usize,
+}
+
+impl Default for ReportOptions {
+    /// 8 x 8 images of the manifold, as in the classic experiment.
+    fn default() -> Self {
+        Self { output: None, grid: 8 }
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The page.
+    pub page: PathBuf,
+    /// How many figures, each as PNG and SVG.
+    pub figures: usize,
+}
+
+/// Runs, read and encoded: everything that figures and page are made of.
+pub struct Report {
+    runs: Vec<Run>,
+    /// Of the members of all runs, one after another.
+    encoded: Vec<Option<EncodedImages>>,
+    /// Where a linear decoder would collapse.
+    collapse: Vec<f64>,
+    notes: Vec<String>,
+}
+
+/// A member with what its network makes of the test images.
+pub(super) struct Measured<'a> {
+    pub run: &'a Run,
+    /// The run's position among those of the report.
+    pub run_position: usize,
+    pub member: &'a Member,
+    /// Nothing without network or images.
+    pub encoded: Option<&'a EncodedImages>,
+}
+
+impl Measured<'_> {
+    pub fn c(&self) -> f64 {
+        self.member.id.kl_coefficient
+    }
+
+    /// The KL of each latent dimension, in nats, as last measured; zeros before the first epoch.
+    pub fn kl_per_dim(&self) -> Vec<f64> {
+        let Member { result, history, .. } = self.member;
+        match (result, history.last()) {
+            (Some(result), _) => result.diagnostics.kl_per_dim.clone(),
+            (None, Some(row)) => row.test_latent.kl_per_dim.clone(),
+            (None, None) => vec![0.0; self.run.config.model.latent],
+        }
+    }
+}
+
+impl Report {
+    /// Reads runs and encodes their test images.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a directory is no run's, and when the runs differ in more than coefficients and seeds.
+    pub fn read(dirs: &[PathBuf]) -> Result<Self> {
+        let Some(device) = [Backend::Flex, Backend::NdArray, Backend::Wgpu]
+            .into_iter()
+            .find_map(|backend| backend.device().ok())
+        else {
+            bail!(
+                "this program was built without a backend that a report can be computed on: build it with `--features flex`"
+            );
+        };
+        let mut runs = dirs.iter().map(|dir| Run::read(dir, &device)).collect::<Result<Vec<_>>>()?;
+        let mut notes: Vec<String> = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.notes)).collect();
+        check_alike(&runs)?;
+        leave_out_duplicates(&mut runs, &mut notes);
+
+        let encode = |run: &Run| -> Vec<Option<EncodedImages>> {
+            let test = run.dataset.as_ref().map(|dataset| &dataset.test);
+            let encode = |member: &Member| Some(EncodedImages::encode(member.vae.as_ref()?, test?, &device));
+            run.members.iter().map(encode).collect()
+        };
+        let encoded = runs.iter().flat_map(encode).collect();
+        let collapse = runs
+            .iter()
+            .find_map(|run| run.dataset.as_ref().map(|dataset| (run, dataset)))
+            .map(|(run, dataset)| collapse_coefficients(&dataset.train, run.config.model.latent, &device));
+        Ok(Self { runs, encoded, collapse: collapse.unwrap_or_default(), notes })
+    }
+
+    /// Writes the figures into the runs' directories and the page to its place.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the page of several runs has no place, and when something cannot be written.
+    pub fn write(&self, options: &ReportOptions) -> Result<Written> {
+        let page = match (&options.output, &self.runs[..]) {
+            (Some(path), _) => path.clone(),
+            (None, [run]) => run.dir.join("report.html"),
+            (None, _) => bail!("a report on several runs needs a place: name the file with --output"),
+        };
+        let figures = 0;
+        write_atomically(&page, self.page(false)?.as_bytes())?;
+        Ok(Written { page, figures })
+    }
+
+    /// The page, which asks its server for news if it is `live`.
+    pub fn page(&self, live: bool) -> Result<String> {
+        render(&self.runs, &self.measured(), &self.collapse, &self.notes, live)
+    }
+
+    fn measured(&self) -> Vec<Measured<'_>> {
+        let members = self.runs.iter().enumerate().flat_map(|(run_position, run)| {
+            run.members.iter().map(move |member| (run_position, run, member))
+        });
+        members
+            .zip(&self.encoded)
+            .map(|((run_position, run, member), encoded)| Measured {
+                run,
+                run_position,
+                member,
+                encoded: encoded.as_ref(),
+            })
+            .collect()
+    }
+}
+
+/// Refuses runs that a coefficient is not the only difference of.
+fn check_alike(runs: &[Run]) -> Result<()> {
+    let alike = |run: &Run| {
+        let config = run.config.without_scheduling();
+        crate::config::RunConfig { name: String::new(), kl_coefficients: vec![0.0], seeds: vec![0], ..config }
+            .to_toml()
+    };
+    let Some((first, others)) = runs.split_first() else { return Ok(()) };
+    for other in others {
+        let (a, b) = (alike(first), alike(other));
+        let difference = a.lines().zip(b.lines()).find(|(a, b)| a != b);
+        if let Some((a, b)) = difference {
+            bail!(
+                "{} has {a}, {} has {b}: a report compares coefficients and seeds of runs that are alike in everything else",
+                first.dir.display(),
+                other.dir.display()
+            );
+        }
+        ensure!(a == b, "{} and {} hold different configurations", first.dir.display(), other.dir.display());
+    }
+    Ok(())
+}
+
+/// Keeps the first of members of the same coefficient and seed in several runs.
+fn leave_out_duplicates(runs: &mut [Run], notes: &mut Vec<String>) {
+    let mut seen = Vec::new();
+    for run in runs {
+        let dir = run.dir.display().to_string();
+        run.members.retain(|member| {
+            let new = !seen.contains(&member.id);
+            if new {
+                seen.push(member.id);
+            } else {
+                notes.push(format!("{} of {dir} is left out: another run has it too.", member.id));
+            }
+            new
+        });
+    }
+}

@@ -1,0 +1,212 @@
+//! The report on a run: finished or not, with images or without, whole or damaged.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde_json::Value;
+
+use crate::program::{Folder, smoke};
+
+/// What the page's script reads.
+fn data(page: &Path) -> Value {
+    let html = fs::read_to_string(page).expect("the page is there");
+    page_data(&html)
+}
+
+fn page_data(html: &str) -> Value {
+    let (_, after) = html.split_once("id=\"report-data\">").expect("the page holds its data");
+    let (json, _) = after.split_once("</script>").expect("the data ends");
+    serde_json::from_str(json).expect("the data is JSON")
+}
+
+fn states(data: &Value) -> Vec<(f64, String)> {
+    let members = data["members"].as_array().expect("there is a list of members");
+    members.iter().map(|m| (m["c"].as_f64().unwrap(), m["state"].as_str().unwrap().to_string())).collect()
+}
+
+fn page(folder: &Folder) -> PathBuf {
+    folder.path().join("runs/smoke/report.html")
+}
+
+#[test]
+fn training_ends_with_a_report_and_its_figures() {
+    let folder = Folder::new();
+    let ran = folder.run(&["--config", &smoke()]).expect_code(0);
+    assert!(ran.stdout.contains("report: runs/smoke/report.html"), "{}", ran.stdout);
+    let data = data(&page(&folder));
+    let finished = |c| (c, "finished".to_string());
+    assert_eq!(states(&data), [finished(0.0), finished(1.0), finished(20.0)]);
+    assert_eq!(data["notes"], serde_json::json!([]));
+    assert_eq!(data["explorer"]["members"].as_array().unwrap().len(), 3);
+    let html = fs::read_to_string(page(&folder)).unwrap();
+    let headline = data["recommendation"]["headline"].as_str().unwrap();
+    assert!(headline.starts_with("Keep c = "), "{headline}");
+    assert!(html.contains(headline), "readers without scripts see the headline");
+    for figure in ["figures/small_multiples", "figures/rate_distortion", "c=1/seed=0/figures/encoder"] {
+        for extension in ["png", "svg"] {
+            let path = folder.path().join("runs/smoke").join(figure).with_extension(extension);
+            assert!(path.metadata().is_ok_and(|metadata| metadata.len() > 1000), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_run_without_any_finished_epoch_has_a_report_that_says_so() {
+    let folder = Folder::new();
+    // The learning rate is too great for any objective to stay finite.
+    folder.smoke(&["--set", "optimizer.learning_rate=1e30"]).expect_code(2);
+    folder.run(&["report", "runs/smoke"]).expect_code(0);
+    let data = data(&page(&folder));
+    assert!(states(&data).iter().all(|(_, state)| state == "failed"), "{:?}", states(&data));
+    let message = data["members"][0]["message"].as_str().unwrap();
+    assert!(message.contains("no longer a finite number after epoch 1"), "{message}");
+    let headline = data["recommendation"]["headline"].as_str().unwrap();
+    assert!(headline.starts_with("No member is finished yet."), "{headline}");
+}
+
+#[test]
+fn what_is_damaged_is_shown_as_failed_and_the_rest_is_reported() {
+    let folder = Folder::new();
+    folder.smoke(&[]).expect_code(0);
+    let member = |c: &str| folder.path().join(format!("runs/smoke/c={c}/seed=0"));
+    let result = fs::read_to_string(member("0").join("result.json")).unwrap();
+    fs::write(member("0").join("result.json"), &result[..result.len() / 2]).unwrap();
+    put_a_nan_into(&member("20").join("weights.safetensors"), "decoder.logits.bias");
+    folder.run(&["report", "runs/smoke"]).expect_code(0);
+    let data = data(&page(&folder));
+    let states: Vec<String> = states(&data).into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, ["failed", "finished", "failed"]);
+    let message = |member: usize| data["members"][member]["message"].as_str().unwrap();
+    assert!(message(0).contains("result.json is damaged"), "{}", message(0));
+    assert!(message(2).contains("1 of the 784 values of decoder.logits.bias"), "{}", message(2));
+    assert_eq!(data["explorer"]["members"].as_array().unwrap().len(), 1);
+    assert_eq!(data["coefficients"].as_array().unwrap().len(), 1);
+}
+
+fn put_a_nan_into(path: &Path, name: &str) {
+    let bytes = fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let changed: Vec<(String, Vec<usize>, Vec<u8>)> = file
+        .tensors()
+        .into_iter()
+        .map(|(found, view)| {
+            let mut data = view.data().to_vec();
+            if found == name {
+                data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+            }
+            (found, view.shape().to_vec(), data)
+        })
+        .collect();
+    let views = changed
+        .iter()
+        .map(|(name, shape, data)| (name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap()));
+    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+#[test]
+fn a_finished_run_is_reported_without_its_images_but_for_what_needs_them() {
+    let folder = Folder::new();
+    // Eight images of 4 x 4 pixels for training and for testing, without labels.
+    let images = |count: u32| {
+        let mut bytes = vec![0, 0, 8, 3];
+        bytes.extend([count, 4, 4].iter().flat_map(|size: &u32| size.to_be_bytes()));
+        bytes.extend((0..count * 16).map(|pixel| (pixel * 37 % 256) as u8));
+        bytes
+    };
+    let data_dir = folder.path().join("images");
+    fs::create_dir(&data_dir).unwrap();
+    for name in ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"] {
+        fs::write(data_dir.join(name), images(8)).unwrap();
+    }
+    let config = "kl_coefficients = [0.5, 2.0]\nepochs = 2\nbatch_size = 4\n[data]\ndir = \"images\"\n";
+    let path = folder.write("own.toml", config);
+    folder.run(&["--config", path.to_str().unwrap(), "--quiet"]).expect_code(0);
+    let page = folder.path().join("runs/own/report.html");
+    assert!(!data(&page)["explorer"]["images"].is_null());
+
+    fs::remove_dir_all(&data_dir).unwrap();
+    folder.run(&["report", "runs/own"]).expect_code(0);
+    let data = data(&page);
+    let note = data["notes"][0].as_str().unwrap();
+    assert!(note.starts_with("Without its images, what needs them is left out"), "{note}");
+    let explorer = &data["explorer"];
+    assert!(explorer["images"].is_null() && explorer["members"][0]["codes"].is_null());
+    assert_eq!((&explorer["height"], &explorer["width"]), (&Value::from(4), &Value::from(4)));
+    assert_eq!(explorer["members"].as_array().unwrap().len(), 2, "the decoders need no images");
+    assert!(data["recommendation"]["collapse"].is_null());
+}
+
+#[test]
+fn several_runs_share_a_report_if_they_are_alike() {
+    let folder = Folder::new();
+    folder.smoke(&["--set", "kl_coefficients=[1.0]"]).expect_code(0);
+    folder.smoke(&["--set", "kl_coefficients=[1.0, 4.0]", "--set", "name=\"more\""]).expect_code(0);
+    folder
+        .smoke(&["--set", "kl_coefficients=[1.0]", "--set", "name=\"longer\"", "--set", "epochs=3"])
+        .expect_code(0);
+
+    folder.run(&["report", "runs/smoke", "runs/more"]).expect_refusal(&["--output"]);
+    folder.run(&["report", "runs/smoke", "runs/more", "--output", "both.html"]).expect_code(0);
+    let data = data(&folder.path().join("both.html"));
+    assert_eq!(states(&data).iter().map(|(c, _)| *c).collect::<Vec<_>>(), [1.0, 4.0]);
+    let note = data["notes"][0].as_str().unwrap();
+    assert!(note.contains("c=1 seed=0 of runs/more is left out"), "{note}");
+
+    folder.run(&["report", "runs/smoke", "runs/longer", "--output", "all.html"]).expect_refusal(&[
+        "runs/smoke has epochs = 2, runs/longer has epochs = 3",
+        "alike in everything else",
+    ]);
+    assert!(!folder.path().join("all.html").exists());
+}
+
+#[test]
+fn a_directory_that_is_no_runs_is_refused() {
+    let folder = Folder::new();
+    folder
+        .run(&["report", "absent"])
+        .expect_refusal(&["absent is no run directory", "there is no such directory"]);
+    folder.run(&["report", "."]).expect_refusal(&["is no run directory", "config.toml"]);
+    folder.run(&["report"]).expect_refusal(&["<DIR>"]);
+    folder.run(&["watch", "absent"]).expect_refusal(&["absent is no run directory"]);
+    folder.write("config.toml", "kl_coefficients = [");
+    folder.run(&["report", "."]).expect_refusal(&["config.toml"]);
+    folder.run(&["report", ".", "--grid", "1"]).expect_refusal(&["from 2 to 50"]);
+}
+
+#[test]
+fn watch_serves_the_page_as_it_changes_on_this_machine_alone() {
+    let folder = Folder::new();
+    folder.smoke(&["--set", "epochs=1"]).expect_code(0);
+    let mut child = folder.command(&["watch", "runs/smoke"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address =
+        line.split(['/', ' ']).find(|part| part.starts_with("127.0.0.1:")).expect("a loopback address");
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let html = get("/");
+    assert!(html.starts_with("HTTP/1.0 200") || html.starts_with("HTTP/1.1 200"), "{}", &html[..60]);
+    assert_eq!(page_data(&html)["live"], Value::Bool(true));
+    assert!(get("/absent").contains(" 404 "));
+
+    let version = || get("/version").rsplit("\r\n").next().unwrap().to_string();
+    let before = version();
+    assert_eq!(version(), before);
+    let history = folder.path().join("runs/smoke/c=1/seed=0/history.csv");
+    let text = fs::read_to_string(&history).unwrap();
+    let last = text.lines().last().unwrap().replacen(",1,", ",2,", 1);
+    fs::write(&history, format!("{text}{last}\n")).unwrap();
+    assert_ne!(version(), before);
+    assert_eq!(page_data(&get("/"))["members"][1]["history"]["epoch"], serde_json::json!([1, 2]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
