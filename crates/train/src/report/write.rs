@@ -7,7 +7,8 @@ use burn::tensor::Device;
 
 use super::columns::{COLUMNS, Column};
 use super::figures::{
-    FigureOptions, MemberFigures, Quantity, SweepFigures, SweepMember, common_range, write_member_figures, write_sweep_figures,
+    FigureOptions, MemberFigures, Quantity, SweepFigures, SweepMember, common_range, write_member_figures,
+    write_sweep_figures,
 };
 use super::linear::collapse_coefficients;
 use super::page::render;
@@ -132,8 +133,9 @@ impl Report {
         let measured = self.measured();
         let kl_per_dim: Vec<Vec<f64>> = measured.iter().map(Measured::kl_per_dim).collect();
         let clouds = measured.iter().zip(&kl_per_dim);
-        let common_range =
-            common_range(clouds.filter_map(|(measured, kl_per_dim)| Some((measured.encoded?, kl_per_dim.as_slice()))));
+        let common_range = common_range(
+            clouds.filter_map(|(measured, kl_per_dim)| Some((measured.encoded?, kl_per_dim.as_slice()))),
+        );
         let options = FigureOptions { grid, common_range };
         let quantities: Vec<Quantity> = COLUMNS
             .iter()
@@ -144,7 +146,9 @@ impl Report {
         for (position, run) in self.runs.iter().enumerate() {
             let test = run.dataset.as_ref().map(|dataset| &dataset.test);
             let mut members = Vec::new();
-            for (measured, kl_per_dim) in measured.iter().zip(&kl_per_dim).filter(|(m, _)| m.run_position == position) {
+            for (measured, kl_per_dim) in
+                measured.iter().zip(&kl_per_dim).filter(|(m, _)| m.run_position == position)
+            {
                 let Member { id, history, result, vae, .. } = measured.member;
                 let figures = MemberFigures {
                     c: id.kl_coefficient,
