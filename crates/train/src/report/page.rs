@@ -19,11 +19,22 @@ use crate::warnings::{Warning, warnings};
 
 const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
-/// Libraries before what uses them.
-const SCRIPTS: [&str; 4] = [
+/// Each before those that use it.
+const SCRIPTS: [&str; 15] = [
     include_str!("page/vendor/licences.js"),
     include_str!("page/vendor/d3.min.js"),
     include_str!("page/vendor/plot.umd.min.js"),
+    include_str!("page/format.js"),
+    include_str!("page/theme.js"),
+    include_str!("page/controls.js"),
+    include_str!("page/charts.js"),
+    include_str!("page/figures.js"),
+    include_str!("page/table.js"),
+    include_str!("page/decoder.js"),
+    include_str!("page/members.js"),
+    include_str!("page/plane.js"),
+    include_str!("page/explorer.js"),
+    include_str!("page/live.js"),
     include_str!("page/report.js"),
 ];
 
