@@ -306,7 +306,7 @@ impl Heading {
             );
         }
         let advance: f32 = lines.iter().map(|(_, size, ..)| Self::advance(*size)).sum();
-        Self { height: style.margin() + advance + style.gap(), lines, style }
+        Self { height: style.margin() + advance + 1.5 * style.gap(), lines, style }
     }
 
     /// From a baseline to the next.

@@ -6,8 +6,20 @@ use crate::run_dir::Spread;
 
 /// A coefficient as a person would write it.
 pub fn text(c: f64) -> String {
-    let plain = c == 0.0 || (1e-3..1e5).contains(&c);
-    if plain { c.to_string() } else { format!("{c:e}").replace('-', "−") }
+    if c == 0.0 || (1e-3..1e5).contains(&c) {
+        return c.to_string();
+    }
+    let scientific = format!("{c:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
+    let raised = |sign: char| match sign {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        digit => char::from_u32(digit as u32 - '0' as u32 + '⁰' as u32).unwrap_or(digit),
+    };
+    let power = format!("10{}", exponent.chars().map(raised).collect::<String>());
+    if digits == "1" { power } else { format!("{digits} · {power}") }
 }
 
 /// A quantity at a coefficient.
@@ -53,15 +65,16 @@ pub fn axis(coefficients: &[f64]) -> Axis {
         }
         _ => None,
     };
-    // The ends are named before what lies between them.
+    // Where there is no room for all, the ends are named first, then the powers of ten.
     let ends = [positive.first(), positive.last()].into_iter().flatten();
-    let named: Vec<f64> = zero.then_some(0.0).into_iter().chain(ends.chain(&positive).copied()).collect();
-    let mut ticks = Vec::<Tick>::new();
-    for c in named {
-        if !ticks.iter().any(|tick| tick.value == c) {
-            ticks.push(Tick { value: c, label: text(c) });
+    let powers = positive.iter().filter(|c| (c.log10() - c.log10().round()).abs() < 1e-9);
+    let mut named: Vec<f64> = zero.then_some(0.0).into_iter().collect();
+    for &c in ends.chain(powers).chain(&positive) {
+        if !named.contains(&c) {
+            named.push(c);
         }
     }
+    let ticks = named.into_iter().map(|c| Tick { value: c, label: text(c) }).collect();
     let scale = if zero { Scale::LogAndZero } else { Scale::Log };
     Axis { label: "KL coefficient c".into(), scale, range, ticks: Some(ticks) }
 }
@@ -93,7 +106,7 @@ mod tests {
     #[test]
     fn a_coefficient_is_short_whatever_its_size() {
         let texts = [0.0, 0.02, 1.0, 250.0, 1e-7, 2.5e6].map(text);
-        assert_eq!(texts, ["0", "0.02", "1", "250", "1e−7", "2.5e6"]);
+        assert_eq!(texts, ["0", "0.02", "1", "250", "10⁻⁷", "2.5 · 10⁶"]);
     }
 
     #[test]

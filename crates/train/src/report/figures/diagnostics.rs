@@ -2,29 +2,17 @@
 
 use metrics::figure::{Axis, Chart, Lines, Panels, Scale, Series, Size, palette};
 
+use super::arrangement::columns_of;
 use super::coefficients::{AtCoefficient, about_seeds, axis, by_coefficient, curve};
 use super::dimensions::by_kl;
+use crate::diagnostics::Diagnostics;
 use crate::member::MemberResult;
+use crate::report::{COLUMNS, Column};
 
 /// Latent dimensions of a chart, at most: more lines than these cannot be told apart.
 const LINES: usize = 8;
-/// Charts side by side.
-const COLUMNS: usize = 4;
 /// A linear axis on which the greatest number is so many times the one in the middle shows nothing but the greatest.
-const LOPSIDED: f64 = 20.0;
-
-/// A number that is measured of every member.
-#[derive(Clone, Copy, Debug)]
-pub struct Quantity {
-    /// Its name in `summary.csv`, and its figure's.
-    pub key: &'static str,
-    /// Its name for people.
-    pub label: &'static str,
-    /// Its unit.
-    pub unit: &'static str,
-    /// Its value; nothing where it was left out.
-    pub value: fn(&MemberResult) -> Option<f64>,
-}
+const LOPSIDED: f64 = 10.0;
 
 /// A quantity with its values, ready to be drawn.
 pub struct Drawn {
@@ -36,39 +24,44 @@ pub struct Drawn {
     lines: Vec<(String, Vec<AtCoefficient>)>,
 }
 
-/// Every quantity that some member has, and those of the latent dimensions after them.
-pub fn drawn(results: &[&MemberResult], quantities: &[Quantity]) -> Vec<Drawn> {
-    let of_member = |quantity: &Quantity| Drawn {
-        key: quantity.key.into(),
-        title: quantity.label.into(),
-        unit: quantity.unit.into(),
+/// A number of a member's latent dimension.
+type OfDimension = fn(&Diagnostics, usize) -> Option<&f64>;
+
+/// Every column of the table that some member has a value for, and those of the latent dimensions after them.
+pub fn drawn(results: &[&MemberResult]) -> Vec<Drawn> {
+    let of_member = |column: &Column| Drawn {
+        key: column.key.into(),
+        title: column.label.into(),
+        unit: column.unit.into(),
         lines: vec![(
             String::new(),
-            by_coefficient(results.iter().filter_map(|result| Some((result.c, (quantity.value)(result)?)))),
+            by_coefficient(results.iter().filter_map(|result| Some((result.c, (column.value)(result)?)))),
         )],
     };
-    let of_dimensions: [(&str, &str, &str, fn(&MemberResult) -> &[f64]); 3] = [
-        ("kl_per_dim", "KL of each dimension", "nats per image", |result| &result.diagnostics.kl_per_dim),
-        ("z_mean", "Mean of codes", "prior σ = 1", |result| &result.diagnostics.z_mean),
-        ("z_std", "Spread of codes (std)", "prior σ = 1", |result| &result.diagnostics.z_std),
+    let of_dimensions: [(&str, &str, &str, OfDimension); 3] = [
+        ("kl_per_dim", "KL of each dimension", "nats per image", |measured, d| measured.kl_per_dim.get(d)),
+        // The sign is an accident of the initial weights: over seeds it would average out what there is to see.
+        ("z_mean", "|mean| of the codes", "prior σ = 1", |measured, d| measured.z_mean.get(d)),
+        ("z_std", "Std of the codes", "prior σ = 1", |measured, d| measured.z_std.get(d)),
     ];
     let latent = results.iter().map(|result| result.diagnostics.kl_per_dim.len()).max().unwrap_or(0);
-    let ranked = |(key, title, unit, values): (&str, &str, &str, fn(&MemberResult) -> &[f64])| Drawn {
+    let of_rank = |value: OfDimension, rank: usize| {
+        // Which dimension does what differs from member to member; the rank can be compared.
+        let value = |result: &&MemberResult| {
+            let dimension = *by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
+            Some((result.c, value(&result.diagnostics, dimension)?.abs()))
+        };
+        by_coefficient(results.iter().filter_map(value))
+    };
+    let ranked = |(key, title, unit, value): (&str, &str, &str, OfDimension)| Drawn {
         key: key.into(),
         title: title.into(),
         unit: unit.into(),
-        lines: (0..latent.min(LINES))
-            .map(|rank| {
-                // Which dimension does what differs from member to member; the rank can be compared.
-                let value = |result: &&MemberResult| {
-                    let dimension = *by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
-                    Some((result.c, *values(result).get(dimension)?))
-                };
-                (rank_name(rank), by_coefficient(results.iter().filter_map(value)))
-            })
-            .collect(),
+        lines: (0..latent.min(LINES)).map(|rank| (rank_name(rank), of_rank(value, rank))).collect(),
     };
-    let all = quantities.iter().map(of_member).chain(of_dimensions.into_iter().map(ranked));
+    // How long it took says something of the machine, nothing of the coefficient.
+    let columns = COLUMNS.iter().filter(|column| column.key != "seconds");
+    let all = columns.map(of_member).chain(of_dimensions.into_iter().map(ranked));
     all.filter(|drawn| drawn.lines.iter().any(|(_, groups)| !groups.is_empty())).collect()
 }
 
@@ -157,7 +150,7 @@ pub fn page(drawn: &[Drawn]) -> Panels {
     Panels {
         title: "What each coefficient did".into(),
         subtitle: seeds,
-        columns: COLUMNS,
+        columns: columns_of(drawn.len()),
         charts: charts.into_iter().map(panel).collect(),
         legend: legend.into(),
         key,

@@ -1,5 +1,7 @@
 //! Where the encoder puts the images.
 
+use std::borrow::Cow;
+
 use metrics::figure::{Axis, Chart, Lines, Mark, Place, Series, Size, palette};
 
 use super::dimensions;
@@ -26,7 +28,7 @@ pub struct Cloud<'a> {
     /// The means of the posteriors.
     pub points: Vec<[f64; 2]>,
     /// The class of each, where the images have classes.
-    pub labels: Option<&'a [u8]>,
+    pub labels: Option<Cow<'a, [u8]>>,
     /// What the axes show; only one in one dimension.
     pub axes: Vec<String>,
 }
@@ -41,7 +43,13 @@ impl<'a> Cloud<'a> {
             _ => column(0).iter().map(|&x| [x, 0.0]).collect(),
         };
         let axes = shown.iter().map(|&dimension| dimensions::name_with_kl(dimension, kl_per_dim)).collect();
-        Self { points, labels, axes }
+        Self { points, labels: labels.map(Cow::Borrowed), axes }
+    }
+
+    /// Keeps one of so many images.
+    pub fn thin(&mut self, stride: usize) {
+        self.points = self.points.iter().copied().step_by(stride).collect();
+        self.labels = self.labels.take().map(|labels| labels.iter().copied().step_by(stride).collect());
     }
 
     /// The smallest range that holds all points, with a margin.
@@ -65,7 +73,7 @@ impl<'a> Cloud<'a> {
         let rows = self.axes.len() < 2;
         let height = if rows { side * (classes.len() as f32 / 10.0).clamp(0.25, 1.0) } else { side };
         let y = if rows {
-            match self.labels {
+            match &self.labels {
                 Some(_) => Axis::of_names("class", classes.iter().map(u8::to_string)),
                 None => Axis::of_names("", ["all images"]),
             }
@@ -87,14 +95,14 @@ impl<'a> Cloud<'a> {
 
     /// The classes in their order; a single one where the images have none.
     fn classes(&self) -> Vec<u8> {
-        let mut classes = self.labels.map_or(vec![0], <[u8]>::to_vec);
+        let mut classes = self.labels.as_ref().map_or(vec![0], |labels| labels.to_vec());
         classes.sort_unstable();
         classes.dedup();
         classes
     }
 
     fn class(&self, image: usize) -> u8 {
-        self.labels.map_or(0, |labels| labels[image])
+        self.labels.as_ref().map_or(0, |labels| labels[image])
     }
 
     /// The dots of every class, and its name where it stands out most.
@@ -124,9 +132,10 @@ impl<'a> Cloud<'a> {
     }
 
     fn color(&self, class: u8) -> metrics::figure::Color {
-        match self.labels {
+        match &self.labels {
             Some(_) => palette::CLASSES[usize::from(class) % palette::CLASSES.len()],
-            None => palette::CATEGORIES[0],
+            // Without colours to tell apart, density is what there is to see: it grows from layer to layer.
+            None => palette::CATEGORIES[0].with_alpha(0.4),
         }
     }
 
@@ -144,15 +153,12 @@ impl<'a> Cloud<'a> {
 
     /// The points, in one dimension scattered over the breadth of their class's row.
     fn placed(&self, classes: &[u8]) -> Vec<[f64; 2]> {
-        const BREADTH: f64 = 0.7;
-        /// Multiples of the golden ratio fill a row evenly, however many there are.
-        const GOLDEN: f64 = 0.618_033_988_749_895;
         if self.axes.len() == 2 {
             return self.points.clone();
         }
         let place = |(image, point): (usize, &[f64; 2])| {
             let row = classes.binary_search(&self.class(image)).unwrap_or(0) as f64;
-            [point[0], row + BREADTH * ((image as f64 * GOLDEN).fract() - 0.5)]
+            [point[0], row + scattered(image)]
         };
         self.points.iter().enumerate().map(place).collect()
     }
@@ -224,6 +230,13 @@ fn square(ends: Range) -> Range {
     // All on one spot.
     let half = if half > 0.0 { half } else { 1.0 };
     ends.map(|[low, high]| 0.5 * (low + high)).map(|middle| [middle - half, middle + half])
+}
+
+/// A place across a row, from -0.35 to 0.35: multiples of the golden ratio fill it evenly, however many there are.
+pub fn scattered(position: usize) -> f64 {
+    const BREADTH: f64 = 0.7;
+    const GOLDEN: f64 = 0.618_033_988_749_895;
+    BREADTH * ((position as f64 * GOLDEN).fract() - 0.5)
 }
 
 /// Smaller where there are more, and on smaller charts.

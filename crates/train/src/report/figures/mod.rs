@@ -4,6 +4,7 @@
 //! shows the two of highest KL, the others at 0. Classes have the colours of [`metrics::figure::palette::CLASSES`] and their
 //! names on the data, so that a greyscale print can be read.
 
+mod arrangement;
 mod coefficients;
 mod diagnostics;
 mod dimensions;
@@ -23,7 +24,6 @@ mod testing;
 mod tiles;
 mod traversals;
 
-pub use diagnostics::Quantity;
 pub use encoder::{Range, common_range};
 pub use files::{LeftOut, Written};
 pub use member::{FigureOptions, MemberFigures, write_member_figures};

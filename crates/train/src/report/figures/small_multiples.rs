@@ -2,6 +2,7 @@
 
 use metrics::figure::{Chart, Mark, Panels, Series};
 
+use super::arrangement::columns_of;
 use super::coefficients::text;
 use super::dimensions;
 use super::encoder::{Cloud, PRIOR_RANGE, Range};
@@ -13,8 +14,10 @@ const SIDE: f32 = 210.0;
 const TEXT: f32 = 0.78;
 /// Panels at most: more would be too small to see and too many to load.
 pub const PANELS: usize = 60;
-/// Panels side by side at most, if a row is to hold all seeds of a coefficient.
+/// Seeds at most, if a row is to hold all of a coefficient.
 const SEED_COLUMNS: usize = 6;
+/// Dots on the whole page, about: some ten bytes each.
+const DOTS: usize = 70_000;
 
 /// A member's cloud, with what it is called.
 pub struct Entry<'a> {
@@ -32,6 +35,10 @@ pub struct Entry<'a> {
 pub fn small_multiples(mut entries: Vec<Entry<'_>>, common: Option<Range>) -> Panels {
     entries.sort_by(|a, b| a.c.total_cmp(&b.c).then(a.seed.cmp(&b.seed)));
     entries.truncate(PANELS);
+    let stride = stride(&entries);
+    for entry in &mut entries {
+        entry.cloud.thin(stride);
+    }
     let mut seeds: Vec<u64> = entries.iter().map(|entry| entry.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
@@ -67,6 +74,12 @@ pub fn small_multiples(mut entries: Vec<Entry<'_>>, common: Option<Range>) -> Pa
     }
 }
 
+/// Of how many images each panel shows one.
+pub fn stride(entries: &[Entry<'_>]) -> usize {
+    let dots: usize = entries.iter().take(PANELS).map(|entry| entry.cloud.points.len()).sum();
+    dots.div_ceil(DOTS).max(1)
+}
+
 /// A panel's title and the short names of its axes: what they are stands above all panels.
 fn named(mut chart: Chart, title: String, axes: &[String]) -> Chart {
     for (axis, name) in [&mut chart.x, &mut chart.y].into_iter().zip(axes) {
@@ -80,10 +93,9 @@ fn named(mut chart: Chart, title: String, axes: &[String]) -> Chart {
 fn arranged(reference: Chart, panels: Vec<Chart>, seeds: usize) -> (usize, Vec<Option<Chart>>) {
     if !(2..=SEED_COLUMNS).contains(&seeds) {
         let charts: Vec<_> = [reference].into_iter().chain(panels).map(Some).collect();
-        let columns = if charts.len() <= 6 { 3 } else { 4 };
-        return (columns, charts);
+        return (columns_of(charts.len()), charts);
     }
-    let per_row = SEED_COLUMNS / seeds * seeds;
+    let per_row = if seeds == 2 { 4 } else { seeds };
     let mut first = Some(reference);
     let mut charts = Vec::new();
     for (i, panel) in panels.into_iter().enumerate() {

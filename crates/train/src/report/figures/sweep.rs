@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::Result;
 use metrics::figure::{Chart, Panels};
 
-use super::diagnostics::{Quantity, drawn, page};
+use super::diagnostics::{drawn, page};
 use super::encoder::{Cloud, Range};
 use super::files::{Figure, Written, write};
 use super::member::{Drawing, SIDE};
 use super::prior::{POINTS, prior};
 use super::rate_distortion::rate_distortion;
-use super::small_multiples::{Entry, PANELS, small_multiples};
+use super::small_multiples::{Entry, PANELS, small_multiples, stride};
 use crate::diagnostics::EncodedImages;
 use crate::evaluate::Terms;
 use crate::member::MemberResult;
@@ -22,8 +22,6 @@ pub struct SweepFigures<'a> {
     pub members: &'a [SweepMember<'a>],
     /// The classes of the test images, where they have some.
     pub labels: Option<&'a [u8]>,
-    /// What is drawn over the coefficients.
-    pub quantities: &'a [Quantity],
     /// The axes of all encoder outputs, from [`common_range`](super::common_range).
     pub common_range: Range,
 }
@@ -76,7 +74,7 @@ impl SweepFigures<'_> {
         }
 
         let results: Vec<&MemberResult> = self.members.iter().filter_map(|member| member.result).collect();
-        let quantities = drawn(&results, self.quantities);
+        let quantities = drawn(&results);
         if quantities.is_empty() {
             drawing.leave_out("diagnostics", "no member is finished");
         } else {
@@ -97,10 +95,13 @@ impl SweepFigures<'_> {
             self.members.iter().filter_map(entry).collect()
         };
         let count = entries().len();
-        let shown = match count {
-            count if count > PANELS => format!(" The first {PANELS} of {count} members."),
-            _ => String::new(),
+        let mut shown = match stride(&entries()) {
+            1 => String::new(),
+            stride => format!(" One of {stride} images."),
         };
+        if count > PANELS {
+            shown += &format!(" The first {PANELS} of {count} members.");
+        }
         for (name, common, axes) in [
             ("small_multiples", Some(self.common_range), "all on the same axes"),
             ("small_multiples_own_range", None, "each on its own axes"),
