@@ -19,7 +19,7 @@ use crate::warnings::{Warning, warnings};
 
 const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
-/// Libraries before what uses them, and what starts the parts last.
+/// Each before those that use it.
 const SCRIPTS: [&str; 15] = [
     include_str!("page/vendor/licences.js"),
     include_str!("page/vendor/d3.min.js"),

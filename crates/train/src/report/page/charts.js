@@ -199,11 +199,21 @@ klsweep.axes = (() => {
   }
 
   /**
-   * Places labels around points so that they cover neither each other nor a point. Each gets the first of eight places,
-   * near and then far, that is free; a far one is tied to its point by a line.
+   * Places labels around points so that they cover neither each other, nor a point, nor a line: `lines` are lists of
+   * [x, y]. Each label gets the first of eight places, near and then far, that is free; a far one is tied to its point.
    */
-  function placeLabels(points, [width, height], letter = 6.8, tall = 14) {
+  function placeLabels(points, lines, [width, height], letter = 6.8, tall = 14) {
     const taken = points.map(({ x, y }) => [x - 6, y - 6, x + 6, y + 6]);
+    for (const line of lines) {
+      for (const [[ax, ay], [bx, by]] of d3.pairs(line)) {
+        const steps = Math.ceil(Math.hypot(bx - ax, by - ay) / 5);
+        for (let i = 0; i <= steps; i++) {
+          const [x, y] = [ax + ((bx - ax) * i) / (steps || 1), ay + ((by - ay) * i) / (steps || 1)];
+          // Right around its own points a label cannot keep clear of the lines that meet there.
+          if (points.every((point) => Math.hypot(point.x - x, point.y - y) > 9)) taken.push([x - 1, y - 1, x + 1, y + 1]);
+        }
+      }
+    }
     const overlaps = ([a, b, c, d]) => taken.some(([e, f, g, h]) => a < g && e < c && b < h && f < d);
     const directions = [[1, -1], [-1, -1], [1, 1], [-1, 1], [0, -1], [0, 1], [1, 0], [-1, 0]];
     return points.flatMap((point) => {

@@ -21,8 +21,7 @@ klsweep.figures = (() => {
   }
   const colorOf = (c) => (rank.has(c) ? `var(--c-${rank.get(c)})` : "var(--muted)");
 
-  const keyOf = ({ c, run }) => `${run}:${c}`;
-  const byRun = (rows) => d3.groups(rows, ({ run }) => run).map(([, members]) => members.sort((a, b) => a.c - b.c));
+  const byCoefficient = ({ coefficients }) => [...coefficients].sort((a, b) => a.c - b.c);
   const known = (statistic) => statistic && statistic.mean !== null && statistic.mean !== undefined;
   const low = (s) => s.mean - (s.std ?? 0);
   const high = (s) => s.mean + (s.std ?? 0);
@@ -31,7 +30,7 @@ klsweep.figures = (() => {
   // Rate and distortion -----------------------------------------------------------------------------------------------
 
   function tradeOff(report) {
-    const rows = report.coefficients.filter(({ values }) => known(values.kl) && known(values.reconstruction));
+    const rows = byCoefficient(report).filter(({ values }) => known(values.kl) && known(values.reconstruction));
     const container = byId("trade-off-chart");
     if (!rows.length) {
       container.replaceChildren(element("p", { className: "muted" }, "No member has finished: there is no point to draw yet."));
@@ -72,7 +71,7 @@ klsweep.figures = (() => {
         marks: [
           x.grid, y.grid, x.mark, y.mark,
           Plot.line(sameSum, { x: "x", y: "y", stroke: "var(--muted)", strokeWidth: 1.2, strokeDasharray: "5 4" }),
-          ...byRun(rows).map((run) => Plot.line(run, { x: ({ values }) => rate(values.kl.mean), y: ({ values }) => values.reconstruction.mean, stroke: "var(--muted)", strokeWidth: 1.4, curve: "linear" })),
+          Plot.line(rows, { x: ({ values }) => rate(values.kl.mean), y: ({ values }) => values.reconstruction.mean, stroke: "var(--muted)", strokeWidth: 1.4 }),
           Plot.dot(seeds, { x: ({ values }) => rate(values.kl), y: ({ values }) => values.reconstruction, r: 2, fill: { value: ({ c }) => colorOf(c), scale: null }, fillOpacity: 0.6 }),
           Plot.link(rows.filter(({ values }) => values.kl.std), { x1: ({ values }) => rate(low(values.kl)), x2: ({ values }) => rate(high(values.kl)), y1: ({ values }) => values.reconstruction.mean, y2: ({ values }) => values.reconstruction.mean, stroke: { value: ({ c }) => colorOf(c), scale: null }, strokeWidth: 1.6 }),
           Plot.link(rows.filter(({ values }) => values.reconstruction.std), { x1: ({ values }) => rate(values.kl.mean), x2: ({ values }) => rate(values.kl.mean), y1: ({ values }) => low(values.reconstruction), y2: ({ values }) => high(values.reconstruction), stroke: { value: ({ c }) => colorOf(c), scale: null }, strokeWidth: 1.6 }),
@@ -82,13 +81,20 @@ klsweep.figures = (() => {
       });
       const [toX, toY] = [svg.scale("x").apply, svg.scale("y").apply];
       const points = rows.map((row) => ({
-        x: toX(rate(row.values.kl.mean)), y: toY(row.values.reconstruction.mean), key: keyOf(row), c: row.c, title: nameOf(row, report, false),
+        x: toX(rate(row.values.kl.mean)), y: toY(row.values.reconstruction.mean), key: row.c, c: row.c, title: `c = ${coefficient(row.c)}`,
         rows: [["KL", `${spread(row.values.kl)} nats`], ["reconstruction", `${spread(row.values.reconstruction)} nats`],
           ["ELBO loss", `${spread(row.values.elbo_loss)} nats`], ...(row.seeds > 1 ? [["seeds", String(row.seeds)]] : [])],
       })).concat(unfinished.map((member) => ({
         x: toX(rate(member.values.kl)), y: toY(member.values.reconstruction), key: null, c: member.c, title: `${nameOf(member, report)}, after ${member.epochs} epochs`,
         rows: [["KL", `${number(member.values.kl)} nats`], ["reconstruction", `${number(member.values.reconstruction)} nats`]],
       }))).sort((a, b) => a.c - b.c);
+      const onPage = (from, to) => [[toX(rate(from[0])), toY(from[1])], [toX(rate(to[0])), toY(to[1])]];
+      const lines = [
+        rows.map(({ values }) => [toX(rate(values.kl.mean)), toY(values.reconstruction.mean)]),
+        sameSum.map(({ x: at, y: sum }) => [toX(at), toY(sum)]),
+        ...rows.map(({ values: { kl, reconstruction } }) => onPage([low(kl), reconstruction.mean], [high(kl), reconstruction.mean])),
+        ...rows.map(({ values: { kl, reconstruction } }) => onPage([kl.mean, low(reconstruction)], [kl.mean, high(reconstruction)])),
+      ];
       const layer = d3.select(svg).append("g").attr("font-size", 12).attr("fill", "var(--ink)");
       const labelled = points.filter(({ key }) => key !== null).map((point) => ({ ...point, label: points.length > 10 ? coefficient(point.c) : `c = ${coefficient(point.c)}` }));
       if (sameSum.length > 8) {
@@ -98,7 +104,7 @@ klsweep.figures = (() => {
         layer.append("text").attr("x", toX(at.x)).attr("y", toY(at.y) - 6).attr("text-anchor", end).attr("fill", "var(--muted)")
           .attr("paint-order", "stroke").attr("stroke", "var(--paper)").attr("stroke-width", 4).text(`reconstruction + KL = ${number(best)}`);
       }
-      for (const label of axes.placeLabels(labelled, [width - 4, height - margin.marginBottom])) {
+      for (const label of axes.placeLabels(labelled, lines, [width - 4, height - margin.marginBottom])) {
         if (label.leader) layer.append("line").attr("x1", label.x).attr("y1", label.y).attr("x2", label.anchor[0]).attr("y2", label.anchor[1]).attr("stroke", "var(--muted)").attr("stroke-width", 0.8);
         layer.append("text").attr("x", label.left).attr("y", label.middle).attr("dominant-baseline", "central").attr("font-weight", 600)
           .attr("paint-order", "stroke").attr("stroke", "var(--paper)").attr("stroke-width", 3).text(label.label);
@@ -129,7 +135,7 @@ klsweep.figures = (() => {
 
   function diagnostics(report) {
     const grid = byId("diagnostics-panels");
-    const rows = report.coefficients;
+    const rows = byCoefficient(report);
     const columns = report.columns.filter(({ key }) => rows.some(({ values }) => known(values[key])));
     if (!rows.length || !columns.length) {
       grid.replaceChildren(element("p", { className: "muted" }, "No member has finished: there is nothing to draw yet."));
@@ -141,7 +147,7 @@ klsweep.figures = (() => {
     let logarithmic = true;
     const panels = [];
     const highlight = (c) => panels.forEach(({ handle, value, read }) => {
-      handle().mark(c === null ? null : String(c));
+      handle().mark(c);
       value.textContent = c === null ? "" : read(c);
     });
 
@@ -187,24 +193,22 @@ klsweep.figures = (() => {
           const y = scale(extent, canLog && logarithmic);
           if (column.digits === 0 && y.type !== "log") y.ticks = wholeTicks(y.domain);
           const svg = frame(width, [
-            ...byRun(drawn).flatMap((run) => [
-              Plot.line(run.filter(({ c }) => c > 0), { x, y: mean, stroke: "var(--muted)", strokeWidth: 1.3 }),
-              Plot.line(run.slice(0, run[0].c === 0 ? 2 : 0), { x, y: mean, stroke: "var(--muted)", strokeWidth: 1.1, strokeDasharray: "2 4" }),
-            ]),
+            Plot.line(drawn.filter(({ c }) => c > 0), { x, y: mean, stroke: "var(--muted)", strokeWidth: 1.3 }),
+            Plot.line(drawn.slice(0, drawn[0].c === 0 ? 2 : 0), { x, y: mean, stroke: "var(--muted)", strokeWidth: 1.1, strokeDasharray: "2 4" }),
             Plot.dot(singles, { x, y: ({ values }) => values[column.key], r: 1.8, fill: { value: ({ c }) => colorOf(c), scale: null }, fillOpacity: 0.6 }),
             Plot.link(drawn.filter(({ values }) => values[column.key].std), { x1: x, x2: x, y1: ({ values }) => low(values[column.key]), y2: ({ values }) => high(values[column.key]), stroke: { value: ({ c }) => colorOf(c), scale: null }, strokeWidth: 1.6 }),
-            Plot.dot(drawn, { x, y: mean, r: 4, fill: { value: ({ c }) => colorOf(c), scale: null }, stroke: "var(--paper)", strokeWidth: 1, symbol: ({ run }) => ["circle", "square", "triangle", "diamond"][run % 4] }),
+            Plot.dot(drawn, { x, y: mean, r: 4, fill: { value: ({ c }) => colorOf(c), scale: null }, stroke: "var(--paper)", strokeWidth: 1 }),
           ], y);
           const points = drawn.map((row) => ({
-            x: svg.scale("x").apply(axis.at(row.c)), y: svg.scale("y").apply(mean(row)), key: String(row.c), c: row.c, title: nameOf(row, report, false),
+            x: svg.scale("x").apply(axis.at(row.c)), y: svg.scale("y").apply(mean(row)), key: row.c, c: row.c, title: `c = ${coefficient(row.c)}`,
             rows: [[column.label, `${spread(row.values[column.key], column.digits)} ${column.unit}`.trim()]],
           })).sort((a, b) => a.c - b.c);
           return { svg, points };
         },
       });
       const read = (c) => {
-        const found = drawn.filter((row) => row.c === c);
-        return found.length ? `c = ${coefficient(c)}: ${found.map(({ values }) => spread(values[column.key], column.digits)).join(" / ")}` : "";
+        const found = drawn.find((row) => row.c === c);
+        return found ? `c = ${coefficient(c)}: ${spread(found.values[column.key], column.digits)}` : "";
       };
       panels.push({ handle: () => handle, value, read });
     }
@@ -221,10 +225,10 @@ klsweep.figures = (() => {
 
   /** The KL of each dimension, greatest first, averaged over seeds: the picture of a collapse. */
   function klPerDimension(report, finished, axis, { grid, panels, frame, highlight }) {
-    const groups = d3.groups(finished.filter(({ kl_per_dim: kl }) => kl?.length && kl.every((v) => v !== null)), keyOf);
-    const dots = groups.flatMap(([, members]) => {
+    const groups = d3.groups(finished.filter(({ kl_per_dim: kl }) => kl?.length && kl.every((v) => v !== null)), ({ c }) => c);
+    const dots = groups.flatMap(([c, members]) => {
       const sorted = members.map(({ kl_per_dim: kl }) => [...kl].sort((a, b) => b - a));
-      return sorted[0].map((_, dimension) => ({ c: members[0].c, run: members[0].run, dimension, kl: d3.mean(sorted, (kl) => kl[dimension]) }));
+      return sorted[0].map((_, dimension) => ({ c, dimension, kl: d3.mean(sorted, (kl) => kl[dimension]) }));
     });
     if (!dots.length) return;
     const drawn = (kl) => Math.max(kl, LEAST_KL);
@@ -241,11 +245,11 @@ klsweep.figures = (() => {
         const svg = frame(width, [
           Plot.ruleY(fixed(COLLAPSED_KL), { stroke: "var(--bad)", strokeDasharray: "4 3" }),
           Plot.text(fixed("collapsed below"), { frameAnchor: "bottom-right", y: COLLAPSED_KL, text: (d) => d, fill: "var(--bad)", dy: -4, textAnchor: "end", lineAnchor: "bottom" }),
-          ...d3.groups(dots, ({ run, dimension }) => `${run}:${dimension}`).map(([, line]) => Plot.line(line.filter(({ c }) => c > 0).sort((a, b) => a.c - b.c), { x: ({ c }) => axis.at(c), y: ({ kl }) => drawn(kl), stroke: "var(--rule)" })),
+          ...d3.groups(dots, ({ dimension }) => dimension).map(([, line]) => Plot.line(line.filter(({ c }) => c > 0).sort((a, b) => a.c - b.c), { x: ({ c }) => axis.at(c), y: ({ kl }) => drawn(kl), stroke: "var(--rule)" })),
           Plot.dot(dots, { x: ({ c }) => axis.at(c), y: ({ kl }) => drawn(kl), r: 3, fill: { value: ({ c }) => colorOf(c), scale: null }, fillOpacity: 0.85 }),
         ], { type: "log", domain, ticks: axes.logTicks(domain, 6), text: axes.logFormat });
-        const points = dots.filter(({ dimension }) => dimension === 0).map(({ c, run, kl }) => ({
-          x: svg.scale("x").apply(axis.at(c)), y: svg.scale("y").apply(drawn(kl)), key: String(c), c, title: nameOf({ c, run }, report, false), rows: [["KL of the dimensions", `${listOf(c)} nats`]],
+        const points = dots.filter(({ dimension }) => dimension === 0).map(({ c, kl }) => ({
+          x: svg.scale("x").apply(axis.at(c)), y: svg.scale("y").apply(drawn(kl)), key: c, c, title: `c = ${coefficient(c)}`, rows: [["KL of the dimensions", `${listOf(c)} nats`]],
         })).sort((a, b) => a.c - b.c);
         return { svg, points };
       },

@@ -27,11 +27,11 @@ klsweep.format = (() => {
     return statistic.std === null || statistic.std === undefined ? mean : `${mean} ± ${number(statistic.std, digits)}`;
   }
 
-  /** Where a coefficient and its run are meant: the run is named only where there are several. */
+  /** A member, or a coefficient over all its runs, by name: the run is named only where there are several. */
   function member({ c, seed, run }, report, withSeed = true) {
     const parts = [`c = ${coefficient(c)}`];
     if (withSeed && seed !== undefined) parts.push(`seed ${seed}`);
-    if (report.runs.length > 1) parts.push(report.runs[run].name);
+    if (report.runs.length > 1 && report.runs[run]) parts.push(report.runs[run].name);
     return parts.join(", ");
   }
 

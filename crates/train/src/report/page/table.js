@@ -62,8 +62,8 @@ klsweep.table = (() => {
       value: (row) => (row.kl_per_dim?.length ? Math.min(...row.kl_per_dim.filter((kl) => kl !== null)) : null),
       cell: (row) => bars(row.kl_per_dim ?? []),
     };
-    const first = report.runs.length > 1 ? [run] : [];
-    return overSeeds ? { before: [c, ...first, seeds], after: [] } : { before: [c, ...first, seed, epochs], after: [perDim, warnings] };
+    if (overSeeds) return { before: [c, seeds], after: [] };
+    return { before: [c, ...(report.runs.length > 1 ? [run] : []), seed, epochs], after: [perDim, warnings] };
   }
 
   function measured(column, rows, overSeeds) {
@@ -102,8 +102,8 @@ klsweep.table = (() => {
       const head = columns.map((column) => {
         const better = column.better === "low" ? " ↓" : column.better === "high" ? " ↑" : "";
         const button = element("button", { type: "button" },
-          element("span", {}, column.label, element("span", { className: "arrow", "aria-hidden": "true" })),
-          element("span", { className: "unit" }, (column.unit || "\u00a0") + better));
+          element("span", { className: column.label.length < 9 ? "name short" : "name" }, column.label),
+          element("span", { className: "unit" }, (column.unit.replace(" per image", "") || "\u00a0") + better));
         const meaning = column.better ? `${column.description} ${column.better === "low" ? "Lower" : "Higher"} is better.` : column.description;
         klsweep.tip.attach(button, meaning);
         button.addEventListener("click", () => {
