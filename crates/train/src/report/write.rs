@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 
-use super::columns::{COLUMNS, Column};
 use super::figures::{
-    FigureOptions, MemberFigures, Quantity, SweepFigures, SweepMember, common_range, write_member_figures,
+    FigureOptions, MemberFigures, SweepFigures, SweepMember, common_range, write_member_figures,
     write_sweep_figures,
 };
 use super::linear::collapse_coefficients;
@@ -137,11 +136,6 @@ impl Report {
             clouds.filter_map(|(measured, kl_per_dim)| Some((measured.encoded?, kl_per_dim.as_slice()))),
         );
         let options = FigureOptions { grid, common_range };
-        let quantities: Vec<Quantity> = COLUMNS
-            .iter()
-            .filter(|column| column.key != "seconds")
-            .map(|&Column { key, label, unit, value, .. }| Quantity { key, label, unit, value })
-            .collect();
         let mut files = 0;
         for (position, run) in self.runs.iter().enumerate() {
             let test = run.dataset.as_ref().map(|dataset| &dataset.test);
@@ -175,7 +169,6 @@ impl Report {
             let sweep = SweepFigures {
                 members: &members,
                 labels: test.and_then(|test| test.labels.as_deref()),
-                quantities: &quantities,
                 common_range,
             };
             files += write_sweep_figures(&run.dir.join("figures"), &sweep)?.files.len();
