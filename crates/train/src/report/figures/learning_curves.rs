@@ -8,9 +8,12 @@ use crate::member::EpochRow;
 /// Epochs up to which each has a dot: a single one would have no line at all.
 const DOTTED: usize = 12;
 
+/// A term of the objective at a coefficient.
+type Term = fn(&Terms, f64) -> f64;
+
 /// Reconstruction, KL and objective over the epochs, on training and on test images.
 pub fn learning_curves(history: &[EpochRow], c: f64) -> Panels {
-    let terms: [(&str, fn(&Terms, f64) -> f64); 3] = [
+    let terms: [(&str, Term); 3] = [
         ("Reconstruction", |terms, _| terms.reconstruction),
         ("KL", |terms, _| terms.kl),
         ("Objective, reconstruction + c · KL", Terms::objective),
@@ -79,7 +82,7 @@ fn epoch_axis(last: usize) -> Axis {
 
 /// The first digit of a round number, 0 of others.
 fn leading(mut number: usize) -> usize {
-    while number % 10 == 0 && number > 0 {
+    while number > 0 && number.is_multiple_of(10) {
         number /= 10;
     }
     if number < 10 { number } else { 0 }
