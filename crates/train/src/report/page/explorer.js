@@ -155,7 +155,7 @@ klsweep.explorer = (() => {
       const facts = [`${number(Math.hypot(...state.point))} from the prior's centre`];
       if (member.codes) {
         const { index, distance } = member.nearest(state.point);
-        facts.push(`nearest code ${number(distance)} away${labels ? `, class ${labels[index]}` : ""}`);
+        facts.push(`nearest code ${distance < 0.005 ? "under 0.01" : number(distance)} away${labels ? `, class ${labels[index]}` : ""}`);
       }
       if (latent > 2) facts.push(state.picked === null ? "other dimensions at their sliders or 0" : "other dimensions at the picked image's mean");
       byId("point-facts").replaceChildren(...facts.flatMap((fact) => [fact, element("br")]).slice(0, -1));
@@ -271,6 +271,7 @@ klsweep.explorer = (() => {
       if (state.pins.length > MOST_PINS) state.pins.shift();
       drawPins();
       showPoint();
+      clearTimeout(speaking);
       byId("plane-status").textContent = `Pinned ${coordinates(point)} of ${nameOf(current(), report, false)}.`;
     }
 

@@ -96,7 +96,7 @@ klsweep.figures = (() => {
         ...rows.map(({ values: { kl, reconstruction } }) => onPage([kl.mean, low(reconstruction)], [kl.mean, high(reconstruction)])),
       ];
       const layer = d3.select(svg).append("g").attr("font-size", 12).attr("fill", "var(--ink)");
-      const labelled = points.filter(({ key }) => key !== null).map((point) => ({ ...point, label: points.length > 10 ? coefficient(point.c) : `c = ${coefficient(point.c)}` }));
+      const labelled = points.map((point) => ({ ...point, label: points.length > 10 ? coefficient(point.c) : `c = ${coefficient(point.c)}` }));
       if (sameSum.length > 8) {
         // Its label lies along the flat part of the line, or where the line leaves.
         const at = logarithmic ? sameSum[Math.round(0.04 * sameSum.length)] : sameSum.at(-1);
