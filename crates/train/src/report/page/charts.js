@@ -215,7 +215,7 @@ klsweep.axes = (() => {
       }
     }
     const overlaps = ([a, b, c, d]) => taken.some(([e, f, g, h]) => a < g && e < c && b < h && f < d);
-    const directions = [[1, -1], [-1, -1], [1, 1], [-1, 1], [0, -1], [0, 1], [1, 0], [-1, 0]];
+    const directions = [[1, -1], [0, -1], [-1, -1], [1, 1], [-1, 1], [0, 1], [1, 0], [-1, 0]];
     return points.flatMap((point) => {
       const w = letter * point.label.length;
       for (const [distance, leader] of [[8, false], [24, true], [44, true]]) {
