@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
@@ -292,7 +292,7 @@ fn download_mnist() -> Result<Dataset> {
         for position in 0..dataset.len() {
             let item = dataset
                 .get(position)
-                .map_err(|error| anyhow!("cannot read MNIST's image {position}: {error}"))?;
+                .map_err(|error| anyhow::anyhow!("cannot read MNIST's image {position}: {error}"))?;
             images.bytes.extend(item.image.as_flattened().iter().map(|&grey| grey as u8));
             images.labels.get_or_insert_default().push(item.label);
         }

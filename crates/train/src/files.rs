@@ -13,8 +13,12 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 /// Writes a file beside its place, syncs it to disk and renames it, so that a crash leaves the old one or the new one.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> std::io::Result<()> {
-        let dir = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".").suffix(".tmp").tempfile_in(dir)?;
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        // As any other new file, not hidden from everyone else: the process's mask decides.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.prefix(".").suffix(".tmp").tempfile_in(dir)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -114,6 +118,17 @@ mod tests {
             let error = read_safetensors(&path).err().expect("a part is no file").to_string();
             assert!(error.contains("is damaged or cut short"), "{length}: {error}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_has_the_permissions_of_any_new_one() {
+        let dir = TempDir::new().unwrap();
+        let [atomic, plain] = ["atomic", "plain"].map(|name| dir.path().join(name));
+        write_atomically(&atomic, b"").unwrap();
+        fs::write(&plain, b"").unwrap();
+        let permissions = |path: &Path| fs::metadata(path).unwrap().permissions();
+        assert_eq!(permissions(&atomic), permissions(&plain));
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub enum Purpose {
     ImportanceNoise = 5,
     /// Codes from the prior.
     PriorSamples = 6,
+    /// The codes from the prior that a figure shows decoded; of no seed.
+    FigureSamples = 7,
+    /// The points of the prior's own picture; of no seed.
+    FigurePrior = 8,
 }
 
 /// The generator of one purpose, epoch and step.

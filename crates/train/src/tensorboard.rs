@@ -187,7 +187,7 @@ mod tests {
             0x09, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xf8, 0x3f, 0x10, 0x03, // wall time, step
             0x77, 0x8d, 0xf7, 0xf6, // their checksum
         ];
-        assert_eq!(record(&event), expected);
+        assert_eq!(record(&Event { wall_time: 1.5, step: 3, ..Event::default() }), expected);
     }
 
     #[test]

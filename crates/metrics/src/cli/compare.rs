@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use metrics::figure::{Axis, Chart, Mark, Series, palette};
+use metrics::figure::{Axis, Chart, Mark, Series, Size, palette};
 
 use super::Format;
 use super::files;
@@ -339,13 +339,8 @@ fn bar_plot(pair: &Pair, rows: &[Row]) -> Chart {
             value("Kullback-Leibler", "Q ‖ P"),
             value("Jensen-Shannon", "P, Q")
         ),
-        width: 720,
-        height: 440,
-        x: Axis {
-            label: "outcome".into(),
-            categories: (0..pair.p.len()).map(|i| pair.label(i)).collect(),
-            ..Axis::default()
-        },
+        size: Size::Whole { width: 720, height: 440 },
+        x: Axis::of_names("outcome", (0..pair.p.len()).map(|i| pair.label(i))),
         y: Axis { label: "probability".into(), ..Axis::default() },
         series: vec![bars("P", 0, &pair.p), bars("Q", 1, &pair.q)],
         ..Chart::default()

@@ -1,19 +1,33 @@
 //! What a chart shows. Where it goes is the business of `layout`.
 
-use super::scale::Scale;
+use super::image::GreyImage;
+use super::scale::{Scale, Tick};
 use super::scene::Color;
 
 /// An axis.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Axis {
-    /// What is shown, with its unit.
+    /// What is shown, with its unit; takes no room where empty.
     pub label: String,
     /// How numbers become positions.
     pub scale: Scale,
     /// Both ends; round numbers around the data where left open.
     pub range: Option<[f64; 2]>,
-    /// Names in place of numbers, at 0, 1, 2, ...
-    pub categories: Vec<String>,
+    /// Where there are ticks; round numbers where left open. A label that would touch one further up this list is left out.
+    pub ticks: Option<Vec<Tick>>,
+}
+
+impl Axis {
+    /// An axis with names at 0, 1, 2, ...
+    pub fn of_names<S: Into<String>>(label: &str, names: impl IntoIterator<Item = S>) -> Self {
+        let ticks: Vec<Tick> = names
+            .into_iter()
+            .zip(0..)
+            .map(|(name, i)| Tick { value: f64::from(i), label: name.into() })
+            .collect();
+        let range = Some([-0.5, ticks.len() as f64 - 0.5]);
+        Self { label: label.to_owned(), range, ticks: Some(ticks), ..Self::default() }
+    }
 }
 
 /// How a series is drawn.
@@ -40,6 +54,40 @@ pub enum Mark {
         /// The height of each.
         heights: Vec<f64>,
     },
+    /// A cross of error bars at each point.
+    Errors {
+        /// x and y.
+        points: Vec<[f64; 2]>,
+        /// How far the bars reach to either side in x and in y; none where this is 0 or no number.
+        reach: Vec<[f64; 2]>,
+    },
+    /// A text for each point.
+    Labels {
+        /// x and y.
+        points: Vec<[f64; 2]>,
+        /// The texts.
+        texts: Vec<String>,
+        /// Where they stand.
+        place: Place,
+    },
+    /// A grey image.
+    Image {
+        /// The image.
+        image: GreyImage,
+        /// Its left and its right end.
+        x: [f64; 2],
+        /// Its lower and its upper end.
+        y: [f64; 2],
+    },
+}
+
+/// Where the text for a point stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Beside the point, where it covers neither data nor another text if there is such a place.
+    Beside,
+    /// On the point, on a patch of paper; left out where it would touch one that is earlier in the list.
+    On,
 }
 
 /// One kind of data of a chart.
@@ -51,6 +99,37 @@ pub struct Series {
     pub color: Color,
     /// How it is drawn.
     pub mark: Mark,
+}
+
+/// How large a chart is, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Size {
+    /// With everything.
+    Whole {
+        /// Width.
+        width: u32,
+        /// Height.
+        height: u32,
+    },
+    /// The rectangle of the data alone; the chart is as large as it has to be. With ranges in the same proportion, both
+    /// axes have as many pixels to a unit.
+    Plot {
+        /// Width.
+        width: f32,
+        /// Height.
+        height: f32,
+    },
+}
+
+/// Which lines a chart has besides its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// The axes, and one across from each tick of the axis at the left.
+    Horizontal,
+    /// Also one upwards from each tick of the axis at the bottom.
+    Both,
+    /// Nothing: images need no frame.
+    None,
 }
 
 /// A chart.
@@ -76,19 +155,21 @@ pub struct Series {
 pub struct Chart {
     /// Title, above everything.
     pub title: String,
-    /// A line below the title; left out where empty.
+    /// Lines below the title, broken where they have to be; left out where empty.
     pub subtitle: String,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
+    /// How large it is.
+    pub size: Size,
+    /// Size of its texts and margins, where 1 is the usual.
+    pub text: f32,
     /// The axis at the bottom.
     pub x: Axis,
     /// The axis at the left.
     pub y: Axis,
+    /// The lines along the axes and from their ticks.
+    pub lines: Lines,
     /// Title of the legend; left out where empty.
     pub legend: String,
-    /// The data, from back to front.
+    /// The data, from back to front; labels are in front of everything else.
     pub series: Vec<Series>,
 }
 
@@ -98,10 +179,11 @@ impl Default for Chart {
         Self {
             title: String::new(),
             subtitle: String::new(),
-            width: 800,
-            height: 500,
+            size: Size::Whole { width: 800, height: 500 },
+            text: 1.0,
             x: Axis::default(),
             y: Axis::default(),
+            lines: Lines::Horizontal,
             legend: String::new(),
             series: Vec::new(),
         }

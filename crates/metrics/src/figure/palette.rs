@@ -23,6 +23,22 @@ pub const CATEGORIES: [Color; 7] = [
     Color::rgb(0x22, 0x22, 0x22),
 ];
 
+/// Ten classes: Petroff, *Accessible Color Sequences for Data Visualization* (2021), arXiv:2107.02270, found by a search
+/// for colours that simulated colour-blind readers tell apart and that differ in lightness, weighted by how people judged
+/// them. Ten colours are the most that hue and lightness carry: put the classes' names on the data too.
+pub const CLASSES: [Color; 10] = [
+    Color::rgb(0x3f, 0x90, 0xda),
+    Color::rgb(0xff, 0xa9, 0x0e),
+    Color::rgb(0xbd, 0x1f, 0x01),
+    Color::rgb(0x94, 0xa4, 0xa2),
+    Color::rgb(0x83, 0x2d, 0xb6),
+    Color::rgb(0xa9, 0x6b, 0x59),
+    Color::rgb(0xe7, 0x63, 0x00),
+    Color::rgb(0xb9, 0xac, 0x70),
+    Color::rgb(0x71, 0x75, 0x81),
+    Color::rgb(0x92, 0xda, 0xdd),
+];
+
 /// Nine points of viridis (van der Walt and Smith, 2015), perceptually uniform and monotonic in lightness.
 const VIRIDIS: [[f32; 3]; 9] = [
     [68.0, 1.0, 84.0],

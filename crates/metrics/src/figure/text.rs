@@ -71,6 +71,21 @@ pub(super) fn width(text: &str, size: f32, weight: Weight) -> f32 {
     layout(text, weight).width * size / units_per_em(weight)
 }
 
+/// A text in lines of at most `limit` pixels, broken between words. A word that is longer stays whole.
+pub(super) fn wrapped(text: &str, size: f32, weight: Weight, limit: f32) -> Vec<String> {
+    let mut lines = Vec::<String>::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {word}"), size, weight) <= limit => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A step of an outline, in font units with y upwards.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Segment {
@@ -103,4 +118,18 @@ pub(super) fn outline(id: GlyphId, weight: Weight) -> Vec<Segment> {
     let mut collector = Collector(Vec::new());
     face(weight).outline_glyph(id, &mut collector);
     collector.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_broken_between_words_where_it_would_be_too_long() {
+        let text = "the quick brown fox jumps over the lazy dog";
+        let lines = wrapped(text, 10.0, Weight::Regular, 100.0);
+        assert!(lines.len() > 1 && lines.join(" ") == text, "{lines:?}");
+        assert!(lines.iter().all(|line| width(line, 10.0, Weight::Regular) <= 100.0), "{lines:?}");
+        assert_eq!(wrapped("whole", 10.0, Weight::Regular, 1.0), ["whole"]);
+    }
 }

@@ -3,6 +3,7 @@
 mod columns;
 mod comparison;
 mod explorer;
+pub mod figures;
 mod linear;
 mod page;
 mod proposals;

@@ -3,7 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
+use burn::tensor::Device;
 
+use super::columns::{COLUMNS, Column};
+use super::figures::{
+    FigureOptions, MemberFigures, Quantity, SweepFigures, SweepMember, common_range, write_member_figures,
+    write_sweep_figures,
+};
 use super::linear::collapse_coefficients;
 use super::page::render;
 use super::run::{Member, Run};
@@ -44,6 +50,7 @@ pub struct Report {
     /// Where a linear decoder would collapse.
     collapse: Vec<f64>,
     notes: Vec<String>,
+    device: Device,
 }
 
 /// A member with what its network makes of the test images.
@@ -102,7 +109,7 @@ impl Report {
             .iter()
             .find_map(|run| run.dataset.as_ref().map(|dataset| (run, dataset)))
             .map(|(run, dataset)| collapse_coefficients(&dataset.train, run.config.model.latent, &device));
-        Ok(Self { runs, encoded, collapse: collapse.unwrap_or_default(), notes })
+        Ok(Self { runs, encoded, collapse: collapse.unwrap_or_default(), notes, device })
     }
 
     /// Writes the figures into the runs' directories and the page to its place.
@@ -116,9 +123,64 @@ impl Report {
             (None, [run]) => run.dir.join("report.html"),
             (None, _) => bail!("a report on several runs needs a place: name the file with --output"),
         };
-        let figures = 0;
+        let figures = self.write_figures(options.grid)?;
         write_atomically(&page, self.page(false)?.as_bytes())?;
         Ok(Written { page, figures })
+    }
+
+    /// Writes the figures of every member and every run; gives back how many.
+    fn write_figures(&self, grid: usize) -> Result<usize> {
+        let measured = self.measured();
+        let kl_per_dim: Vec<Vec<f64>> = measured.iter().map(Measured::kl_per_dim).collect();
+        let clouds = measured.iter().zip(&kl_per_dim);
+        let common_range = common_range(
+            clouds.filter_map(|(measured, kl_per_dim)| Some((measured.encoded?, kl_per_dim.as_slice()))),
+        );
+        let options = FigureOptions { grid, common_range };
+        let quantities: Vec<Quantity> = COLUMNS
+            .iter()
+            .filter(|column| column.key != "seconds")
+            .map(|&Column { key, label, unit, value, .. }| Quantity { key, label, unit, value })
+            .collect();
+        let mut files = 0;
+        for (position, run) in self.runs.iter().enumerate() {
+            let test = run.dataset.as_ref().map(|dataset| &dataset.test);
+            let mut members = Vec::new();
+            for (measured, kl_per_dim) in
+                measured.iter().zip(&kl_per_dim).filter(|(m, _)| m.run_position == position)
+            {
+                let Member { id, history, result, vae, .. } = measured.member;
+                let figures = MemberFigures {
+                    c: id.kl_coefficient,
+                    seed: id.seed,
+                    vae: vae.as_ref(),
+                    device: &self.device,
+                    size: run.image_size(run.pixels().unwrap_or(1)),
+                    test,
+                    encoded: measured.encoded,
+                    kl_per_dim,
+                    history,
+                };
+                let dir = run.dir.join(id.dir()).join("figures");
+                files += write_member_figures(&dir, &figures, &options)?.files.len();
+                members.push(SweepMember {
+                    c: id.kl_coefficient,
+                    seed: id.seed,
+                    kl_per_dim,
+                    test: history.last().map(|row| row.test),
+                    result: result.as_ref(),
+                    encoded: measured.encoded,
+                });
+            }
+            let sweep = SweepFigures {
+                members: &members,
+                labels: test.and_then(|test| test.labels.as_deref()),
+                quantities: &quantities,
+                common_range,
+            };
+            files += write_sweep_figures(&run.dir.join("figures"), &sweep)?.files.len();
+        }
+        Ok(files / 2)
     }
 
     /// The page, which asks its server for news if it is `live`.

@@ -1,0 +1,158 @@
+//! What was measured of the members, over their coefficients.
+
+use metrics::figure::{Axis, Chart, Lines, Panels, Scale, Series, Size, palette};
+
+use super::arrangement::columns_of;
+use super::coefficients::{AtCoefficient, about_seeds, axis, by_coefficient, curve};
+use super::dimensions::by_kl;
+use crate::diagnostics::Diagnostics;
+use crate::member::MemberResult;
+use crate::report::{COLUMNS, Column};
+
+/// Latent dimensions of a chart, at most: more lines than these cannot be told apart.
+const LINES: usize = 8;
+/// A linear axis on which the greatest number is so many times the one in the middle shows nothing but the greatest.
+const LOPSIDED: f64 = 10.0;
+
+/// A quantity with its values, ready to be drawn.
+pub struct Drawn {
+    /// Its figure's name.
+    pub key: String,
+    title: String,
+    unit: String,
+    /// With a name each, where there are several.
+    lines: Vec<(String, Vec<AtCoefficient>)>,
+}
+
+/// A number of a member's latent dimension.
+type OfDimension = fn(&Diagnostics, usize) -> Option<&f64>;
+
+/// Every column of the table that some member has a value for, and those of the latent dimensions after them.
+pub fn drawn(results: &[&MemberResult]) -> Vec<Drawn> {
+    let of_member = |column: &Column| Drawn {
+        key: column.key.into(),
+        title: column.label.into(),
+        unit: column.unit.into(),
+        lines: vec![(
+            String::new(),
+            by_coefficient(results.iter().filter_map(|result| Some((result.c, (column.value)(result)?)))),
+        )],
+    };
+    let of_dimensions: [(&str, &str, &str, OfDimension); 3] = [
+        ("kl_per_dim", "KL of each dimension", "nats per image", |measured, d| measured.kl_per_dim.get(d)),
+        // The sign is an accident of the initial weights: over seeds it would average out what there is to see.
+        ("z_mean", "|mean| of the codes", "prior σ = 1", |measured, d| measured.z_mean.get(d)),
+        ("z_std", "Std of the codes", "prior σ = 1", |measured, d| measured.z_std.get(d)),
+    ];
+    let latent = results.iter().map(|result| result.diagnostics.kl_per_dim.len()).max().unwrap_or(0);
+    let of_rank = |value: OfDimension, rank: usize| {
+        // Which dimension does what differs from member to member; the rank can be compared.
+        let value = |result: &&MemberResult| {
+            let dimension = *by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
+            Some((result.c, value(&result.diagnostics, dimension)?.abs()))
+        };
+        by_coefficient(results.iter().filter_map(value))
+    };
+    let ranked = |(key, title, unit, value): (&str, &str, &str, OfDimension)| Drawn {
+        key: key.into(),
+        title: title.into(),
+        unit: unit.into(),
+        lines: (0..latent.min(LINES)).map(|rank| (rank_name(rank), of_rank(value, rank))).collect(),
+    };
+    // How long it took says something of the machine, nothing of the coefficient.
+    let columns = COLUMNS.iter().filter(|column| column.key != "seconds");
+    let all = columns.map(of_member).chain(of_dimensions.into_iter().map(ranked));
+    all.filter(|drawn| drawn.lines.iter().any(|(_, groups)| !groups.is_empty())).collect()
+}
+
+fn rank_name(rank: usize) -> String {
+    match rank {
+        0 => "highest KL".into(),
+        1 => "2nd highest".into(),
+        2 => "3rd highest".into(),
+        rank => format!("{}th highest", rank + 1),
+    }
+}
+
+impl Drawn {
+    fn groups(&self) -> impl Iterator<Item = &AtCoefficient> {
+        self.lines.iter().flat_map(|(_, groups)| groups)
+    }
+
+    /// A chart by itself.
+    pub fn chart(&self) -> Chart {
+        let coefficients: Vec<f64> = self.groups().map(|group| group.c).collect();
+        let seeds = about_seeds(&self.groups().cloned().collect::<Vec<_>>());
+        let series: Vec<Series> = self
+            .lines
+            .iter()
+            .enumerate()
+            .flat_map(|(i, (name, groups))| {
+                let shade = i as f64 / self.lines.len().max(2) as f64;
+                let color =
+                    if name.is_empty() { palette::CATEGORIES[0] } else { palette::sequential_line(shade) };
+                curve(name, color, groups)
+            })
+            .collect();
+        Chart {
+            title: self.title.clone(),
+            subtitle: format!("Test images; {seeds}."),
+            x: axis(&coefficients),
+            y: Axis { label: self.unit.clone(), scale: self.scale(), range: self.range(), ..Axis::default() },
+            lines: Lines::Both,
+            legend: if self.lines.len() > 1 { "dimension".into() } else { String::new() },
+            series,
+            ..Chart::default()
+        }
+    }
+
+    /// From 0 on where all values are counts; else left open.
+    fn range(&self) -> Option<[f64; 2]> {
+        let values: Vec<f64> = self.groups().flat_map(|group| group.values.iter().copied()).collect();
+        let counts = values.iter().all(|value| value.fract() == 0.0 && *value >= 0.0);
+        counts.then(|| [0.0, 1.2 * values.into_iter().fold(1.0, f64::max)])
+    }
+
+    fn scale(&self) -> Scale {
+        let mut sizes: Vec<f64> =
+            self.groups().flat_map(|group| &group.values).map(|value| value.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        match (sizes.get(sizes.len() / 2), sizes.last()) {
+            (Some(middle), Some(greatest)) if *greatest > LOPSIDED * middle => Scale::Asinh,
+            _ => Scale::Linear,
+        }
+    }
+}
+
+/// All on one page.
+pub fn page(drawn: &[Drawn]) -> Panels {
+    let charts: Vec<Chart> = drawn.iter().map(Drawn::chart).collect();
+    let key: Vec<Series> = charts
+        .iter()
+        .map(|chart| &chart.series)
+        .max_by_key(|series| series.len())
+        .cloned()
+        .unwrap_or_default();
+    let legend = if key.iter().any(|series| !series.label.is_empty()) { "dimension" } else { "" };
+    let seeds = charts.first().map_or(String::new(), |chart| chart.subtitle.clone());
+    let panel = |mut chart: Chart| {
+        for series in &mut chart.series {
+            series.label.clear();
+        }
+        Some(Chart {
+            subtitle: String::new(),
+            legend: String::new(),
+            size: Size::Plot { width: 190.0, height: 130.0 },
+            text: 0.78,
+            ..chart
+        })
+    };
+    Panels {
+        title: "What each coefficient did".into(),
+        subtitle: seeds,
+        columns: columns_of(drawn.len()),
+        charts: charts.into_iter().map(panel).collect(),
+        legend: legend.into(),
+        key,
+    }
+}

@@ -1,0 +1,61 @@
+//! From drawings to files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use metrics::figure::Scene;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use crate::files::{create_dir, write_atomically};
+
+/// Pixels of a PNG to a pixel of the drawing: sharp on paper and on screens of high resolution.
+const PNG_SCALE: f32 = 2.0;
+
+/// What was written and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// The figures that were left out, with the reason.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A figure that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its file's name without the ending.
+    pub figure: &'static str,
+    /// What it would have needed.
+    pub reason: &'static str,
+}
+
+/// A drawing with its file's name, without the ending.
+pub struct Figure {
+    /// May name a folder too.
+    pub name: String,
+    /// What is drawn.
+    pub scene: Scene,
+}
+
+impl Figure {
+    pub fn new(name: impl Into<String>, scene: Scene) -> Self {
+        Self { name: name.into(), scene }
+    }
+}
+
+/// Writes each drawing as `name.svg` and `name.png`, several at the same time.
+pub fn write(dir: &Path, figures: Vec<Figure>) -> Result<Vec<PathBuf>> {
+    for figure in &figures {
+        create_dir(dir.join(&figure.name).parent().unwrap_or(dir))?;
+    }
+    let written: Vec<[PathBuf; 2]> = figures
+        .into_par_iter()
+        .map(|Figure { name, scene }| {
+            let [svg, png] = ["svg", "png"].map(|ending| dir.join(format!("{name}.{ending}")));
+            write_atomically(&svg, scene.to_svg().as_bytes())?;
+            write_atomically(&png, &scene.to_png(PNG_SCALE))?;
+            Ok([svg, png])
+        })
+        .collect::<Result<_>>()?;
+    Ok(written.into_iter().flatten().collect())
+}

@@ -1,0 +1,189 @@
+//! The figures of one member.
+
+use std::path::Path;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use metrics::figure::{Chart, Panels};
+use model::Vae;
+
+use super::coefficients::text;
+use super::encoder::{Cloud, Range};
+use super::files::{Figure, LeftOut, Written, write};
+use super::learning_curves::learning_curves;
+use super::manifold::Plane;
+use super::reconstructions::reconstructions;
+use super::samples::{SIDE as SAMPLES_SIDE, samples};
+use super::traversals::{ROWS, traversals};
+use crate::data::Images;
+use crate::diagnostics::EncodedImages;
+use crate::member::EpochRow;
+
+/// What figures look like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FigureOptions {
+    /// Rows and columns of the manifold.
+    pub grid: usize,
+    /// The axes that all members' encoder outputs are drawn on, from [`common_range`](super::common_range).
+    pub common_range: Range,
+}
+
+/// What is known of a member.
+#[derive(Clone, Copy)]
+pub struct MemberFigures<'a> {
+    /// Its coefficient.
+    pub c: f64,
+    /// Its seed.
+    pub seed: u64,
+    /// Its network; nothing if it has none that is of use.
+    pub vae: Option<&'a Vae>,
+    /// Where the network is.
+    pub device: &'a Device,
+    /// Height and width of an image.
+    pub size: [usize; 2],
+    /// The test images, where they are at hand.
+    pub test: Option<&'a Images>,
+    /// Their posteriors.
+    pub encoded: Option<&'a EncodedImages>,
+    /// The KL of each latent dimension, in nats per image.
+    pub kl_per_dim: &'a [f64],
+    /// Its finished epochs.
+    pub history: &'a [EpochRow],
+}
+
+/// Side of the data of an encoder plot, in pixels.
+pub(super) const SIDE: f32 = 560.0;
+
+/// Draws and writes what can be drawn of a member into a folder.
+///
+/// # Errors
+///
+/// Fails when a file cannot be written.
+pub fn write_member_figures(
+    dir: &Path,
+    member: &MemberFigures<'_>,
+    options: &FigureOptions,
+) -> Result<Written> {
+    let Drawing { figures, left_out } = member.draw(options);
+    Ok(Written { files: write(dir, figures)?, left_out })
+}
+
+pub(super) struct Drawing {
+    pub figures: Vec<Figure>,
+    pub left_out: Vec<LeftOut>,
+}
+
+impl MemberFigures<'_> {
+    pub(super) fn draw(&self, options: &FigureOptions) -> Drawing {
+        let mut drawing = Drawing { figures: Vec::new(), left_out: Vec::new() };
+        self.draw_encoder(options, &mut drawing);
+        self.draw_decoder(options, &mut drawing);
+        match (self.vae, self.test, self.encoded) {
+            (Some(vae), Some(test), Some(encoded)) => {
+                let chart = reconstructions(vae, test, encoded, self.device);
+                let subtitle = "Test images above the decoder's means for the means of their posteriors.";
+                drawing.add("reconstructions", self.titled("Reconstructions", subtitle, chart));
+            }
+            _ => drawing.leave_out("reconstructions", "it needs the test images and the network"),
+        }
+        if self.history.is_empty() {
+            drawing.leave_out("learning_curves", "no epoch is finished");
+        } else {
+            let panels = learning_curves(self.history, self.c);
+            let subtitle =
+                "Training images as the weights were when each was seen, test images after each epoch."
+                    .into();
+            let panels = Panels { title: self.title("Learning curves"), subtitle, ..panels };
+            drawing.figures.push(Figure::new("learning_curves", panels.scene()));
+        }
+        drawing
+    }
+
+    fn draw_encoder(&self, options: &FigureOptions, drawing: &mut Drawing) {
+        const NAMES: [&str; 2] = ["encoder", "encoder_own_range"];
+        let Some(encoded) = self.encoded else {
+            for name in NAMES {
+                drawing.leave_out(name, "it needs the test images and the network");
+            }
+            return;
+        };
+        let labels = self.test.and_then(|test| test.labels.as_deref());
+        let cloud = Cloud::new(encoded, labels, self.kl_per_dim);
+        let shown = match self.kl_per_dim.len() {
+            0..=2 => "",
+            _ => " in the two dimensions of highest KL",
+        };
+        for (name, range, axes) in [
+            (NAMES[0], options.common_range, "the axes are those of every member"),
+            (NAMES[1], cloud.own_range(), "the axes are this member's own"),
+        ] {
+            let subtitle =
+                format!("Posterior means of {} test images{shown}; {axes}.", thousands(cloud.points.len()));
+            drawing.add(name, self.titled("Encoder output", &subtitle, cloud.chart(range, SIDE)));
+        }
+    }
+
+    fn draw_decoder(&self, options: &FigureOptions, drawing: &mut Drawing) {
+        let Some(vae) = self.vae else {
+            for name in ["manifold", "manifold_quantiles", "samples"] {
+                drawing.leave_out(name, "it needs the network");
+            }
+            return;
+        };
+        let Self { size, device, kl_per_dim, .. } = *self;
+        let plane = Plane { vae, device, size, kl_per_dim };
+        let others = if kl_per_dim.len() > 2 { ", the other dimensions at 0" } else { "" };
+        let subtitle = format!("The decoder's means for codes from −3 to 3 at equal distances{others}.");
+        drawing.add("manifold", self.titled("Manifold", &subtitle, plane.evenly_spaced(options.grid)));
+        let subtitle = format!(
+            "The decoder's means for codes at the quantiles of N(0, 1), where each image stands for as \
+                                much of the prior as any other{others}."
+        );
+        drawing.add(
+            "manifold_quantiles",
+            self.titled("Manifold at quantiles", &subtitle, plane.quantiles(options.grid)),
+        );
+        let subtitle = format!(
+            "The decoder's means for {} codes drawn from N(0, I), the same for every member.",
+            SAMPLES_SIDE * SAMPLES_SIDE
+        );
+        drawing.add("samples", self.titled("Samples from the prior", &subtitle, samples(vae, size, device)));
+        if kl_per_dim.len() > 2 {
+            let which = match kl_per_dim.len() {
+                latent if latent > ROWS => format!("the {ROWS} dimensions of highest KL out of {latent}"),
+                latent => format!("all {latent} dimensions"),
+            };
+            let subtitle = format!("The decoder's means along {which}, ordered by their KL.");
+            drawing.add(
+                "traversals",
+                self.titled("Traversals", &subtitle, traversals(vae, kl_per_dim, size, device)),
+            );
+        }
+    }
+
+    fn title(&self, what: &str) -> String {
+        format!("{what}, c = {}, seed {}", text(self.c), self.seed)
+    }
+
+    fn titled(&self, what: &str, subtitle: &str, chart: Chart) -> Chart {
+        Chart { title: self.title(what), subtitle: subtitle.to_owned(), ..chart }
+    }
+}
+
+impl Drawing {
+    pub fn add(&mut self, name: &str, chart: Chart) {
+        self.figures.push(Figure::new(name, chart.scene()));
+    }
+
+    pub fn leave_out(&mut self, figure: &'static str, reason: &'static str) {
+        self.left_out.push(LeftOut { figure, reason });
+    }
+}
+
+/// A count with its thousands set apart.
+fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}

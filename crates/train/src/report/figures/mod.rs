@@ -1,0 +1,30 @@
+//! Figures as files, each as SVG and as PNG with two pixels of the file to one of the drawing.
+//!
+//! Latent dimensions are counted from 0, as in `summary.csv`. Where a figure has room for two and the network has more, it
+//! shows the two of highest KL, the others at 0. Classes have the colours of [`metrics::figure::palette::CLASSES`] and their
+//! names on the data, so that a greyscale print can be read.
+
+mod arrangement;
+mod coefficients;
+mod diagnostics;
+mod dimensions;
+mod encoder;
+mod files;
+mod learning_curves;
+mod manifold;
+mod member;
+mod prior;
+mod rate_distortion;
+mod reconstructions;
+mod samples;
+mod small_multiples;
+mod sweep;
+#[cfg(test)]
+mod testing;
+mod tiles;
+mod traversals;
+
+pub use encoder::{Range, common_range};
+pub use files::{LeftOut, Written};
+pub use member::{FigureOptions, MemberFigures, write_member_figures};
+pub use sweep::{SweepFigures, SweepMember, write_sweep_figures};

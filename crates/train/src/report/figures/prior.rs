@@ -1,0 +1,32 @@
+//! The reference picture: what the codes would look like if they were the prior.
+
+use metrics::figure::{Axis, Chart, Lines, Mark, Series, Size, palette};
+
+use super::encoder::{Range, dot_radius, prior_outline, scattered};
+use crate::random::{Purpose, noise};
+
+/// Points of the reference picture.
+pub const POINTS: usize = 2000;
+
+/// Points of a two-dimensional standard normal, or of a one-dimensional one scattered over a row.
+pub fn prior(dimensions: usize, range: Range, side: f32) -> Chart {
+    let drawn = noise(0, Purpose::FigurePrior, 0, 0, 2 * POINTS);
+    let pairs = drawn.chunks_exact(2).map(|pair| [f64::from(pair[0]), f64::from(pair[1])]);
+    let flat = dimensions < 2;
+    let points: Vec<[f64; 2]> = match flat {
+        true => pairs.enumerate().map(|(i, [x, _])| [x, scattered(i)]).collect(),
+        false => pairs.collect(),
+    };
+    let radius = dot_radius(POINTS, side);
+    let points = Series { label: String::new(), color: palette::MUTED, mark: Mark::Dots { points, radius } };
+    let axis = |label: &str, range| Axis { label: label.into(), range: Some(range), ..Axis::default() };
+    let y = if flat { Axis::of_names("", ["the prior"]) } else { axis("z₁ (prior σ = 1)", range[1]) };
+    Chart {
+        size: Size::Plot { width: side, height: if flat { 0.25 * side } else { side } },
+        x: axis("z₀ (prior σ = 1)", range[0]),
+        y,
+        lines: Lines::Both,
+        series: vec![points, prior_outline(flat.then_some(1))],
+        ..Chart::default()
+    }
+}

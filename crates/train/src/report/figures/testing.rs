@@ -1,0 +1,1 @@
+//! What the figures' tests have in common.
