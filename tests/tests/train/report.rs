@@ -88,7 +88,7 @@ fn what_is_damaged_is_shown_as_failed_and_the_rest_is_reported() {
     assert_eq!(data["coefficients"].as_array().unwrap().len(), 1);
 }
 
-fn put_a_nan_into(path: &Path, name: &str) {
+pub fn put_a_nan_into(path: &Path, name: &str) {
     let bytes = fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let changed: Vec<(String, Vec<usize>, Vec<u8>)> = file
