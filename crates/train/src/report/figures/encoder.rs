@@ -168,7 +168,7 @@ impl<'a> Cloud<'a> {
         let cell = |[x, y]: [f64; 2]| {
             let along = |value: f64, [low, high]: [f64; 2]| {
                 let t = (value - low) / (high - low);
-                (0.0..1.0).contains(&t).then(|| (t * CELLS as f64) as usize)
+                (0.0..1.0).contains(&t).then_some((t * CELLS as f64) as usize)
             };
             Some(along(y, range[1])? * CELLS + along(x, range[0])?)
         };

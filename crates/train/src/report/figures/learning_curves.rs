@@ -10,7 +10,8 @@ const DOTTED: usize = 12;
 
 /// Reconstruction, KL and objective over the epochs, on training and on test images.
 pub fn learning_curves(history: &[EpochRow], c: f64) -> Panels {
-    let terms: [(&str, fn(&Terms, f64) -> f64); 3] = [
+    type OfTerms = fn(&Terms, f64) -> f64;
+    let terms: [(&str, OfTerms); 3] = [
         ("Reconstruction", |terms, _| terms.reconstruction),
         ("KL", |terms, _| terms.kl),
         ("Objective, reconstruction + c · KL", Terms::objective),
@@ -79,7 +80,7 @@ fn epoch_axis(last: usize) -> Axis {
 
 /// The first digit of a round number, 0 of others.
 fn leading(mut number: usize) -> usize {
-    while number % 10 == 0 && number > 0 {
+    while number > 0 && number.is_multiple_of(10) {
         number /= 10;
     }
     if number < 10 { number } else { 0 }
