@@ -174,6 +174,41 @@ def table(measured):
     print(f"A run of one step, from the command to its end: {startup:.2f} s (goal 1 s to the first step).")
 
 
+CUBECL_LOGS = """
+[profiling]
+logger = { level = "minimal", file = "kernels.log" }
+[memory]
+logger = { level = "full", file = "memory.log" }
+"""
+
+
+def wgpu_counts(train, steps):
+    """Kernel launches and read-backs of a short training on wgpu, or what it said where it could not."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "cubecl.toml").write_text(CUBECL_LOGS)
+        command = [train, "--quiet", "--no-report", "--backend", "wgpu", "--config", ROOT / "configs/vae_c1.toml"]
+        settings = [f'data.dir="{ROOT / "data/mnist"}"', "epochs=1", "data.test_images=128"]
+        settings.append(f"data.train_images={128 * steps}")
+        command += [part for setting in settings for part in ("--set", setting)]
+        process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if process.returncode != 0:
+            return process.stderr.strip()
+        launches = (Path(folder) / "kernels.log").read_text().count("Executing ")
+        read_backs = (Path(folder) / "memory.log").read_text().count("[Staging CPU Memory] Reserved memory")
+        return launches, read_backs
+
+
+def print_wgpu(train):
+    """What one step more adds. A read-back reserves staging memory; copies to the device have no log: there are two, the
+    images and the noise."""
+    few, more = wgpu_counts(train, 4), wgpu_counts(train, 5)
+    if isinstance(few, str):
+        print(f"No count of wgpu's kernel launches: {few}")
+        return
+    launches, read_backs = (b - a for a, b in zip(few, more))
+    print(f"A training step on wgpu: {launches} kernel launches, {read_backs} read-backs, 2 copies to the device.")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
@@ -217,6 +252,7 @@ def main():
             )
     check_agreement(measured)
     table(measured)
+    print_wgpu(train)
 
 
 if __name__ == "__main__":

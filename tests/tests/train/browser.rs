@@ -54,8 +54,8 @@ impl Browser {
         };
         let mut browser = Self::start(&program);
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
-        let attached = browser
-            .call("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
+        let attached =
+            browser.call("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
         browser.session = text(&attached["sessionId"]).to_string();
         for domain in ["Page", "Runtime", "Network", "Log"] {
             browser.call(&format!("{domain}.enable"), json!({}));
@@ -93,7 +93,15 @@ impl Browser {
                 }
             }
         });
-        Self { child, commands, messages, session: String::new(), sent: 0, events: Vec::new(), _profile: profile }
+        Self {
+            child,
+            commands,
+            messages,
+            session: String::new(),
+            sent: 0,
+            events: Vec::new(),
+            _profile: profile,
+        }
     }
 
     /// A command of the protocol and its result. Events that come before it are kept.
@@ -241,7 +249,9 @@ impl Browser {
             let parameters = &event["params"];
             match text(&event["method"]) {
                 "Runtime.exceptionThrown" => true,
-                "Runtime.consoleAPICalled" => ["error", "warning", "assert"].contains(&text(&parameters["type"])),
+                "Runtime.consoleAPICalled" => {
+                    ["error", "warning", "assert"].contains(&text(&parameters["type"]))
+                }
                 "Log.entryAdded" => ["error", "warning"].contains(&text(&parameters["entry"]["level"])),
                 "Network.requestWillBeSent" => {
                     let url = &parameters["request"]["url"];

@@ -38,7 +38,8 @@ fn open(screen: Screen) -> Option<Browser> {
 /// Grey levels of a code by our own decoder.
 fn decoded(vae: &Vae, z: &[f64]) -> Vec<f64> {
     let device = Device::flex();
-    let code = Tensor::from_data(TensorData::new(z.to_vec(), [1, z.len()]), (&device, burn::tensor::DType::F32));
+    let code =
+        Tensor::from_data(TensorData::new(z.to_vec(), [1, z.len()]), (&device, burn::tensor::DType::F32));
     let grey = sigmoid(vae.decoder.forward(code));
     grey.into_data().iter::<f64>().collect()
 }
@@ -64,11 +65,14 @@ fn it_opens_without_a_complaint_and_asks_for_nothing() {
     for screen in [Screen::DESKTOP, Screen::DARK, Screen::PHONE] {
         let Some(mut browser) = open(screen) else { return };
         browser.settle();
-        for id in ["recommendation", "members", "trade-off", "explorer", "diagnostics", "curves", "glossary"] {
+        for id in ["recommendation", "members", "trade-off", "explorer", "diagnostics", "curves", "glossary"]
+        {
             let [_, _, width, height] = browser.show(&format!("#{id}"));
             assert!(width > 300.0 && height > 100.0, "the section {id} is {width} x {height}");
         }
-        let charts = browser.eval("[...document.querySelectorAll('.chart')].map((chart) => Boolean(chart.querySelector('svg')))");
+        let charts = browser.eval(
+            "[...document.querySelectorAll('.chart')].map((chart) => Boolean(chart.querySelector('svg')))",
+        );
         let charts = charts.as_array().unwrap();
         assert!(charts.len() > 15 && charts.iter().all(|drawn| *drawn == true), "{charts:?}");
         assert_eq!(browser.complaints(), [""; 0]);
@@ -80,7 +84,8 @@ fn it_opens_without_a_complaint_and_asks_for_nothing() {
 #[test]
 fn headings_sort_the_table() {
     let Some(mut browser) = open(Screen::DESKTOP) else { return };
-    let coefficients = "[...document.querySelectorAll('#members-table tbody th')].map((cell) => cell.textContent)";
+    let coefficients =
+        "[...document.querySelectorAll('#members-table tbody th')].map((cell) => cell.textContent)";
     let sort = "document.querySelector('#members-table th[data-key=kl]').getAttribute('aria-sort')";
     assert_eq!(browser.eval(coefficients), serde_json::json!(["0", "1", "20"]));
     assert!(browser.eval(sort).is_null());
@@ -90,7 +95,8 @@ fn headings_sort_the_table() {
     assert_eq!(browser.eval(sort), "ascending");
     let kls = "[...document.querySelectorAll('#members-table tbody tr')].map((row) => Number(row.cells[4].textContent))";
     assert!(numbers(&browser.eval(kls)).is_sorted(), "{}", browser.eval(kls));
-    let meaning = browser.eval("document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent");
+    let meaning = browser
+        .eval("document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent");
     assert!(meaning.as_str().unwrap().contains("the rate"), "what the column means is shown: {meaning}");
 
     // The heading keeps the focus, so that the keyboard turns the order round.
@@ -125,7 +131,11 @@ fn the_picture_follows_the_pointer_and_is_what_our_decoder_makes_of_the_point() 
         for z in ["[100, -100]", "[-60, 2.5]", "[0, 0]"] {
             let found = numbers(&browser.eval(&format!("Array.from(klsweep.decode({at}, {z}))")));
             let code: Vec<f64> = serde_json::from_str(z).unwrap();
-            assert_same_picture(&found, &decoded(vae, &code), &format!("c = {} at {z}", member.id.kl_coefficient));
+            assert_same_picture(
+                &found,
+                &decoded(vae, &code),
+                &format!("c = {} at {z}", member.id.kl_coefficient),
+            );
         }
     }
     assert_eq!(browser.complaints(), [""; 0]);
@@ -141,7 +151,10 @@ fn the_slider_steps_through_the_coefficients_while_the_point_stays() {
     for (c, shown) in [(0.0, "c = 0"), (1.0, "c = 1"), (20.0, "c = 20")] {
         assert_eq!(browser.eval("klsweep.state().c"), c);
         assert_eq!(browser.eval("document.getElementById('coefficient-value').textContent"), shown);
-        assert_eq!(browser.eval("document.getElementById('coefficient').getAttribute('aria-valuetext')"), shown);
+        assert_eq!(
+            browser.eval("document.getElementById('coefficient').getAttribute('aria-valuetext')"),
+            shown
+        );
         assert_eq!(browser.eval("klsweep.state().point"), point);
         browser.settle();
         pictures.push(browser.eval(DIGIT));
@@ -196,7 +209,11 @@ fn a_picked_image_is_shown_beside_what_its_mean_decodes_to() {
     let state = browser.eval("klsweep.state()");
     assert_eq!(state["picked"], 4);
     let pixels = |canvas: &str| DIGIT.replace("digit", canvas);
-    assert_eq!(browser.eval(DIGIT), browser.eval(&pixels("picked-reconstruction")), "the point is at its mean");
+    assert_eq!(
+        browser.eval(DIGIT),
+        browser.eval(&pixels("picked-reconstruction")),
+        "the point is at its mean"
+    );
     let data = "JSON.parse(document.getElementById('report-data').textContent).explorer.images";
     let original = format!(
         "(() => {{ const i = {data}; return [...klsweep.decoder.bytes(i.pixels)].slice(4 * 784, 5 * 784).map((p) => p / 255); }})()"
@@ -233,7 +250,10 @@ fn everything_can_be_reached_and_done_with_the_keyboard() {
     browser.press("Shift+ArrowDown");
     let after = numbers(&browser.eval("klsweep.state().point"));
     let (right, down) = (after[0] - before[0], before[1] - after[1]);
-    assert!(right > 0.0 && (down / right - 10.0).abs() < 1e-6, "{before:?} to {after:?}: Shift makes ten of a step");
+    assert!(
+        right > 0.0 && (down / right - 10.0).abs() < 1e-6,
+        "{before:?} to {after:?}: Shift makes ten of a step"
+    );
     browser.press("Enter");
     assert_eq!(browser.eval("klsweep.state().pins.length"), 1);
     browser.press("Escape");
@@ -340,7 +360,10 @@ fn it_prints_on_white_also_from_the_dark() {
     assert!(pdf.len() > 100_000, "{} characters of PDF", pdf.len());
     assert_eq!(browser.eval("folded"), 0, "nothing is folded away on paper");
     browser.as_paper();
-    assert_eq!(browser.eval("getComputedStyle(document.documentElement).backgroundColor"), "rgb(255, 255, 255)");
+    assert_eq!(
+        browser.eval("getComputedStyle(document.documentElement).backgroundColor"),
+        "rgb(255, 255, 255)"
+    );
     assert_eq!(browser.complaints(), [""; 0]);
 }
 

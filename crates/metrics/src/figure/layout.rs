@@ -190,8 +190,8 @@ impl<'a> Layout<'a> {
         let mut shapes = Vec::new();
         self.y_axis(plot, &mut shapes);
         self.x_axis(plot, &mut shapes);
-        shapes.extend(self.marks(plot));
         self.axis_lines(plot, &mut shapes);
+        shapes.extend(self.marks(plot));
         shapes.extend(self.labels(plot));
         shapes.extend(self.legend().shapes([plot.right + 2.0 * self.style.gap(), plot.top], self.style));
         shapes

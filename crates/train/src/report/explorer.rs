@@ -206,7 +206,11 @@ mod tests {
     fn three_bytes_hold_the_upper_bits() {
         assert_eq!(upper_bytes(1.0), [0x00, 0x80, 0x3f]);
         assert_eq!(upper_bytes(-2.5), [0x00, 0x20, 0xc0]);
-        assert_eq!(restored(f32::from_bits(0x3f80_0080)), f32::from_bits(0x3f80_0100), "half a step is rounded up");
+        assert_eq!(
+            restored(f32::from_bits(0x3f80_0080)),
+            f32::from_bits(0x3f80_0100),
+            "half a step is rounded up"
+        );
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
+use clap::ValueEnum;
 
-use super::columns::{COLUMNS, Column};
 use super::figures::{
-    FigureOptions, MemberFigures, Quantity, SweepFigures, SweepMember, common_range, write_member_figures,
+    FigureOptions, MemberFigures, SweepFigures, SweepMember, common_range, write_member_figures,
     write_sweep_figures,
 };
 use super::linear::collapse_coefficients;
@@ -86,13 +86,9 @@ impl Report {
     ///
     /// Fails when a directory is no run's, and when the runs differ in more than coefficients and seeds.
     pub fn read(dirs: &[PathBuf]) -> Result<Self> {
-        let Some(device) = [Backend::Flex, Backend::NdArray, Backend::Wgpu]
-            .into_iter()
-            .find_map(|backend| backend.device().ok())
-        else {
-            bail!(
-                "this program was built without a backend that a report can be computed on: build it with `--features flex`"
-            );
+        // The first is the fastest without a graphics card; a report has too little to compute to wait for one.
+        let Some(device) = Backend::value_variants().iter().find_map(|backend| backend.device().ok()) else {
+            bail!("this machine has no device for any backend that this program was built with");
         };
         let mut runs = dirs.iter().map(|dir| Run::read(dir, &device)).collect::<Result<Vec<_>>>()?;
         let mut notes: Vec<String> = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.notes)).collect();
@@ -137,11 +133,6 @@ impl Report {
             clouds.filter_map(|(measured, kl_per_dim)| Some((measured.encoded?, kl_per_dim.as_slice()))),
         );
         let options = FigureOptions { grid, common_range };
-        let quantities: Vec<Quantity> = COLUMNS
-            .iter()
-            .filter(|column| column.key != "seconds")
-            .map(|&Column { key, label, unit, value, .. }| Quantity { key, label, unit, value })
-            .collect();
         let mut files = 0;
         for (position, run) in self.runs.iter().enumerate() {
             let test = run.dataset.as_ref().map(|dataset| &dataset.test);
@@ -175,7 +166,6 @@ impl Report {
             let sweep = SweepFigures {
                 members: &members,
                 labels: test.and_then(|test| test.labels.as_deref()),
-                quantities: &quantities,
                 common_range,
             };
             files += write_sweep_figures(&run.dir.join("figures"), &sweep)?.files.len();

@@ -156,3 +156,78 @@ pub fn page(drawn: &[Drawn]) -> Panels {
         key,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::assert_sound;
+    use crate::report::testing::finished;
+
+    fn keys(drawn: &[Drawn]) -> Vec<&str> {
+        drawn.iter().map(|drawn| drawn.key.as_str()).collect()
+    }
+
+    #[test]
+    fn every_column_has_its_chart_and_one_without_values_none() {
+        let members = [0.0, 0.5, 20.0].map(|c| finished(c, 0, |_| {}));
+        let all = drawn(&members.each_ref());
+        for column in COLUMNS.iter().filter(|column| column.key != "seconds") {
+            assert!(keys(&all).contains(&column.key), "no {}", column.key);
+        }
+        assert!(keys(&all).ends_with(&["kl_per_dim", "z_mean", "z_std"]));
+        assert_sound("diagnostics", &page(&all).scene());
+        for drawn in &all {
+            assert_sound(&drawn.key, &drawn.chart().scene());
+        }
+        let unlabelled = members.map(|mut member| {
+            member.diagnostics.knn_accuracy = None;
+            member
+        });
+        assert!(!keys(&drawn(&unlabelled.each_ref())).contains(&"knn_accuracy"));
+    }
+
+    #[test]
+    fn dimensions_are_compared_by_their_rank() {
+        let member = |c, kl_per_dim: [f64; 2]| {
+            finished(c, 0, |result| {
+                result.diagnostics.kl_per_dim = kl_per_dim.to_vec();
+                result.diagnostics.z_mean = vec![-0.5, 0.25];
+            })
+        };
+        let members = [member(0.0, [9.0, 1.0]), member(1.0, [2.0, 3.0])];
+        let all = drawn(&members.each_ref());
+        let of = |key: &str, rank: usize| -> Vec<f64> {
+            let drawn = all.iter().find(|drawn| drawn.key == key).unwrap();
+            drawn.lines[rank].1.iter().map(|group| group.values[0]).collect()
+        };
+        assert_eq!([of("kl_per_dim", 0), of("kl_per_dim", 1)], [[9.0, 3.0], [1.0, 2.0]]);
+        assert_eq!(of("z_mean", 0), [0.5, 0.25], "absolute values of the dimensions of highest KL");
+    }
+
+    #[test]
+    fn one_value_that_dwarfs_the_others_bends_the_axis_and_counts_start_at_0() {
+        let of = |values: &[f64]| Drawn {
+            key: String::new(),
+            title: String::new(),
+            unit: String::new(),
+            lines: vec![(String::new(), by_coefficient(values.iter().map(|&value| (value, value))))],
+        };
+        assert_eq!(of(&[0.5, 6.5, 5.5, 28.5, 307.5]).scale(), Scale::Asinh);
+        assert_eq!(of(&[145.5, 146.5, 190.5]).scale(), Scale::Linear);
+        assert_eq!(of(&[2.0, 2.0, 1.0]).range(), Some([0.0, 2.4]));
+        assert_eq!(of(&[2.0, 1.5]).range(), None);
+    }
+
+    #[test]
+    fn numbers_that_are_none_break_no_chart() {
+        let members = [0.0, 1.0].map(|c| {
+            finished(c, 0, |result| {
+                result.diagnostics.iwae_nll = f64::NAN;
+                result.diagnostics.kl_per_dim = vec![f64::NAN, f64::INFINITY];
+            })
+        });
+        let all = drawn(&members.each_ref());
+        assert!(!keys(&all).contains(&"iwae_nll") && !keys(&all).contains(&"kl_per_dim"));
+        assert_sound("diagnostics", &page(&all).scene());
+    }
+}

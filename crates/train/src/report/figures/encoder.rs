@@ -168,7 +168,7 @@ impl<'a> Cloud<'a> {
         let cell = |[x, y]: [f64; 2]| {
             let along = |value: f64, [low, high]: [f64; 2]| {
                 let t = (value - low) / (high - low);
-                (0.0..1.0).contains(&t).then(|| (t * CELLS as f64) as usize)
+                (0.0..1.0).contains(&t).then_some((t * CELLS as f64) as usize)
             };
             Some(along(y, range[1])? * CELLS + along(x, range[0])?)
         };
@@ -263,5 +263,91 @@ pub fn prior_outline(rows: Option<usize>) -> Series {
         label: "prior, 2σ".into(),
         color: palette::INK,
         mark: Mark::Line { points, width: 1.2, dashed: true },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{Tiny, assert_sound, dots, texts};
+
+    fn cloud(points: &[[f64; 2]], labels: Option<Vec<u8>>) -> Cloud<'static> {
+        let axes = vec!["z₀".to_string(), "z₁".to_string()];
+        Cloud { points: points.to_vec(), labels: labels.map(Cow::Owned), axes }
+    }
+
+    #[test]
+    fn every_image_is_a_dot_of_its_class() {
+        let Tiny { encoded, test, kl_per_dim, .. } = Tiny::new(2);
+        let cloud = Cloud::new(&encoded, test.labels.as_deref(), &kl_per_dim);
+        let chart = cloud.chart(cloud.own_range(), 300.0);
+        assert_eq!(dots(&chart).len(), test.count());
+        let of_three = chart.series.iter().filter(|series| series.color == palette::CLASSES[3]);
+        let count: usize = of_three
+            .map(|series| if let Mark::Dots { points, .. } = &series.mark { points.len() } else { 0 })
+            .sum();
+        assert_eq!(count, 6, "one in ten of sixty images");
+        let scene = chart.scene();
+        assert_sound("encoder", &scene);
+        let texts = texts(&scene);
+        for name in ["class", "0", "9", "prior, 2σ", "posterior mean of z₀ (prior σ = 1)"] {
+            assert!(texts.iter().any(|text| text == name), "no {name:?} in {texts:?}");
+        }
+    }
+
+    #[test]
+    fn both_axes_have_as_many_pixels_to_a_unit() {
+        let chart = cloud(&[[0.0, 0.0], [10.0, 1.0]], None).chart([[-5.0, 15.0], [-10.0, 10.0]], 300.0);
+        let (Some([left, right]), Some([bottom, top])) = (chart.x.range, chart.y.range) else { panic!() };
+        let Size::Plot { width, height } = chart.size else { panic!() };
+        assert_eq!(f64::from(width) / (right - left), f64::from(height) / (top - bottom));
+    }
+
+    #[test]
+    fn the_common_axes_hold_every_member_and_the_prior() {
+        let mut members = [Tiny::new(2), Tiny::new(2)];
+        members[0].encoded.means[[0, 1]] = 30.0;
+        members[1].encoded.means[[0, 0]] = -20.0;
+        members[1].encoded.means[[1, 0]] = f64::NAN;
+        let of = |member: &Tiny| (member.encoded.clone(), member.kl_per_dim.clone());
+        let members = members.each_ref().map(of);
+        let range = common_range(members.iter().map(|(encoded, kl)| (encoded, &kl[..])));
+        let [[left, right], [bottom, top]] = range;
+        assert!(left < -20.0 && right > 4.0 && bottom < -4.0 && top > 30.0, "{range:?}");
+        assert!((right - left - (top - bottom)).abs() < 1e-9, "{range:?}");
+    }
+
+    #[test]
+    fn a_name_stands_where_its_class_is_alone_and_never_on_another() {
+        let mut points = vec![[0.0, 0.0]; 50];
+        points.extend([[5.0, 5.0]; 20]);
+        points.extend([[0.0, 0.0]; 5]);
+        let labels = [vec![0; 50], vec![1; 20], vec![9; 5]].concat();
+        let cloud = cloud(&points, Some(labels));
+        let Mark::Labels { points, texts, .. } = cloud.names(&[0, 1, 9], cloud.own_range()).mark else {
+            panic!()
+        };
+        assert_eq!(texts, ["0", "1", "9"]);
+        assert_eq!(points[..2], [[0.0, 0.0], [5.0, 5.0]]);
+        let scene = cloud.chart(cloud.own_range(), 300.0).scene();
+        let written = scene.words().into_iter().filter(|words| words.text == "9").count();
+        assert_eq!(written, 1, "class 9 is in the legend, its name on the data would cover that of class 0");
+    }
+
+    #[test]
+    fn what_is_no_number_leaves_the_rest() {
+        let cloud = cloud(&[[f64::NAN, 0.0], [1.0, f64::INFINITY], [0.0, 0.0], [2.0, 1.0]], None);
+        assert_sound("encoder", &cloud.chart(cloud.own_range(), 200.0).scene());
+        let nothing = self::cloud(&[[f64::NAN; 2]], Some(vec![0]));
+        assert_eq!(nothing.own_range(), [[-1.0, 1.0]; 2]);
+        assert_sound("encoder", &nothing.chart(nothing.own_range(), 200.0).scene());
+    }
+
+    #[test]
+    fn classes_that_share_a_colour_share_a_line_of_the_legend() {
+        let classes: Vec<u8> = (0..26).collect();
+        let cloud = cloud(&[[0.0, 0.0]; 26], Some(classes.clone()));
+        assert_eq!(cloud.legend_label(3, &classes), "3, 13, 23");
+        assert_eq!(cloud.legend_label(13, &classes), "");
     }
 }

@@ -59,3 +59,33 @@ pub fn write(dir: &Path, figures: Vec<Figure>) -> Result<Vec<PathBuf>> {
         .collect::<Result<_>>()?;
     Ok(written.into_iter().flatten().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use metrics::figure::Chart;
+    use tempfile::TempDir;
+
+    #[test]
+    fn a_drawing_becomes_two_files_the_png_with_two_pixels_to_one() {
+        let dir = TempDir::new().unwrap();
+        let scene = Chart { title: "a title".into(), ..Chart::default() }.scene();
+        let size = [scene.width, scene.height];
+        let files = write(dir.path(), vec![Figure::new("folder/name", scene)]).unwrap();
+        assert_eq!(files, ["folder/name.svg", "folder/name.png"].map(|name| dir.path().join(name)));
+        let png = std::fs::read(&files[1]).unwrap();
+        // Width and height are the first numbers of a PNG's first chunk.
+        let number = |start: usize| u32::from_be_bytes(png[start..start + 4].try_into().unwrap());
+        assert_eq!([number(16), number(20)], size.map(|pixels| 2 * pixels));
+        assert!(std::fs::read_to_string(&files[0]).unwrap().contains("aria-label=\"a title\""));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let dir = TempDir::new().unwrap();
+        std::fs::write(dir.path().join("taken"), "").unwrap();
+        let figure = Figure::new("name", Chart::default().scene());
+        let error = format!("{:#}", write(&dir.path().join("taken"), vec![figure]).unwrap_err());
+        assert!(error.contains("taken"), "{error}");
+    }
+}

@@ -10,7 +10,8 @@ const DOTTED: usize = 12;
 
 /// Reconstruction, KL and objective over the epochs, on training and on test images.
 pub fn learning_curves(history: &[EpochRow], c: f64) -> Panels {
-    let terms: [(&str, fn(&Terms, f64) -> f64); 3] = [
+    type OfTerms = fn(&Terms, f64) -> f64;
+    let terms: [(&str, OfTerms); 3] = [
         ("Reconstruction", |terms, _| terms.reconstruction),
         ("KL", |terms, _| terms.kl),
         ("Objective, reconstruction + c · KL", Terms::objective),
@@ -71,14 +72,56 @@ fn epoch_axis(last: usize) -> Axis {
         .chain(from_step)
         .map(|epoch| Tick { value: epoch as f64, label: epoch.to_string() })
         .collect();
-    let range = if last > 1 { [1.0, last as f64] } else { [0.5, 1.5] };
+    // Away from the axis, which would hide the first epoch.
+    let margin = f64::max(0.03 * (last - 1) as f64, 0.1);
+    let range = [1.0 - margin, last as f64 + margin];
     Axis { label: "epoch".into(), range: Some(range), ticks: Some(ticks), ..Axis::default() }
 }
 
 /// The first digit of a round number, 0 of others.
 fn leading(mut number: usize) -> usize {
-    while number % 10 == 0 && number > 0 {
+    while number > 0 && number.is_multiple_of(10) {
         number /= 10;
     }
     if number < 10 { number } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{assert_sound, history, texts};
+
+    #[test]
+    fn three_terms_are_drawn_with_their_unit() {
+        let scene = learning_curves(&history(&[200.0; 40]), 0.5).scene();
+        assert_sound("learning_curves", &scene);
+        let texts = texts(&scene);
+        for text in ["Reconstruction", "KL", "epoch", "training", "test", "1", "40"] {
+            assert!(texts.iter().any(|found| found == text), "no {text:?} in {texts:?}");
+        }
+        assert_eq!(texts.iter().filter(|text| *text == "nats per image").count(), 3);
+    }
+
+    #[test]
+    fn epochs_are_whole_numbers_and_few() {
+        let labels = |last| -> Vec<String> {
+            epoch_axis(last).ticks.unwrap().into_iter().map(|tick| tick.label).collect()
+        };
+        assert_eq!(labels(1), ["1"]);
+        assert_eq!(labels(3), ["1", "2", "3"]);
+        assert_eq!(labels(40), ["1", "10", "20", "30", "40"]);
+        assert_eq!(labels(1000), ["1", "200", "400", "600", "800", "1000"]);
+    }
+
+    #[test]
+    fn a_single_epoch_and_one_without_a_number_can_be_seen() {
+        let one = learning_curves(&history(&[180.0]), 1.0);
+        let dots = |panels: &Panels| {
+            let series = panels.charts[0].as_ref().map(|chart| chart.series.iter()).unwrap();
+            series.filter(|series| matches!(series.mark, Mark::Dots { .. })).count()
+        };
+        assert_eq!(dots(&one), 2);
+        assert_sound("learning_curves", &one.scene());
+        assert_sound("learning_curves", &learning_curves(&history(&[180.0, f64::NAN, 170.0]), 1.0).scene());
+    }
 }

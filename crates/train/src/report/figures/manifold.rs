@@ -103,3 +103,67 @@ pub fn evenly_spaced(n: usize) -> Vec<f64> {
 fn quantiles(n: usize) -> Vec<f64> {
     (0..n).map(|i| ndtri((i as f64 + 0.5) / n as f64)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{SIZE, Tiny, assert_sound};
+    use metrics::figure::Mark;
+
+    fn plane(tiny: &Tiny) -> Plane<'_> {
+        Plane { vae: &tiny.vae, device: &tiny.device, size: SIZE, kl_per_dim: &tiny.kl_per_dim }
+    }
+
+    /// The pixels of an image of the mosaic.
+    fn tile(chart: &Chart, row: usize, column: usize) -> Vec<u8> {
+        let Mark::Image { image, .. } = &chart.series[0].mark else { panic!() };
+        let [height, width] = SIZE;
+        let start = |line: usize| (row * height + line) * image.width() as usize + column * width;
+        (0..height).flat_map(|line| image.grey()[start(line)..start(line) + width].to_vec()).collect()
+    }
+
+    #[test]
+    fn the_first_dimension_grows_to_the_right_and_the_second_upwards() {
+        let tiny = Tiny::new(2);
+        let chart = plane(&tiny).evenly_spaced(7);
+        for (row, column, code) in
+            [(0, 0, [-3.0, 3.0]), (0, 6, [3.0, 3.0]), (6, 0, [-3.0, -3.0]), (2, 4, [1.0, 1.0])]
+        {
+            let decoded = Tiles::decode(&tiny.vae, &code, SIZE, &tiny.device).grey;
+            assert_eq!(tile(&chart, row, column), decoded, "{code:?}");
+        }
+        assert_sound("manifold", &chart.scene());
+    }
+
+    #[test]
+    fn of_many_dimensions_the_two_of_highest_kl_are_varied() {
+        let tiny = Tiny { kl_per_dim: vec![0.1, 2.0, 0.0, 3.0], ..Tiny::new(4) };
+        let chart = plane(&tiny).evenly_spaced(3);
+        let decoded = Tiles::decode(&tiny.vae, &[0.0, 3.0, 0.0, -3.0], SIZE, &tiny.device).grey;
+        assert_eq!(tile(&chart, 0, 0), decoded);
+        assert_eq!(chart.x.label, "z₃, KL 3.00 nats (prior σ = 1)");
+    }
+
+    #[test]
+    fn one_dimension_is_a_row_and_one_image_is_the_origin() {
+        let tiny = Tiny::new(1);
+        let chart = plane(&tiny).evenly_spaced(5);
+        let Size::Plot { width, height } = chart.size else { panic!() };
+        assert_eq!(width / height, 5.0 * SIZE[1] as f32 / SIZE[0] as f32);
+        assert_sound("manifold", &chart.scene());
+        let origin = Tiles::decode(&tiny.vae, &[0.0], SIZE, &tiny.device).grey;
+        assert_eq!(tile(&plane(&tiny).evenly_spaced(1), 0, 0), origin);
+    }
+
+    #[test]
+    fn the_quantiles_divide_the_normal_into_equal_parts() {
+        // The 0.975 quantile of N(0, 1), by any table.
+        const UPPER: f64 = 1.959963984540054;
+        let found = quantiles(20);
+        assert!((found[19] - UPPER).abs() < 1e-12 && (found[0] + UPPER).abs() < 1e-12, "{found:?}");
+        let tiny = Tiny::new(2);
+        for n in [1, 2, 8, 30] {
+            assert_sound("manifold_quantiles", &plane(&tiny).quantiles(n).scene());
+        }
+    }
+}

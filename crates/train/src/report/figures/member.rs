@@ -181,9 +181,81 @@ impl Drawing {
 }
 
 /// A count with its thousands set apart.
-fn thousands(count: usize) -> String {
+pub(super) fn thousands(count: usize) -> String {
     let digits = count.to_string();
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{SIZE, Tiny, assert_sound, texts};
+    use tempfile::TempDir;
+
+    const OPTIONS: FigureOptions = FigureOptions { grid: 8, common_range: [[-6.0, 6.0]; 2] };
+
+    fn member(tiny: &Tiny) -> MemberFigures<'_> {
+        MemberFigures {
+            c: 0.02,
+            seed: 3,
+            vae: Some(&tiny.vae),
+            device: &tiny.device,
+            size: SIZE,
+            test: Some(&tiny.test),
+            encoded: Some(&tiny.encoded),
+            kl_per_dim: &tiny.kl_per_dim,
+            history: &tiny.history,
+        }
+    }
+
+    #[test]
+    fn every_figure_says_what_it_shows_whatever_the_number_of_dimensions() {
+        for latent in [1, 2, 5, 20] {
+            let mut tiny = Tiny::new(latent);
+            for labels in [tiny.test.labels.clone(), None] {
+                tiny.test.labels = labels;
+                let Drawing { figures, left_out } = member(&tiny).draw(&OPTIONS);
+                assert_eq!(left_out, []);
+                let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
+                assert_eq!(names.contains(&"traversals"), latent > 2);
+                assert_eq!(names.len(), 7 + usize::from(latent > 2), "{names:?}");
+                for figure in &figures {
+                    assert_sound(&figure.name, &figure.scene);
+                    let title = &texts(&figure.scene)[0];
+                    assert!(title.ends_with(", c = 0.02, seed 3"), "{title}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_left_out_and_said() {
+        let tiny = Tiny::new(2);
+        let without_images = MemberFigures { test: None, encoded: None, ..member(&tiny) };
+        let left_out = |member: &MemberFigures<'_>| -> Vec<&str> {
+            member.draw(&OPTIONS).left_out.iter().map(|left_out| left_out.figure).collect()
+        };
+        assert_eq!(left_out(&without_images), ["encoder", "encoder_own_range", "reconstructions"]);
+        let waiting = MemberFigures { vae: None, history: &[], ..without_images };
+        assert_eq!(left_out(&waiting).len(), 7);
+        assert!(waiting.draw(&OPTIONS).figures.is_empty());
+    }
+
+    #[test]
+    fn the_files_are_where_they_are_said_to_be() {
+        let (tiny, dir) = (Tiny::new(2), TempDir::new().unwrap());
+        let Written { files, .. } = write_member_figures(dir.path(), &member(&tiny), &OPTIONS).unwrap();
+        assert_eq!(files.len(), 14);
+        for name in ["encoder.png", "encoder.svg", "manifold_quantiles.png", "learning_curves.svg"] {
+            assert!(files.contains(&dir.path().join(name)), "no {name}");
+        }
+        assert!(files.iter().all(|file| file.is_file()));
+    }
+
+    #[test]
+    fn a_count_has_its_thousands_set_apart() {
+        assert_eq!([0, 999, 10_000, 1_234_567].map(thousands), ["0", "999", "10,000", "1,234,567"]);
+    }
 }

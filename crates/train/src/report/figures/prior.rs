@@ -30,3 +30,32 @@ pub fn prior(dimensions: usize, range: Range, side: f32) -> Chart {
         ..Chart::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::encoder::PRIOR_RANGE;
+    use crate::report::figures::testing::{assert_sound, dots};
+
+    #[test]
+    fn the_points_are_those_of_a_standard_normal() {
+        // Five standard errors of a mean of 2,000 numbers, and of a variance.
+        let (mean_limit, variance_limit) = (5.0 / (POINTS as f64).sqrt(), 5.0 * (2.0 / POINTS as f64).sqrt());
+        for dimensions in [1, 2] {
+            let chart = prior(dimensions, PRIOR_RANGE, 300.0);
+            assert_sound("prior", &chart.scene());
+            let points = dots(&chart);
+            assert_eq!(points.len(), POINTS);
+            for along in 0..dimensions {
+                let values = points.iter().map(|point| point[along]);
+                let mean = values.clone().sum::<f64>() / POINTS as f64;
+                let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / POINTS as f64;
+                assert!(mean.abs() < mean_limit, "mean {mean}, limit {mean_limit}");
+                assert!(
+                    (variance - 1.0).abs() < variance_limit,
+                    "variance {variance}, limit 1 ± {variance_limit}"
+                );
+            }
+        }
+    }
+}

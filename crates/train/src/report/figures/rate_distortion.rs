@@ -44,3 +44,43 @@ pub fn rate_distortion(members: &[(f64, Terms)]) -> Chart {
         ..Chart::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{assert_sound, texts};
+
+    fn terms(kl: f64, reconstruction: f64) -> Terms {
+        Terms { reconstruction, kl }
+    }
+
+    fn marks(chart: &Chart) -> [usize; 2] {
+        let count = |is: fn(&Mark) -> bool| chart.series.iter().filter(|series| is(&series.mark)).count();
+        [count(|mark| matches!(mark, Mark::Errors { .. })), count(|mark| matches!(mark, Mark::Dots { .. }))]
+    }
+
+    #[test]
+    fn every_coefficient_is_marked_from_no_prior_at_all_to_collapse() {
+        let members = [(0.0, terms(307.8, 144.7)), (1.0, terms(5.9, 145.8)), (1e6, terms(1e-7, 206.0))];
+        let chart = rate_distortion(&members);
+        assert_eq!(marks(&chart), [0, 1]);
+        let scene = chart.scene();
+        assert_sound("rate_distortion", &scene);
+        let texts = texts(&scene);
+        for label in ["c = 0", "c = 1", "c = 10⁶", "rate: KL (nats per image)"] {
+            assert!(texts.iter().any(|text| text == label), "no {label:?} in {texts:?}");
+        }
+    }
+
+    #[test]
+    fn several_seeds_have_error_bars_and_dots_of_their_own() {
+        let members = [(0.0, terms(300.0, 144.0)), (0.0, terms(320.0, 145.0)), (1.0, terms(5.9, f64::NAN))];
+        let chart = rate_distortion(&members);
+        assert_eq!(marks(&chart), [1, 2]);
+        let Mark::Errors { points, reach } = &chart.series[2].mark else { panic!() };
+        assert_eq!(points[..], [[310.0, 144.5]], "a member without a number is left out");
+        // Of two values the standard deviation is their difference over the root of two.
+        assert!((reach[0][0] - 20.0 / 2f64.sqrt()).abs() < 1e-9, "{reach:?}");
+        assert_sound("rate_distortion", &chart.scene());
+    }
+}

@@ -66,3 +66,48 @@ fn chosen(test: &Images) -> Vec<usize> {
     }
     chosen
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{SIZE, Tiny, assert_sound};
+    use metrics::figure::Mark;
+
+    #[test]
+    fn each_class_is_shown_as_often_and_above_its_reconstruction() {
+        let tiny = Tiny::new(2);
+        assert_eq!(chosen(&tiny.test), (0..20).collect::<Vec<_>>(), "two images of each of ten classes");
+        let chart = reconstructions(&tiny.vae, &tiny.test, &tiny.encoded, &tiny.device);
+        let row = |position: usize| match &chart.series[position].mark {
+            Mark::Image { image, y, .. } => (image.clone(), y[0]),
+            _ => panic!(),
+        };
+        let ((original, above), (decoded, below)) = (row(0), row(1));
+        assert!(above > below);
+        assert_eq!(original.grey()[..SIZE[1]], tiny.test.bytes[..SIZE[1]]);
+        let code: Vec<f32> = tiny.encoded.means.row(0).iter().map(|&mean| mean as f32).collect();
+        let expected = Tiles::decode(&tiny.vae, &code, SIZE, &tiny.device).grey;
+        assert_eq!(decoded.grey()[..SIZE[1]], expected[..SIZE[1]]);
+        assert_sound("reconstructions", &chart.scene());
+    }
+
+    #[test]
+    fn few_images_without_classes_are_all_shown() {
+        let mut tiny = Tiny::new(2);
+        tiny.test.labels = None;
+        tiny.test.bytes.truncate(3 * 12);
+        assert_eq!(chosen(&tiny.test), [0, 1, 2]);
+        let chart = reconstructions(&tiny.vae, &tiny.test, &tiny.encoded, &tiny.device);
+        assert_eq!(chart.series.len(), 2);
+        assert_sound("reconstructions", &chart.scene());
+    }
+
+    #[test]
+    fn rare_classes_leave_their_places_to_others() {
+        let mut tiny = Tiny::new(2);
+        tiny.test.labels = Some((0..60).map(|image| u8::from(image == 30)).collect());
+        let chosen = chosen(&tiny.test);
+        assert_eq!(chosen.len(), 20);
+        assert!(chosen.contains(&30));
+    }
+}

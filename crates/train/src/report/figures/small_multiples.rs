@@ -128,3 +128,57 @@ fn without_points(mut series: Series) -> Series {
     }
     series
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{Tiny, assert_sound};
+
+    fn entries<'a>(tiny: &'a Tiny, members: &[(f64, u64)]) -> Vec<Entry<'a>> {
+        let cloud = || Cloud::new(&tiny.encoded, tiny.test.labels.as_deref(), &tiny.kl_per_dim);
+        members.iter().map(|&(c, seed)| Entry { c, seed, cloud: cloud() }).collect()
+    }
+
+    fn titles(panels: &Panels) -> Vec<Option<&str>> {
+        panels.charts.iter().map(|chart| chart.as_ref().map(|chart| chart.title.as_str())).collect()
+    }
+
+    #[test]
+    fn every_member_has_a_panel_on_the_same_axes_after_that_of_the_prior() {
+        let tiny = Tiny::new(2);
+        let common = [[-10.0, 10.0]; 2];
+        let panels = small_multiples(entries(&tiny, &[(2.0, 0), (0.0, 0), (0.5, 0)]), Some(common));
+        assert_eq!(titles(&panels), [Some("prior N(0, I)"), Some("c = 0"), Some("c = 0.5"), Some("c = 2")]);
+        for chart in panels.charts.iter().flatten() {
+            assert_eq!([chart.x.range, chart.y.range], common.map(Some));
+        }
+        assert_sound("small_multiples", &panels.scene());
+    }
+
+    #[test]
+    fn a_row_holds_the_seeds_of_a_coefficient_beside_the_prior() {
+        let tiny = Tiny::new(2);
+        let members = [0.0, 1.0].into_iter().flat_map(|c| [0, 1, 2].map(|seed| (c, seed)));
+        let panels = small_multiples(entries(&tiny, &members.collect::<Vec<_>>()), None);
+        assert_eq!(panels.columns, 4);
+        assert_eq!(titles(&panels)[3..6], [Some("c = 0, seed 2"), None, Some("c = 1, seed 0")]);
+        assert_sound("small_multiples", &panels.scene());
+    }
+
+    #[test]
+    fn many_members_show_a_part_of_their_images_each() {
+        let tiny = Tiny::new(3);
+        let members: Vec<(f64, u64)> = (0..PANELS as u64 + 5).map(|seed| (1.0, seed)).collect();
+        let mut entries = entries(&tiny, &members);
+        assert_eq!(stride(&entries), 1);
+        for entry in &mut entries {
+            entry.cloud.points = vec![[0.5, 0.5]; 10_000];
+            entry.cloud.labels = None;
+        }
+        assert_eq!(stride(&entries), 9);
+        let panels = small_multiples(entries, None);
+        assert_eq!(panels.charts.iter().flatten().count(), PANELS + 1);
+        let drawn = crate::report::figures::testing::dots(panels.charts[1].as_ref().unwrap());
+        assert_eq!(drawn.len(), 10_000_usize.div_ceil(9));
+    }
+}

@@ -6,9 +6,9 @@ use anyhow::Result;
 use metrics::figure::{Chart, Panels};
 
 use super::diagnostics::{drawn, page};
-use super::encoder::{Cloud, Range};
+use super::encoder::{Cloud, PRIOR_RANGE, Range};
 use super::files::{Figure, Written, write};
-use super::member::{Drawing, SIDE};
+use super::member::{Drawing, SIDE, thousands};
 use super::prior::{POINTS, prior};
 use super::rate_distortion::rate_distortion;
 use super::small_multiples::{Entry, PANELS, small_multiples, stride};
@@ -57,12 +57,13 @@ impl SweepFigures<'_> {
     pub(super) fn draw(&self) -> Drawing {
         let mut drawing = Drawing { figures: Vec::new(), left_out: Vec::new() };
         let latent = self.members.iter().map(|member| member.kl_per_dim.len()).max().unwrap_or(2);
-        let chart = Chart {
-            title: "The prior".into(),
-            subtitle: format!("{POINTS} points of a standard normal, on the axes of the encoder outputs."),
-            ..prior(latent, self.common_range, SIDE)
-        };
-        drawing.add("prior", chart);
+        for (name, range, axes) in [
+            ("prior", self.common_range, "on the axes of all encoder outputs"),
+            ("prior_own_range", PRIOR_RANGE, "on axes of their own"),
+        ] {
+            let subtitle = format!("{} points of a standard normal, {axes}.", thousands(POINTS));
+            drawing.add(name, Chart { title: "The prior".into(), subtitle, ..prior(latent, range, SIDE) });
+        }
         self.draw_small_multiples(&mut drawing);
 
         let terms: Vec<(f64, Terms)> =
@@ -97,7 +98,7 @@ impl SweepFigures<'_> {
         let count = entries().len();
         let mut shown = match stride(&entries()) {
             1 => String::new(),
-            stride => format!(" One of {stride} images."),
+            stride => format!(" One image in {stride} is shown."),
         };
         if count > PANELS {
             shown += &format!(" The first {PANELS} of {count} members.");
@@ -117,5 +118,73 @@ impl SweepFigures<'_> {
             };
             drawing.figures.push(Figure::new(name, panels.scene()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{Tiny, assert_sound};
+    use crate::report::testing::finished;
+
+    #[test]
+    fn a_sweep_has_all_its_figures_and_each_can_be_read() {
+        let tiny = Tiny::new(2);
+        let results: Vec<MemberResult> = [0.0, 0.001, 0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 20.0, 100.0]
+            .into_iter()
+            .flat_map(|c| [0, 1, 2].map(|seed| (c, seed)))
+            .map(|(c, seed)| {
+                finished(c, seed, |result| {
+                    result.test.kl = 300.0 / (1.0 + 50.0 * c) + seed as f64;
+                    result.test.reconstruction = 145.0 + 2.0 * c.sqrt();
+                })
+            })
+            .collect();
+        for count in [1, 2, 5, 36] {
+            let members: Vec<SweepMember<'_>> = results[..count]
+                .iter()
+                .map(|result| SweepMember {
+                    c: result.c,
+                    seed: result.seed,
+                    kl_per_dim: &result.diagnostics.kl_per_dim,
+                    test: Some(result.test),
+                    result: Some(result),
+                    encoded: Some(&tiny.encoded),
+                })
+                .collect();
+            let labels = tiny.test.labels.as_deref();
+            let sweep = SweepFigures { members: &members, labels, common_range: [[-6.0, 6.0]; 2] };
+            let Drawing { figures, left_out } = sweep.draw();
+            assert_eq!(left_out, []);
+            for figure in &figures {
+                assert_sound(&format!("{} of {count}", figure.name), &figure.scene);
+            }
+            let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
+            for name in [
+                "prior",
+                "prior_own_range",
+                "small_multiples",
+                "rate_distortion",
+                "diagnostics",
+                "diagnostics/kl",
+            ] {
+                assert!(names.contains(&name), "no {name} in {names:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn before_the_first_epoch_there_is_only_the_prior() {
+        let member =
+            SweepMember { c: 1.0, seed: 0, kl_per_dim: &[0.0, 0.0], test: None, result: None, encoded: None };
+        let sweep = SweepFigures { members: &[member], labels: None, common_range: [[-6.0, 6.0]; 2] };
+        let Drawing { figures, left_out } = sweep.draw();
+        let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
+        assert_eq!(names, ["prior", "prior_own_range"]);
+        let missing: Vec<&str> = left_out.iter().map(|left_out| left_out.figure).collect();
+        assert_eq!(
+            missing,
+            ["small_multiples", "small_multiples_own_range", "rate_distortion", "diagnostics"]
+        );
     }
 }

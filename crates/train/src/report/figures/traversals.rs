@@ -52,3 +52,20 @@ pub fn traversals(vae: &Vae, kl_per_dim: &[f64], size: [usize; 2], device: &Devi
         ..Chart::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::testing::{SIZE, Tiny, assert_sound, texts};
+
+    #[test]
+    fn dimensions_are_ordered_by_kl_and_no_more_than_there_is_room_for() {
+        let mut tiny = Tiny::new(20);
+        tiny.kl_per_dim = (0..20).map(|dimension| 0.1 * f64::from(dimension)).collect();
+        let scene = traversals(&tiny.vae, &tiny.kl_per_dim, SIZE, &tiny.device).scene();
+        assert_sound("traversals", &scene);
+        let rows: Vec<String> = texts(&scene).into_iter().filter(|text| text.ends_with(" nats")).collect();
+        assert_eq!(rows.len(), ROWS);
+        assert_eq!([rows[0].as_str(), rows[15].as_str()], ["z₁₉  1.90 nats", "z₄  0.40 nats"]);
+    }
+}
