@@ -140,6 +140,11 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
+    /// Styles the page as for print, on screen.
+    pub fn as_paper(&mut self) {
+        self.call("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    }
+
     /// What a script gives, as JSON.
     pub fn eval(&mut self, script: &str) -> Value {
         let parameters = json!({ "expression": script, "returnByValue": true, "awaitPromise": true });
@@ -157,6 +162,11 @@ impl Browser {
         }
     }
 
+    /// Waits until what was asked for has been drawn.
+    pub fn settle(&mut self) {
+        self.eval("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))");
+    }
+
     /// Scrolls to an element; its left, top, width and height in the window.
     pub fn show(&mut self, selector: &str) -> [f64; 4] {
         let script = format!(
@@ -164,17 +174,29 @@ impl Browser {
              const b = e.getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; }})()"
         );
         let found = self.eval(&script);
+        // Only a page that has been drawn where it now is finds what lies under the pointer.
+        self.settle();
         [0, 1, 2, 3].map(|at| found[at].as_f64().expect("the element is there"))
     }
 
     /// `kind` is mouseMoved, mousePressed or mouseReleased.
     pub fn mouse(&mut self, kind: &str, [x, y]: [f64; 2]) {
         let pressed = kind != "mouseMoved";
+        if !pressed {
+            // The browser hands moves on with the next frame, and answers before. A move to the same place is none.
+            self.eval(
+                "void (window.moved = Promise.race([new Promise((done) => setTimeout(done, 1000)), \
+                 new Promise((done) => addEventListener('pointermove', done, { once: true, capture: true }))]))",
+            );
+        }
         let button = if pressed { "left" } else { "none" };
         self.call(
             "Input.dispatchMouseEvent",
             json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": i32::from(pressed) }),
         );
+        if !pressed {
+            self.eval("window.moved.then(() => true)");
+        }
     }
 
     /// Clicks into the middle of an element.

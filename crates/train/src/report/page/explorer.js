@@ -35,6 +35,7 @@ klsweep.explorer = (() => {
     const current = () => members[state.index];
 
     const plane = new klsweep.Plane(byId("plane"), byId("plane-canvas"), byId("plane-overlay"), {
+      point: () => state.point,
       move(point, deliberate, byKey) {
         if (state.path?.playing) {
           if (!deliberate) return;

@@ -15,7 +15,7 @@ klsweep.Plane = class Plane {
   #scene = null;
   #grid = { key: null, canvas: null, done: 0, frame: 0 };
 
-  /** `events`: `move(point)`, `pin(point)`, `drag(from, to, finished)`, `clear()`. */
+  /** `events`: `point()`, where it is now; `move(point)`, `pin(point)`, `drag(from, to, finished)`, `clear()`. */
   constructor(root, canvas, svg, events) {
     this.#root = root;
     this.#canvas = canvas;
@@ -279,16 +279,17 @@ klsweep.Plane = class Plane {
     root.addEventListener("keydown", (event) => {
       if (!this.#scene || event.ctrlKey || event.metaKey || event.altKey) return;
       const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
-      const { region, marks, flat } = this.#scene;
+      const { region, flat } = this.#scene;
+      const now = this.#events.point();
       if (event.key in arrows) {
         // A hundredth of the range a press; a tenth with Shift.
         const step = (event.shiftKey ? 0.1 : 0.01) * (region[0][1] - region[0][0]);
-        const point = marks.point.map((value, axis) => {
+        const point = now.map((value, axis) => {
           const [low, high] = region[axis];
           return Math.max(low, Math.min(value + step * arrows[event.key][axis], high));
         });
         this.#events.move(flat ? [point[0]] : point, true, true);
-      } else if (event.key === "Enter" || event.key === " ") this.#events.pin(marks.point);
+      } else if (event.key === "Enter" || event.key === " ") this.#events.pin(now);
       else if (event.key === "Escape") this.#events.clear();
       else return;
       event.preventDefault();
