@@ -22,6 +22,8 @@ pub struct Drawn {
     unit: String,
     /// With a name each, where there are several.
     lines: Vec<(String, Vec<AtCoefficient>)>,
+    /// Lines that there is no room for.
+    left_out: usize,
 }
 
 /// A number of a member's latent dimension.
@@ -37,6 +39,7 @@ pub fn drawn(results: &[&MemberResult]) -> Vec<Drawn> {
             String::new(),
             by_coefficient(results.iter().filter_map(|result| Some((result.c, (column.value)(result)?)))),
         )],
+        left_out: 0,
     };
     let of_dimensions: [(&str, &str, &str, OfDimension); 3] = [
         ("kl_per_dim", "KL of each dimension", "nats per image", |measured, d| measured.kl_per_dim.get(d)),
@@ -58,6 +61,7 @@ pub fn drawn(results: &[&MemberResult]) -> Vec<Drawn> {
         title: title.into(),
         unit: unit.into(),
         lines: (0..latent.min(LINES)).map(|rank| (rank_name(rank), of_rank(value, rank))).collect(),
+        left_out: latent.saturating_sub(LINES),
     };
     // How long it took says something of the machine, nothing of the coefficient.
     let columns = COLUMNS.iter().filter(|column| column.key != "seconds");
@@ -75,6 +79,14 @@ fn rank_name(rank: usize) -> String {
 }
 
 impl Drawn {
+    /// What is not drawn, for a subtitle; nothing where all is.
+    fn about_lines(&self) -> String {
+        match self.left_out {
+            0 => String::new(),
+            left_out => format!(" The {LINES} dimensions of highest KL out of {}.", LINES + left_out),
+        }
+    }
+
     fn groups(&self) -> impl Iterator<Item = &AtCoefficient> {
         self.lines.iter().flat_map(|(_, groups)| groups)
     }
@@ -96,7 +108,7 @@ impl Drawn {
             .collect();
         Chart {
             title: self.title.clone(),
-            subtitle: format!("Test images; {seeds}."),
+            subtitle: format!("Test images; {seeds}.{}", self.about_lines()),
             x: axis(&coefficients),
             y: Axis { label: self.unit.clone(), scale: self.scale(), range: self.range(), ..Axis::default() },
             lines: Lines::Both,
@@ -134,7 +146,9 @@ pub fn page(drawn: &[Drawn]) -> Panels {
         .cloned()
         .unwrap_or_default();
     let legend = if key.iter().any(|series| !series.label.is_empty()) { "dimension" } else { "" };
-    let seeds = charts.first().map_or(String::new(), |chart| chart.subtitle.clone());
+    // The chart with the most lines has the most to say.
+    let subtitle = charts.iter().map(|chart| &chart.subtitle).max_by_key(|subtitle| subtitle.len());
+    let subtitle = subtitle.cloned().unwrap_or_default();
     let panel = |mut chart: Chart| {
         for series in &mut chart.series {
             series.label.clear();
@@ -149,7 +163,7 @@ pub fn page(drawn: &[Drawn]) -> Panels {
     };
     Panels {
         title: "What each coefficient did".into(),
-        subtitle: seeds,
+        subtitle,
         columns: columns_of(drawn.len()),
         charts: charts.into_iter().map(panel).collect(),
         legend: legend.into(),
@@ -205,11 +219,26 @@ mod tests {
     }
 
     #[test]
+    fn dimensions_without_room_are_counted() {
+        let members = [0.0, 1.0].map(|c| {
+            finished(c, 0, |result| {
+                result.diagnostics.kl_per_dim = vec![1.0; 20];
+                (result.diagnostics.z_mean, result.diagnostics.z_std) = (vec![0.0; 20], vec![1.0; 20]);
+            })
+        });
+        let page = page(&drawn(&members.each_ref()));
+        assert_eq!(page.subtitle, "Test images; one seed. The 8 dimensions of highest KL out of 20.");
+        assert_eq!(page.key.iter().filter(|series| !series.label.is_empty()).count(), LINES);
+        assert_sound("diagnostics", &page.scene());
+    }
+
+    #[test]
     fn one_value_that_dwarfs_the_others_bends_the_axis_and_counts_start_at_0() {
         let of = |values: &[f64]| Drawn {
             key: String::new(),
             title: String::new(),
             unit: String::new(),
+            left_out: 0,
             lines: vec![(String::new(), by_coefficient(values.iter().map(|&value| (value, value))))],
         };
         assert_eq!(of(&[0.5, 6.5, 5.5, 28.5, 307.5]).scale(), Scale::Asinh);
