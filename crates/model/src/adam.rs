@@ -42,6 +42,9 @@ impl Default for AdamConfig {
 pub struct Adam {
     config: AdamConfig,
     updates: u64,
+    /// Numbers in each parameter.
+    lengths: Vec<usize>,
+    /// Of each parameter where they are updated in place; elsewhere of all parameters, joined to one vector.
     moments: Vec<Moments>,
 }
 
@@ -57,23 +60,25 @@ pub struct Moments {
 impl Adam {
     /// An optimiser for the network that has made no update yet.
     pub fn new(config: AdamConfig, vae: &Vae) -> Self {
-        struct Zeros(Vec<Moments>);
-
-        impl ModuleVisitor for Zeros {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let zeros = Tensor::zeros_like(&param.val().inner()).flatten(0, D - 1);
-                self.0.push(Moments { first: zeros.clone(), second: zeros });
-            }
-        }
-
-        let mut zeros = Zeros(Vec::new());
-        vae.visit(&mut zeros);
-        Self { config, updates: 0, moments: zeros.0 }
+        let zeros = |weight: Tensor<1>| {
+            let zeros = weight.zeros_like();
+            Moments { first: zeros.clone(), second: zeros }
+        };
+        Self::resume(config, 0, weights(vae).into_iter().map(zeros).collect())
     }
 
     /// An optimiser that goes on where one with this state stopped.
     pub fn resume(config: AdamConfig, updates: u64, moments: Vec<Moments>) -> Self {
-        Self { config, updates, moments }
+        let lengths = moments.iter().map(|moments| moments.first.dims()[0]).collect();
+        let moments = match moments.iter().all(|moments| has_pass_in_place(&moments.first)) {
+            true => moments,
+            false => {
+                let (first, second) =
+                    moments.into_iter().map(|Moments { first, second }| (first, second)).unzip();
+                vec![Moments { first: Tensor::cat(first, 0), second: Tensor::cat(second, 0) }]
+            }
+        };
+        Self { config, updates, lengths, moments }
     }
 
     /// How many updates were made.
@@ -82,46 +87,124 @@ impl Adam {
     }
 
     /// The running averages of every parameter.
-    pub fn moments(&self) -> &[Moments] {
-        &self.moments
+    pub fn moments(&self) -> Vec<Moments> {
+        if self.moments.len() == self.lengths.len() {
+            return self.moments.clone();
+        }
+        let parts = |joined: &Tensor<1>| joined.clone().split_with_sizes(self.lengths.clone(), 0);
+        let parts = self
+            .moments
+            .iter()
+            .flat_map(|joined| parts(&joined.first).into_iter().zip(parts(&joined.second)));
+        parts.map(|(first, second)| Moments { first, second }).collect()
     }
 
     /// The network after one update.
     ///
-    /// On Flex in one pass over each parameter and its moments, in place.
+    /// On Flex in one pass over each parameter and its moments, in place. Elsewhere over all parameters joined to one
+    /// vector: on a graphics card each operation on each parameter would be a launch.
     ///
     /// # Panics
     ///
     /// Panics if the network has other parameters than the one that the optimiser was made for, or a parameter has no
     /// gradient.
-    pub fn step(&mut self, vae: Vae, gradients: GradientsParams) -> Vae {
+    pub fn step(&mut self, vae: Vae, mut gradients: GradientsParams) -> Vae {
         self.updates += 1;
         let AdamConfig { learning_rate, beta_1, beta_2, .. } = self.config;
         let updates = self.updates as f64;
-        let mut update = Update {
+        let update = Update {
+            config: &self.config,
             step_size: learning_rate / (1.0 - beta_1.powf(updates)),
             second_moment_scale: (1.0 - beta_2.powf(updates)).sqrt().recip(),
-            config: &self.config,
-            moments: std::mem::take(&mut self.moments).into_iter(),
-            updated: Vec::new(),
-            gradients,
         };
-        let vae = vae.map(&mut update);
-        self.moments = update.updated;
-        vae
+        let moments = std::mem::take(&mut self.moments);
+        #[cfg(feature = "flex")]
+        if moments.len() == self.lengths.len() {
+            let mut pass =
+                PassInPlace { update, moments: moments.into_iter(), updated: Vec::new(), gradients };
+            let vae = vae.map(&mut pass);
+            self.moments = pass.updated;
+            return vae;
+        }
+        let moments = moments.into_iter().next().expect("they are joined");
+        let weight = Tensor::cat(weights(&vae), 0);
+        let gradient = Tensor::cat(take_gradients(&vae, &mut gradients), 0);
+        let Parameter { weight, moments } = update.plain(Parameter { weight, moments }, gradient);
+        self.moments = vec![moments];
+        vae.map(&mut Replacement(weight.split_with_sizes(self.lengths.clone(), 0).into_iter()))
     }
 }
 
+/// The parameters, flattened, without their autodiff graphs.
+fn weights(vae: &Vae) -> Vec<Tensor<1>> {
+    struct Weights(Vec<Tensor<1>>);
+
+    impl ModuleVisitor for Weights {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push(param.val().inner().flatten(0, D - 1));
+        }
+    }
+
+    let mut weights = Weights(Vec::new());
+    vae.visit(&mut weights);
+    weights.0
+}
+
+/// The gradient of each parameter, flattened.
+fn take_gradients(vae: &Vae, gradients: &mut GradientsParams) -> Vec<Tensor<1>> {
+    struct Gradients<'a> {
+        of: &'a mut GradientsParams,
+        taken: Vec<Tensor<1>>,
+    }
+
+    impl ModuleVisitor for Gradients<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self.of.remove::<D>(param.id).expect("every parameter has a gradient");
+            self.taken.push(gradient.flatten(0, D - 1));
+        }
+    }
+
+    let mut gradients = Gradients { of: gradients, taken: Vec::new() };
+    vae.visit(&mut gradients);
+    gradients.taken
+}
+
+/// Puts updated weights in the place of the parameters.
+struct Replacement(std::vec::IntoIter<Tensor<1>>);
+
+impl ModuleMapper for Replacement {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let weight = self.0.next().expect("there is a weight for each parameter");
+        replace(param, |_| weight)
+    }
+}
+
+/// The parameter with another value, a function of its flattened one.
+fn replace<const D: usize>(
+    param: Param<Tensor<D>>,
+    value: impl FnOnce(Tensor<1>) -> Tensor<1>,
+) -> Param<Tensor<D>> {
+    let (id, tensor, mapper) = param.consume();
+    let shape = tensor.dims();
+    let weight = value(tensor.inner().flatten(0, D - 1));
+    Param::from_mapped_value(id, Tensor::from_inner(weight.reshape(shape)).require_grad(), mapper)
+}
+
+/// Whether parameters and moments on the tensor's device are updated in place.
+#[cfg(feature = "flex")]
+use flex::is_flex as has_pass_in_place;
+#[cfg(not(feature = "flex"))]
+fn has_pass_in_place(_: &Tensor<1>) -> bool {
+    false
+}
+
+/// The constants of one update.
 struct Update<'a> {
     config: &'a AdamConfig,
     /// `learning_rate / (1 - beta_1^t)`.
     step_size: f64,
     /// `1 / √(1 - beta_2^t)`.
     second_moment_scale: f64,
-    /// Owned, so that they can be updated in place.
-    moments: std::vec::IntoIter<Moments>,
-    updated: Vec<Moments>,
-    gradients: GradientsParams,
 }
 
 /// A parameter with its moments, all flattened.
@@ -140,29 +223,29 @@ impl Update<'_> {
         let weight = weight - first.clone().mul_scalar(self.step_size) / deviation;
         Parameter { weight, moments: Moments { first, second } }
     }
-
-    /// The update in one pass where the backend has it.
-    fn apply(&self, parameter: Parameter, gradient: Tensor<1>) -> Parameter {
-        #[cfg(feature = "flex")]
-        if flex::is_flex(&parameter.weight) {
-            return self.in_place(parameter, gradient);
-        }
-        self.plain(parameter, gradient)
-    }
 }
 
-impl ModuleMapper for Update<'_> {
+/// Updates one parameter after another.
+#[cfg(feature = "flex")]
+struct PassInPlace<'a> {
+    update: Update<'a>,
+    /// Owned, so that they can be updated in place.
+    moments: std::vec::IntoIter<Moments>,
+    updated: Vec<Moments>,
+    gradients: GradientsParams,
+}
+
+#[cfg(feature = "flex")]
+impl ModuleMapper for PassInPlace<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let moments = self.moments.next().expect("the optimiser was made for this network");
-        let (id, tensor, mapper) = param.consume();
-        let gradient =
-            self.gradients.remove::<D>(id).expect("every parameter has a gradient").flatten(0, D - 1);
-        let shape = tensor.dims();
-        let weight: Tensor<1> = tensor.inner().flatten(0, D - 1);
-        let Parameter { weight, moments } = self.apply(Parameter { weight, moments }, gradient);
-        self.updated.push(moments);
-        let weight = Tensor::from_inner(weight.reshape(shape)).require_grad();
-        Param::from_mapped_value(id, weight, mapper)
+        let gradient = self.gradients.remove::<D>(param.id).expect("every parameter has a gradient");
+        replace(param, |weight| {
+            let Parameter { weight, moments } =
+                self.update.in_place(Parameter { weight, moments }, gradient.flatten(0, D - 1));
+            self.updated.push(moments);
+            weight
+        })
     }
 }
 
@@ -248,14 +331,7 @@ mod tests {
             let strided = Tensor::stack::<2>(vec![tensor(&gradient), tensor(&gradient)], 1)
                 .slice([0..length, 1..2])
                 .flatten(0, 1);
-            let update = Update {
-                config: &config,
-                step_size: 1e-2,
-                second_moment_scale: 3.0,
-                moments: Vec::new().into_iter(),
-                updated: Vec::new(),
-                gradients: GradientsParams::new(),
-            };
+            let update = Update { config: &config, step_size: 1e-2, second_moment_scale: 3.0 };
             let expected = update.plain(parameter(), tensor(&gradient));
             for gradient in [tensor(&gradient), strided] {
                 let shared = parameter();

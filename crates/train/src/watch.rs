@@ -4,7 +4,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use tiny_http::{Header, Response, Server};
@@ -14,6 +14,9 @@ use crate::signals;
 
 /// How often signals are looked at while nobody asks for anything.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// A page is not made anew before so many times what making it took: it must not hold up the training.
+const REST: u32 = 10;
 
 /// A server of the report on some runs.
 pub struct Watch {
@@ -26,6 +29,8 @@ pub struct Watch {
 struct Rendered {
     version: u64,
     html: String,
+    finished: Instant,
+    took: Duration,
 }
 
 impl Watch {
@@ -79,14 +84,20 @@ impl Watch {
     fn page(&mut self) -> Result<&str> {
         let version = self.version();
         if self.page.as_ref().is_none_or(|page| page.version != version) {
+            let started = Instant::now();
             let html = Report::read(&self.dirs)?.page(true)?;
-            self.page = Some(Rendered { version, html });
+            self.page = Some(Rendered { version, html, finished: Instant::now(), took: started.elapsed() });
         }
         Ok(self.page.as_ref().map_or("", |page| &page.html))
     }
 
-    /// A number that changes with the files of the runs.
+    /// A number that changes with the files of the runs, though not while the page rests.
     fn version(&self) -> u64 {
+        if let Some(page) = &self.page
+            && page.finished.elapsed() < REST * page.took
+        {
+            return page.version;
+        }
         let mut hasher = DefaultHasher::new();
         for dir in &self.dirs {
             hash_files(dir, 3, &mut hasher);

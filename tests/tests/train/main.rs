@@ -1,9 +1,11 @@
 //! The `train` command as a person or a scheduler uses it: every test starts the program.
 
 mod bad_input;
+mod browser;
 mod diagnostics;
 mod interruption;
 mod program;
 mod report;
+mod report_page;
 mod sweep;
 mod tensorboard;

@@ -13,7 +13,11 @@ pub fn repository() -> PathBuf {
 }
 
 /// A folder to run the program in, so that its `runs/` is this test's alone.
-pub struct Folder(TempDir);
+pub struct Folder {
+    path: PathBuf,
+    /// Removed with everything in it when the test ends.
+    _temporary: Option<TempDir>,
+}
 
 /// What the program said and how it ended.
 pub struct Ran {
@@ -24,11 +28,17 @@ pub struct Ran {
 
 impl Folder {
     pub fn new() -> Self {
-        Self(TempDir::new().expect("a temporary folder can be made"))
+        let temporary = TempDir::new().expect("a temporary folder can be made");
+        Self { path: temporary.path().to_path_buf(), _temporary: Some(temporary) }
+    }
+
+    /// A folder that stays.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), _temporary: None }
     }
 
     pub fn path(&self) -> &Path {
-        self.0.path()
+        &self.path
     }
 
     /// Writes a file and gives its path.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
+use clap::ValueEnum;
 
 use super::figures::{
     FigureOptions, MemberFigures, SweepFigures, SweepMember, common_range, write_member_figures,
@@ -85,13 +86,9 @@ impl Report {
     ///
     /// Fails when a directory is no run's, and when the runs differ in more than coefficients and seeds.
     pub fn read(dirs: &[PathBuf]) -> Result<Self> {
-        let Some(device) = [Backend::Flex, Backend::NdArray, Backend::Wgpu]
-            .into_iter()
-            .find_map(|backend| backend.device().ok())
-        else {
-            bail!(
-                "this program was built without a backend that a report can be computed on: build it with `--features flex`"
-            );
+        // The first is the fastest without a graphics card; a report has too little to compute to wait for one.
+        let Some(device) = Backend::value_variants().iter().find_map(|backend| backend.device().ok()) else {
+            bail!("this machine has no device for any backend that this program was built with");
         };
         let mut runs = dirs.iter().map(|dir| Run::read(dir, &device)).collect::<Result<Vec<_>>>()?;
         let mut notes: Vec<String> = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.notes)).collect();

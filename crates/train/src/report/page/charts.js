@@ -165,7 +165,7 @@ klsweep.axes = (() => {
   function axis(side, { type = "linear", domain, ticks, text, label = null, anchor = "center" }) {
     const labels = { label, labelArrow: "none", labelAnchor: side === "x" ? anchor : "top" };
     const values = Array.isArray(ticks) ? ticks : d3.ticks(...domain, ticks);
-    const format = text ?? klsweep.format.plain;
+    const format = text ?? (Array.isArray(ticks) ? klsweep.format.plain : klsweep.format.ticks(domain, ticks));
     return {
       options: { type, domain, axis: null },
       grid: side === "y" ? Plot.gridY(values, { stroke: "var(--grid)", strokeOpacity: 1 }) : Plot.gridX(values, { stroke: "var(--grid)", strokeOpacity: 1 }),
@@ -215,7 +215,7 @@ klsweep.axes = (() => {
       }
     }
     const overlaps = ([a, b, c, d]) => taken.some(([e, f, g, h]) => a < g && e < c && b < h && f < d);
-    const directions = [[1, -1], [-1, -1], [1, 1], [-1, 1], [0, -1], [0, 1], [1, 0], [-1, 0]];
+    const directions = [[1, -1], [0, -1], [-1, -1], [1, 1], [-1, 1], [0, 1], [1, 0], [-1, 0]];
     return points.flatMap((point) => {
       const w = letter * point.label.length;
       for (const [distance, leader] of [[8, false], [24, true], [44, true]]) {

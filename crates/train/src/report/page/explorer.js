@@ -35,6 +35,7 @@ klsweep.explorer = (() => {
     const current = () => members[state.index];
 
     const plane = new klsweep.Plane(byId("plane"), byId("plane-canvas"), byId("plane-overlay"), {
+      point: () => state.point,
       move(point, deliberate, byKey) {
         if (state.path?.playing) {
           if (!deliberate) return;
@@ -155,7 +156,7 @@ klsweep.explorer = (() => {
       const facts = [`${number(Math.hypot(...state.point))} from the prior's centre`];
       if (member.codes) {
         const { index, distance } = member.nearest(state.point);
-        facts.push(`nearest code ${number(distance)} away${labels ? `, class ${labels[index]}` : ""}`);
+        facts.push(`nearest code ${distance < 0.005 ? "under 0.01" : number(distance)} away${labels ? `, class ${labels[index]}` : ""}`);
       }
       if (latent > 2) facts.push(state.picked === null ? "other dimensions at their sliders or 0" : "other dimensions at the picked image's mean");
       byId("point-facts").replaceChildren(...facts.flatMap((fact) => [fact, element("br")]).slice(0, -1));
@@ -211,7 +212,11 @@ klsweep.explorer = (() => {
       drawPicked();
       drawPath();
       showPoint();
-      document.querySelectorAll(".same-card").forEach((card, i) => card.setAttribute("aria-pressed", String(i === index)));
+      cards.forEach(({ card }, i) => card.setAttribute("aria-pressed", String(i === index)));
+      // Where the row of them scrolls, the one chosen is in the middle.
+      const strip = byId("same-point-strip");
+      const chosen = cards[index].card;
+      strip.scrollLeft = chosen.offsetLeft - strip.offsetLeft - (strip.clientWidth - chosen.offsetWidth) / 2;
     }
 
     // The same point at every coefficient -----------------------------------------------------------------------------
@@ -271,6 +276,7 @@ klsweep.explorer = (() => {
       if (state.pins.length > MOST_PINS) state.pins.shift();
       drawPins();
       showPoint();
+      clearTimeout(speaking);
       byId("plane-status").textContent = `Pinned ${coordinates(point)} of ${nameOf(current(), report, false)}.`;
     }
 
@@ -462,7 +468,7 @@ klsweep.explorer = (() => {
       const ranges = [["prior", "±4, the prior"], ["all", "all members"], ["own", "own codes"]];
       const redraw = () => { drawPlane(); drawThumbs(); drawPicked(); };
       segmented("Range", ranges, state.range, (value) => { state.range = value; redraw(); }, byId("range-control"));
-      segmented("Show", [["codes", "codes"], ["both", "codes on decoded grid"], ["grid", "decoded grid"]], state.background, (value) => { state.background = value; drawPlane(); }, byId("background-control"));
+      segmented("Show", [["codes", "codes"], ["grid", "decoded grid"], ["both", "both"]], state.background, (value) => { state.background = value; drawPlane(); }, byId("background-control"));
       byId("range-control").hidden = !hasCodes;
       byId("background-control").hidden = !hasCodes;
       if (labels) {

@@ -95,14 +95,16 @@ klsweep.figures = (() => {
         ...rows.map(({ values: { kl, reconstruction } }) => onPage([low(kl), reconstruction.mean], [high(kl), reconstruction.mean])),
         ...rows.map(({ values: { kl, reconstruction } }) => onPage([kl.mean, low(reconstruction)], [kl.mean, high(reconstruction)])),
       ];
-      const layer = d3.select(svg).append("g").attr("font-size", 12).attr("fill", "var(--ink)");
-      const labelled = points.filter(({ key }) => key !== null).map((point) => ({ ...point, label: points.length > 10 ? coefficient(point.c) : `c = ${coefficient(point.c)}` }));
+      const layer = d3.select(svg).append("g").attr("font-size", 12).attr("fill", "var(--ink)").attr("text-anchor", "start");
+      const labelled = points.map((point) => ({ ...point, label: points.length > 10 ? coefficient(point.c) : `c = ${coefficient(point.c)}` }));
       if (sameSum.length > 8) {
         // Its label lies along the flat part of the line, or where the line leaves.
         const at = logarithmic ? sameSum[Math.round(0.04 * sameSum.length)] : sameSum.at(-1);
-        const end = logarithmic ? "start" : "end";
-        layer.append("text").attr("x", toX(at.x)).attr("y", toY(at.y) - 6).attr("text-anchor", end).attr("fill", "var(--muted)")
-          .attr("paint-order", "stroke").attr("stroke", "var(--paper)").attr("stroke-width", 4).text(`reconstruction + KL = ${number(best)}`);
+        const text = narrow ? `sum ${number(best)}` : `reconstruction + KL = ${number(best)}`;
+        const left = toX(at.x) - (logarithmic ? 0 : 6.4 * text.length);
+        layer.append("text").attr("x", left).attr("y", toY(at.y) - 6).attr("fill", "var(--muted)")
+          .attr("paint-order", "stroke").attr("stroke", "var(--paper)").attr("stroke-width", 4).text(text);
+        lines.push([[left, toY(at.y) - 7], [left + 6.4 * text.length, toY(at.y) - 7]], [[left, toY(at.y) - 15], [left + 6.4 * text.length, toY(at.y) - 15]]);
       }
       for (const label of axes.placeLabels(labelled, lines, [width - 4, height - margin.marginBottom])) {
         if (label.leader) layer.append("line").attr("x1", label.x).attr("y1", label.y).attr("x2", label.anchor[0]).attr("y2", label.anchor[1]).attr("stroke", "var(--muted)").attr("stroke-width", 0.8);

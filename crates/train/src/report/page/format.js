@@ -38,7 +38,13 @@ klsweep.format = (() => {
   /** A tick's number, without digits that say nothing. */
   const plain = (value) => minus(String(+value.toPrecision(6)));
 
-  return { coefficient, number, spread, member, plain };
+  /** The same for about `count` ticks over a range, all with as many decimals. */
+  function ticks([low, high], count) {
+    const format = d3.tickFormat(low, high, count);
+    return (value) => minus(format(value).replace("−", "-"));
+  }
+
+  return { coefficient, number, spread, member, plain, ticks };
 })();
 
 klsweep.dom = (() => {

@@ -3,7 +3,7 @@
 // point as SVG above it; and what pointer, finger and keys do on it.
 
 klsweep.Plane = class Plane {
-  static #MARGIN = { left: 44, right: 10, top: 10, bottom: 42 };
+  static #MARGIN = { left: 56, right: 10, top: 10, bottom: 42 };
   static #DRAG = 6; // CSS pixels that a press may move and still be a click
   static #SLICE = 8; // milliseconds of decoding a frame for the grid
 
@@ -15,7 +15,7 @@ klsweep.Plane = class Plane {
   #scene = null;
   #grid = { key: null, canvas: null, done: 0, frame: 0 };
 
-  /** `events`: `move(point)`, `pin(point)`, `drag(from, to, finished)`, `clear()`. */
+  /** `events`: `point()`, where it is now; `move(point)`, `pin(point)`, `drag(from, to, finished)`, `clear()`. */
   constructor(root, canvas, svg, events) {
     this.#root = root;
     this.#canvas = canvas;
@@ -84,6 +84,8 @@ klsweep.Plane = class Plane {
     context.rect(left, top, inner, tall);
     context.clip();
     if (grid && this.#grid.canvas) {
+      // Behind codes, the pictures step back.
+      if (codes) context.fillRect(left, top, inner, tall);
       context.globalAlpha = codes ? 0.5 : 1;
       const high = this.#scene.flat ? this.#grid.canvas.height * (inner / this.#grid.canvas.width) : tall;
       context.drawImage(this.#grid.canvas, left, top + tall - high, inner, high);
@@ -159,9 +161,9 @@ klsweep.Plane = class Plane {
     clip.attr("x", left).attr("y", top).attr("width", inner).attr("height", tall);
 
     const axes = svg.append("g");
-    const format = x.tickFormat(5);
-    const text = (t) => format(t).replace("-", "−");
-    for (const t of x.ticks(Math.max(3, Math.min(9, inner / 70)))) {
+    const most = (length) => Math.max(3, Math.min(9, length / 70));
+    const text = klsweep.format.ticks(x.domain(), most(inner));
+    for (const t of x.ticks(most(inner))) {
       axes.append("line").attr("class", "tick").attr("x1", x(t)).attr("x2", x(t)).attr("y1", top + tall).attr("y2", top + tall + 5);
       axes.append("text").attr("x", x(t)).attr("y", top + tall + 18).attr("text-anchor", "middle").text(text(t));
     }
@@ -170,7 +172,7 @@ klsweep.Plane = class Plane {
         axes.append("text").attr("x", left - 8).attr("y", y((i + 0.5) / classNames.length)).attr("text-anchor", "end").attr("dominant-baseline", "central").text(name);
       }
     } else if (!flat) {
-      for (const t of y.ticks(Math.max(3, Math.min(9, tall / 70)))) {
+      for (const t of y.ticks(most(tall))) {
         axes.append("line").attr("class", "tick").attr("x1", left - 5).attr("x2", left).attr("y1", y(t)).attr("y2", y(t));
         axes.append("text").attr("x", left - 8).attr("y", y(t)).attr("text-anchor", "end").attr("dominant-baseline", "central").text(text(t));
       }
@@ -178,7 +180,7 @@ klsweep.Plane = class Plane {
     axes.append("rect").attr("class", "frame").attr("x", left).attr("y", top).attr("width", inner).attr("height", tall);
     axes.append("text").attr("class", "title").attr("x", left + inner / 2).attr("y", top + tall + 37).attr("text-anchor", "middle").text(titles[0]);
     const vertical = flat ? (classNames ? "class" : "") : titles[1];
-    axes.append("text").attr("class", "title").attr("transform", `translate(11 ${top + tall / 2}) rotate(-90)`).attr("text-anchor", "middle").text(vertical);
+    axes.append("text").attr("class", "title").attr("transform", `translate(12 ${top + tall / 2}) rotate(-90)`).attr("text-anchor", "middle").text(vertical);
 
     const prior = svg.append("g").attr("clip-path", "url(#plane-clip)");
     for (const radius of [1, 2]) {
@@ -277,16 +279,17 @@ klsweep.Plane = class Plane {
     root.addEventListener("keydown", (event) => {
       if (!this.#scene || event.ctrlKey || event.metaKey || event.altKey) return;
       const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
-      const { region, marks, flat } = this.#scene;
+      const { region, flat } = this.#scene;
+      const now = this.#events.point();
       if (event.key in arrows) {
         // A hundredth of the range a press; a tenth with Shift.
         const step = (event.shiftKey ? 0.1 : 0.01) * (region[0][1] - region[0][0]);
-        const point = marks.point.map((value, axis) => {
+        const point = now.map((value, axis) => {
           const [low, high] = region[axis];
           return Math.max(low, Math.min(value + step * arrows[event.key][axis], high));
         });
         this.#events.move(flat ? [point[0]] : point, true, true);
-      } else if (event.key === "Enter" || event.key === " ") this.#events.pin(marks.point);
+      } else if (event.key === "Enter" || event.key === " ") this.#events.pin(now);
       else if (event.key === "Escape") this.#events.clear();
       else return;
       event.preventDefault();

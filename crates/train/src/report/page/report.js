@@ -43,6 +43,11 @@
     if (!Number.isNaN(at.getTime())) node.textContent = `${time.format(at)} UTC`;
   }
 
+  // "c = 1" stays on one line.
+  for (const node of document.querySelectorAll(".headline, .purpose p, .next dd, #recommendation > p, .warning li")) {
+    for (const text of node.childNodes) if (text.nodeType === Node.TEXT_NODE) text.data = text.data.replaceAll("c = ", "c\u00a0=\u00a0");
+  }
+
   // Paper shows what is folded away.
   let opened = [];
   addEventListener("beforeprint", () => {
@@ -51,7 +56,8 @@
   });
   addEventListener("afterprint", () => opened.forEach((details) => { details.open = false; }));
 
-  if (report.live) {
+  // A copy saved to disk has no server to ask.
+  if (report.live && location.protocol.startsWith("http")) {
     if (remembered?.scroll) scrollTo(...remembered.scroll);
     klsweep.live.start(() => ({ explorer: explorer?.state(), table: table?.state() }));
   }
