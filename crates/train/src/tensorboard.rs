@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use prost::Message;
 
 use crate::config::MemberId;
 use crate::diagnostics::Diagnostics;
@@ -19,42 +18,21 @@ use crate::member::EpochRow;
 
 /// The first entry of every file.
 const FILE_VERSION: &str = "brain.Event:2";
-/// `SessionLog.START`.
-const SESSION_START: i32 = 1;
-
-#[derive(Message)]
+/// An `Event`: when, after which epoch, and what.
 struct Event {
     /// Seconds since 1970.
-    #[prost(double, tag = "1")]
     wall_time: f64,
-    #[prost(int64, tag = "2")]
-    step: i64,
-    #[prost(string, optional, tag = "3")]
-    file_version: Option<String>,
-    #[prost(message, optional, tag = "5")]
-    summary: Option<Summary>,
-    #[prost(message, optional, tag = "7")]
-    session_log: Option<SessionLog>,
+    epoch: usize,
+    content: Content,
 }
 
-#[derive(Message)]
-struct Summary {
-    #[prost(message, repeated, tag = "1")]
-    value: Vec<Scalar>,
-}
-
-#[derive(Message)]
-struct Scalar {
-    #[prost(string, tag = "1")]
-    tag: String,
-    #[prost(float, tag = "2")]
-    simple_value: f32,
-}
-
-#[derive(Message)]
-struct SessionLog {
-    #[prost(int32, tag = "1")]
-    status: i32,
+enum Content {
+    /// The first of every file.
+    FileVersion,
+    /// `SessionLog.START`: what earlier files say of this epoch and later ones no longer holds.
+    Start,
+    /// Values by their tags.
+    Scalars(Vec<(String, f64)>),
 }
 
 /// The event file of a member in training.
@@ -79,11 +57,8 @@ impl EventFile {
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         let mut events = Self { path, file, c: member.kl_coefficient };
-        events.append(Event { file_version: Some(FILE_VERSION.to_string()), ..Event::at(0) })?;
-        events.append(Event {
-            session_log: Some(SessionLog { status: SESSION_START }),
-            ..Event::at(epoch + 1)
-        })?;
+        events.append(0, Content::FileVersion)?;
+        events.append(epoch + 1, Content::Start)?;
         Ok(events)
     }
 
@@ -105,7 +80,7 @@ impl EventFile {
         for (dimension, &kl) in row.test_latent.kl_per_dim.iter().enumerate() {
             scalars.push((format!("test/kl_dim_{dimension}"), kl));
         }
-        self.scalars(row.epoch, scalars)
+        self.append(row.epoch, Content::Scalars(scalars))
     }
 
     /// Appends what was measured of the trained network after so many epochs.
@@ -114,38 +89,79 @@ impl EventFile {
         let known = names
             .zip(diagnostics.values())
             .filter_map(|(name, value)| Some((format!("diagnostics/{name}"), value?)));
-        self.scalars(epoch, known.collect())
+        self.append(epoch, Content::Scalars(known.collect()))
     }
 
-    fn scalars(&mut self, epoch: usize, scalars: Vec<(String, f64)>) -> Result<()> {
-        let value =
-            scalars.into_iter().map(|(tag, value)| Scalar { tag, simple_value: value as f32 }).collect();
-        self.append(Event { summary: Some(Summary { value }), ..Event::at(epoch) })
-    }
-
-    fn append(&mut self, event: Event) -> Result<()> {
-        self.file.write_all(&record(&event)).with_context(|| format!("cannot write {}", self.path.display()))
+    fn append(&mut self, epoch: usize, content: Content) -> Result<()> {
+        let record = record(&Event { wall_time: seconds(), epoch, content }.encode());
+        self.file.write_all(&record).with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 
 impl Event {
-    fn at(epoch: usize) -> Self {
-        Self { wall_time: seconds(), step: epoch as i64, ..Self::default() }
+    /// The protocol buffer. Five fields of four messages: a library for them would take longer to build than all this crate.
+    fn encode(&self) -> Vec<u8> {
+        let mut event = vec![key(1, FIXED_64)];
+        event.extend(self.wall_time.to_le_bytes());
+        if self.epoch > 0 {
+            event.push(key(2, VARINT));
+            push_varint(&mut event, self.epoch);
+        }
+        match &self.content {
+            Content::FileVersion => push_bytes(&mut event, 3, FILE_VERSION.as_bytes()),
+            Content::Start => push_bytes(&mut event, 7, &[key(1, VARINT), 1]),
+            Content::Scalars(scalars) => {
+                let mut summary = Vec::new();
+                for (tag, value) in scalars {
+                    let mut scalar = Vec::new();
+                    push_bytes(&mut scalar, 1, tag.as_bytes());
+                    scalar.push(key(2, FIXED_32));
+                    scalar.extend((*value as f32).to_le_bytes());
+                    push_bytes(&mut summary, 1, &scalar);
+                }
+                push_bytes(&mut event, 5, &summary);
+            }
+        }
+        event
     }
+}
+
+const VARINT: u8 = 0;
+const FIXED_64: u8 = 1;
+const BYTES: u8 = 2;
+const FIXED_32: u8 = 5;
+
+/// What stands before the value of a field: its number and how the value is written.
+const fn key(field: u8, wire_type: u8) -> u8 {
+    field << 3 | wire_type
+}
+
+/// Seven bits a byte, the lowest first; the eighth says that more follow.
+fn push_varint(bytes: &mut Vec<u8>, mut value: usize) {
+    while value > 0x7f {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+fn push_bytes(bytes: &mut Vec<u8>, field: u8, value: &[u8]) {
+    bytes.push(key(field, BYTES));
+    push_varint(bytes, value.len());
+    bytes.extend(value);
 }
 
 fn seconds() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
 
-/// A TFRecord of an event.
-fn record(event: &Event) -> Vec<u8> {
-    let data = event.encode_to_vec();
+/// A TFRecord.
+fn record(data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u64).to_le_bytes();
     let mut record = length.to_vec();
     record.extend(masked_crc(&length).to_le_bytes());
-    record.extend(&data);
-    record.extend(masked_crc(&data).to_le_bytes());
+    record.extend(data);
+    record.extend(masked_crc(data).to_le_bytes());
     record
 }
 
@@ -158,58 +174,27 @@ fn masked_crc(data: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{LatentUse, Terms};
-
-    /// The events of a file, with every length and checksum checked.
-    fn read(bytes: &[u8]) -> Vec<Event> {
-        let mut events = Vec::new();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (length, after) = rest.split_at(8);
-            let size = u64::from_le_bytes(length.try_into().unwrap()) as usize;
-            let (length_crc, after) = after.split_at(4);
-            let (data, after) = after.split_at(size);
-            let (data_crc, after) = after.split_at(4);
-            assert_eq!(masked_crc(length).to_le_bytes(), length_crc);
-            assert_eq!(masked_crc(data).to_le_bytes(), data_crc);
-            events.push(Event::decode(data).unwrap());
-            rest = after;
-        }
-        events
-    }
 
     #[test]
-    fn a_record_is_that_of_tensorflow() {
+    fn records_are_those_of_tensorboard() {
         // From scripts/tensorboard_record.py.
-        let expected = [
-            0x0b, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, // length
-            0x86, 0x15, 0xf5, 0x04, // its checksum
-            0x09, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xf8, 0x3f, 0x10, 0x03, // wall time, step
-            0x77, 0x8d, 0xf7, 0xf6, // their checksum
-        ];
-        assert_eq!(record(&Event { wall_time: 1.5, step: 3, ..Event::default() }), expected);
-    }
-
-    #[test]
-    fn an_epoch_is_one_event_after_the_version_and_the_start() {
-        let dir = tempfile::TempDir::new().unwrap();
-        let member = MemberId { kl_coefficient: 2.0, seed: 0 };
-        let row = EpochRow {
-            epoch: 4,
-            train: Terms { reconstruction: 150.0, kl: 6.0 },
-            test: Terms { reconstruction: 151.0, kl: 5.0 },
-            test_latent: LatentUse { kl_per_dim: vec![3.0, 2.0], active_units: 2 },
-            saturated_log_vars: 0,
-        };
-        let mut file = EventFile::create(dir.path(), member, 3).unwrap();
-        file.epoch(&row).unwrap();
-        let events = read(&std::fs::read(&file.path).unwrap());
-        assert_eq!(events[0].file_version.as_deref(), Some(FILE_VERSION));
-        assert_eq!((events[1].step, events[1].session_log.as_ref().unwrap().status), (4, SESSION_START));
-        assert_eq!((events.len(), events[2].step), (3, 4));
-        let values = &events[2].summary.as_ref().unwrap().value;
-        let value = |tag: &str| values.iter().find(|value| value.tag == tag).map(|value| value.simple_value);
-        assert_eq!(value("test/objective"), Some(161.0));
-        assert_eq!(value("test/kl_dim_1"), Some(2.0));
+        let scalars = vec![("test/kl".to_string(), 5.5), ("b".to_string(), -1.0)];
+        for (epoch, content, expected) in [
+            (
+                0,
+                Content::FileVersion,
+                "1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e4576656e743a322a28646c",
+            ),
+            (3, Content::Start, "0f000000000000006d532b0909000000000000f83f10033a020801ec8612fc"),
+            (
+                300,
+                Content::Scalars(scalars),
+                "2800000000000000ff70164a09000000000000f83f10ac022a1a0a0e0a07746573742f6b6c150000b0400a080a016215000080bf3ff0ee4e",
+            ),
+        ] {
+            let record = record(&Event { wall_time: 1.5, epoch, content }.encode());
+            let hex: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected);
+        }
     }
 }
