@@ -174,6 +174,66 @@ def table(measured):
     print(f"A run of one step, from the command to its end: {startup:.2f} s (goal 1 s to the first step).")
 
 
+@dataclass
+class Shape:
+    """A configuration of the same kind as the classic one."""
+
+    hidden: tuple = (256,)
+    latent: int = 2
+    batch: int = 128
+    members: int = 1
+
+    def __str__(self):
+        widths = "-".join(map(str, [*self.hidden, self.latent]))
+        return f"{widths} | {self.batch} | {self.members}"
+
+
+SHAPES = [
+    Shape(),
+    *(Shape(latent=latent) for latent in (16, 64)),
+    *(Shape(hidden=hidden) for hidden in ((512,), (1024,), (512, 256))),
+    *(Shape(batch=batch) for batch in (512, 2048)),
+    *(Shape(members=members) for members in (2, 5, 20)),
+]
+# A fifth of MNIST, training and test: the ratios are those of all of it.
+SHAPE_IMAGES = {"train": 12_000, "test": 2_000}
+
+
+def bench_shapes(train, python, rounds, epochs):
+    """klsweep against PyTorch at its best: one process on two threads for one member, else two of one thread each."""
+    measured = {}
+    for number in range(rounds):
+        for shape in SHAPES:
+            coefficients = [1.0 + k for k in range(shape.members)]
+            settings = {
+                "kl_coefficients": coefficients,
+                "batch_size": shape.batch,
+                "model.latent": shape.latent,
+                "model.encoder_hidden": list(shape.hidden),
+                "model.decoder_hidden": list(reversed(shape.hidden)),
+                **{f"data.{split}_images": count for split, count in SHAPE_IMAGES.items()},
+            }
+            arguments = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+            ours = klsweep(train, "vae_c1.toml", epochs, *arguments)
+            theirs = ["--epochs", epochs + 1, "--best", "--hidden", *shape.hidden, "--latent", shape.latent]
+            theirs += ["--batch", shape.batch, "--images", SHAPE_IMAGES["train"]]
+            if shape.members == 1:
+                peers = peer(python, "pytorch_vae.py", *theirs, "--threads", 2)
+            else:
+                peers = peer(python, "pytorch_vae.py", *theirs, "--threads", 1, processes=2)
+            measured.setdefault(str(shape), []).append((ours, peers))
+            print(f"round {number + 1}/{rounds}: {shape}: {ours.seconds:.3f} {peers.seconds:.3f} s", file=sys.stderr)
+
+    print("\nOther shapes, on a fifth of the images, against PyTorch at its best:\n")
+    print("| hidden and latent | batch | members | seconds per coefficient and epoch | PyTorch | ratio | peak MB |")
+    print("|---|---|---|---|---|---|---|")
+    for shape, runs in measured.items():
+        ours, theirs = (statistics.median(run[side].seconds for run in runs) for side in (0, 1))
+        ratio = statistics.median(a.seconds / b.seconds for a, b in runs)
+        peak = statistics.median(run[0].peak_mb for run in runs)
+        print(f"| {shape} | {ours:.3f} | {theirs:.3f} | {ratio:.2f} | {peak:.0f} |")
+
+
 CUBECL_LOGS = """
 [profiling]
 logger = { level = "minimal", file = "kernels.log" }
@@ -214,6 +274,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--skip", nargs="*", default=[], choices=["eager", "pytorch", "jax", "keras"])
+    parser.add_argument("--shapes", action="store_true", help="other latents, widths, batches and numbers of members too")
     parser.add_argument("--python", help="a Python that has the peers, instead of an environment made for them")
     parser.add_argument("--keras-python", help="the same for TensorFlow alone")
     args = parser.parse_args()
@@ -253,6 +314,8 @@ def main():
     check_agreement(measured)
     table(measured)
     print_wgpu(train)
+    if args.shapes:
+        bench_shapes(train, python, args.rounds, args.epochs)
 
 
 if __name__ == "__main__":

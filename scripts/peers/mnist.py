@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-PIXELS, HIDDEN, LATENT = 784, 256, 2
+PIXELS, HIDDEN, LATENT = 784, (256,), 2
 BATCH = 128
 ADAM = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 
@@ -20,9 +20,13 @@ def training_images():
     return pixels.reshape(-1, PIXELS).astype(np.float32) / 255
 
 
-def glorot_layers(rng):
-    """Weights `[inputs, outputs]` and biases of the five layers, in the order of klsweep."""
-    sizes = [(PIXELS, HIDDEN), (HIDDEN, LATENT), (HIDDEN, LATENT), (LATENT, HIDDEN), (HIDDEN, PIXELS)]
+def glorot_layers(rng, hidden=HIDDEN, latent=LATENT):
+    """Weights `[inputs, outputs]` and biases of the layers, in the order of klsweep: the encoder's, the heads of mean and
+    log-variance, the decoder's with the mirrored widths."""
+    encoder = [PIXELS, *hidden]
+    decoder = [latent, *reversed(hidden), PIXELS]
+    heads = [(encoder[-1], latent)] * 2
+    sizes = [*zip(encoder, encoder[1:]), *heads, *zip(decoder, decoder[1:])]
     layers = []
     for inputs, outputs in sizes:
         limit = np.sqrt(6 / (inputs + outputs))

@@ -1,11 +1,12 @@
 //! Lays axes, data and legend of a [`Chart`] out into a [`Scene`].
 
 use super::chart::{Axis, Chart, Lines, Mark, Size};
+use super::heading::{Heading, description};
 use super::legend::Legend;
 use super::palette;
 use super::scale::{GAP_AFTER_ZERO, Scale, Tick};
-use super::scene::{Color, Scene, Shape, Stroke};
-use super::text::{Anchor, Weight, width, wrapped};
+use super::scene::{Color, MIDDLE, Scene, Shape, Stroke};
+use super::text::{Anchor, Weight, width};
 
 /// The sizes of texts and of the space between them, in pixels.
 #[derive(Debug, Clone, Copy)]
@@ -15,11 +16,11 @@ pub(super) struct Style {
 }
 
 impl Style {
-    fn title(self) -> f32 {
+    pub fn title(self) -> f32 {
         17.0 * self.text
     }
 
-    fn label(self) -> f32 {
+    pub fn label(self) -> f32 {
         14.0 * self.text
     }
 
@@ -206,7 +207,7 @@ impl<'a> Layout<'a> {
                 shapes.push(line(vec![[plot.left, y], [plot.right, y]], palette::GRID, 1.0, false));
             }
             if !tick.label.is_empty() && free(&mut taken, y, style.tick()) {
-                let place = [plot.left - style.gap(), y + 0.36 * style.tick()];
+                let place = [plot.left - style.gap(), y + MIDDLE * style.tick()];
                 shapes.push(text(
                     place,
                     &tick.label,
@@ -283,52 +284,6 @@ impl<'a> Layout<'a> {
             }
         }
     }
-}
-
-/// A title and what stands below it, in lines.
-pub(super) struct Heading {
-    lines: Vec<(String, f32, Weight, Color)>,
-    style: Style,
-    /// From the top of the drawing to the top of the data.
-    pub height: f32,
-}
-
-impl Heading {
-    pub fn new(title: &str, subtitle: &str, width: f32, style: Style) -> Self {
-        let room = width - 2.0 * style.margin();
-        let mut lines = Vec::new();
-        for (text, size, weight, color) in [
-            (title, style.title(), Weight::SemiBold, palette::INK),
-            (subtitle, style.label(), Weight::Regular, palette::MUTED),
-        ] {
-            lines.extend(
-                wrapped(text, size, weight, room).into_iter().map(|line| (line, size, weight, color)),
-            );
-        }
-        let advance: f32 = lines.iter().map(|(_, size, ..)| Self::advance(*size)).sum();
-        Self { height: style.margin() + advance + 1.5 * style.gap(), lines, style }
-    }
-
-    /// From a baseline to the next.
-    fn advance(size: f32) -> f32 {
-        1.4 * size
-    }
-
-    /// With the texts' left end at `x`.
-    pub fn shapes(&self, x: f32, top: f32) -> Vec<Shape> {
-        let mut y = top + self.style.margin();
-        let line = |(line, size, weight, color): &(String, f32, Weight, Color)| {
-            let shape = text([x, y + 0.8 * size], line, *size, *weight, *color, Anchor::Start);
-            y += Self::advance(*size);
-            shape
-        };
-        self.lines.iter().map(line).collect()
-    }
-}
-
-/// A drawing's title and subtitle as sentences.
-pub(super) fn description(title: &str, subtitle: &str) -> String {
-    [title, subtitle].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(". ")
 }
 
 /// Takes the room around a position unless some of it is taken.

@@ -3,7 +3,7 @@
 use super::chart::{Mark, Series};
 use super::layout::{Style, line, text};
 use super::palette;
-use super::scene::Shape;
+use super::scene::{MIDDLE, Shape};
 use super::text::{Anchor, Weight, width};
 
 /// Dots of a legend are at least so large, in pixels, that their colour can be seen.
@@ -39,7 +39,7 @@ impl Legend<'_> {
     pub fn shapes(&self, [x, top]: [f32; 2], style: Style) -> Vec<Shape> {
         let mut shapes = Vec::new();
         let mut y = top + 0.5 * style.row();
-        let below_middle = 0.36 * style.tick();
+        let below_middle = MIDDLE * style.tick();
         if !self.title.is_empty() {
             let place = [x, y + below_middle];
             shapes.push(text(place, self.title, style.tick(), Weight::SemiBold, palette::INK, Anchor::Start));

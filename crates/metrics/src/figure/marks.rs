@@ -1,7 +1,7 @@
 //! The data of a chart as shapes.
 
 use super::chart::{Mark, Place, Series};
-use super::labels::{Box, beside, box_of, on};
+use super::labels::{Box, along, beside, box_of, on};
 use super::layout::{Layout, Plot, line};
 use super::scale::Scale;
 use super::scene::Shape;
@@ -113,17 +113,6 @@ fn clip(plot: &Plot, new: Vec<Shape>, shapes: &mut Vec<Shape>) {
         let (x, y, width, height) = (plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
         shapes.push(Shape::Clip { x, y, width, height, shapes: new });
     }
-}
-
-/// A line as boxes of a few pixels: one around a slanting line would be mostly empty.
-fn along([x0, y0]: [f32; 2], [x1, y1]: [f32; 2]) -> Vec<Box> {
-    const STEP: f32 = 4.0;
-    let steps = ((x1 - x0).hypot(y1 - y0) / STEP).ceil().clamp(1.0, 1000.0) as usize;
-    let at = |i: usize| {
-        let t = i as f32 / steps as f32;
-        [x0 + t * (x1 - x0), y0 + t * (y1 - y0)]
-    };
-    (0..steps).map(|i| box_of(&[at(i), at(i + 1)], 1.0)).collect()
 }
 
 fn inside(plot: &Plot, points: &[[f64; 2]]) -> Vec<[f32; 2]> {

@@ -7,6 +7,7 @@
 
 mod animation;
 mod chart;
+mod heading;
 mod image;
 mod labels;
 mod layout;

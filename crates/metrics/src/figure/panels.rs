@@ -1,7 +1,8 @@
 //! Several charts side by side.
 
 use super::chart::{Chart, Series, Size};
-use super::layout::{Heading, Layout, Sides, Style, description};
+use super::heading::{Heading, description};
+use super::layout::{Layout, Sides, Style};
 use super::legend::Legend;
 use super::scene::{Scene, Shape};
 
@@ -164,20 +165,15 @@ mod tests {
         }
         .scene();
         assert_legible(&scene);
-        let plots: Vec<[f32; 2]> = scene
-            .shapes
-            .iter()
-            .filter_map(|shape| match shape {
-                Shape::Group { x, y, shapes } => {
-                    let clip = shapes.iter().find_map(|s| match s {
-                        Shape::Clip { x, y, .. } => Some([*x, *y]),
-                        _ => None,
-                    })?;
-                    Some([x + clip[0], y + clip[1]])
-                }
+        // The first dot of each lies where the axes meet.
+        let corner = |shape: &Shape| match shape {
+            Shape::Group { x, y, shapes } => shapes.iter().find_map(|inner| match inner {
+                Shape::Dots { points, .. } => Some([x + points[0][0], y + points[0][1]]),
                 _ => None,
-            })
-            .collect();
+            }),
+            _ => None,
+        };
+        let plots: Vec<[f32; 2]> = scene.shapes.iter().filter_map(corner).collect();
         let [a, long, b, c] = plots[..] else { panic!("{plots:?}") };
         assert_eq!((a[0], long[0]), (c[0], b[0]));
         assert_eq!(a[1], long[1]);

@@ -83,7 +83,7 @@ pub struct Scene {
 pub struct Words {
     /// The text.
     pub text: String,
-    /// Left, top, right and bottom in pixels: from the baseline up to the size of the font.
+    /// Left, top, right and bottom in pixels; as high as the font's size, about the middle of the capitals.
     pub bounds: [f32; 4],
 }
 
@@ -103,10 +103,11 @@ fn collect_words(shapes: &[Shape], [right, down]: [f32; 2], words: &mut Vec<Word
                 let (x, y) = (x + right, y + down);
                 let width = width(text, *size, *weight);
                 let start = start_of(*anchor, width);
+                let (above, below) = ((0.5 + MIDDLE) * size, (0.5 - MIDDLE) * size);
                 let bounds = if *upwards {
-                    [x - size, y - start - width, x, y - start]
+                    [x - above, y - start - width, x + below, y - start]
                 } else {
-                    [x + start, y - size, x + start + width, y]
+                    [x + start, y - above, x + start + width, y + below]
                 };
                 words.push(Words { text: text.clone(), bounds });
             }
@@ -129,6 +130,9 @@ pub(super) fn on_dot_raster(points: &[[f32; 2]]) -> Vec<[i32; 2]> {
     rastered.dedup();
     rastered
 }
+
+/// From a text's baseline up to the middle of its capitals, in sizes of the font.
+pub(super) const MIDDLE: f32 = 0.36;
 
 /// Where a text starts, relative to the point that its anchor names.
 pub(super) fn start_of(anchor: Anchor, width: f32) -> f32 {

@@ -19,49 +19,83 @@ pub struct Drawn {
     /// Its figure's name.
     pub key: String,
     title: String,
+    description: String,
     unit: String,
     /// With a name each, where there are several.
     lines: Vec<(String, Vec<AtCoefficient>)>,
+    /// Lines that there is no room for.
+    left_out: usize,
 }
 
-/// A number of a member's latent dimension.
-type OfDimension = fn(&Diagnostics, usize) -> Option<&f64>;
+/// A number that is measured of every latent dimension.
+struct OfDimensions {
+    key: &'static str,
+    title: &'static str,
+    description: &'static str,
+    unit: &'static str,
+    value: fn(&Diagnostics, usize) -> Option<&f64>,
+}
+
+const OF_DIMENSIONS: [OfDimensions; 3] = [
+    OfDimensions {
+        key: "kl_per_dim",
+        title: "KL of each dimension",
+        description: "KL(q(z_d|x) ‖ N(0, 1)): how much each latent dimension is used.",
+        unit: "nats per image",
+        value: |measured, dimension| measured.kl_per_dim.get(dimension),
+    },
+    OfDimensions {
+        key: "z_mean",
+        // The sign is an accident of the initial weights: over seeds it would average out what there is to see.
+        title: "|mean| of the codes",
+        description: "Absolute value of the mean of the sampled codes in each latent dimension: the prior has 0.",
+        unit: "prior σ = 1",
+        value: |measured, dimension| measured.z_mean.get(dimension),
+    },
+    OfDimensions {
+        key: "z_std",
+        title: "Std of the codes",
+        description: "Standard deviation of the sampled codes in each latent dimension: the prior has 1.",
+        unit: "prior σ = 1",
+        value: |measured, dimension| measured.z_std.get(dimension),
+    },
+];
 
 /// Every column of the table that some member has a value for, and those of the latent dimensions after them.
 pub fn drawn(results: &[&MemberResult]) -> Vec<Drawn> {
     let of_member = |column: &Column| Drawn {
         key: column.key.into(),
         title: column.label.into(),
+        description: column.description.into(),
         unit: column.unit.into(),
         lines: vec![(
             String::new(),
             by_coefficient(results.iter().filter_map(|result| Some((result.c, (column.value)(result)?)))),
         )],
+        left_out: 0,
     };
-    let of_dimensions: [(&str, &str, &str, OfDimension); 3] = [
-        ("kl_per_dim", "KL of each dimension", "nats per image", |measured, d| measured.kl_per_dim.get(d)),
-        // The sign is an accident of the initial weights: over seeds it would average out what there is to see.
-        ("z_mean", "|mean| of the codes", "prior σ = 1", |measured, d| measured.z_mean.get(d)),
-        ("z_std", "Std of the codes", "prior σ = 1", |measured, d| measured.z_std.get(d)),
-    ];
     let latent = results.iter().map(|result| result.diagnostics.kl_per_dim.len()).max().unwrap_or(0);
-    let of_rank = |value: OfDimension, rank: usize| {
-        // Which dimension does what differs from member to member; the rank can be compared.
-        let value = |result: &&MemberResult| {
-            let dimension = *by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
-            Some((result.c, value(&result.diagnostics, dimension)?.abs()))
+    let of_dimensions = |quantity: &OfDimensions| {
+        let of_rank = |rank: usize| {
+            // Which dimension does what differs from member to member; the rank can be compared.
+            let value = |result: &&MemberResult| {
+                let dimension = *by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
+                Some((result.c, (quantity.value)(&result.diagnostics, dimension)?.abs()))
+            };
+            (rank_name(rank), by_coefficient(results.iter().filter_map(value)))
         };
-        by_coefficient(results.iter().filter_map(value))
-    };
-    let ranked = |(key, title, unit, value): (&str, &str, &str, OfDimension)| Drawn {
-        key: key.into(),
-        title: title.into(),
-        unit: unit.into(),
-        lines: (0..latent.min(LINES)).map(|rank| (rank_name(rank), of_rank(value, rank))).collect(),
+        Drawn {
+            key: quantity.key.into(),
+            title: quantity.title.into(),
+            description: quantity.description.into(),
+            unit: quantity.unit.into(),
+            lines: (0..latent.min(LINES)).map(of_rank).collect(),
+            left_out: latent.saturating_sub(LINES),
+        }
     };
     // How long it took says something of the machine, nothing of the coefficient.
     let columns = COLUMNS.iter().filter(|column| column.key != "seconds");
-    let all = columns.map(of_member).chain(of_dimensions.into_iter().map(ranked));
+    let all = columns.map(of_member).chain(OF_DIMENSIONS.iter().map(of_dimensions));
     all.filter(|drawn| drawn.lines.iter().any(|(_, groups)| !groups.is_empty())).collect()
 }
 
@@ -75,6 +109,16 @@ fn rank_name(rank: usize) -> String {
 }
 
 impl Drawn {
+    /// What the points are, for a subtitle.
+    fn about(&self) -> String {
+        let seeds = about_seeds(&self.groups().cloned().collect::<Vec<_>>());
+        let lines = match self.left_out {
+            0 => String::new(),
+            left_out => format!(" The {LINES} dimensions of highest KL out of {}.", LINES + left_out),
+        };
+        format!("Test images; {seeds}.{lines}")
+    }
+
     fn groups(&self) -> impl Iterator<Item = &AtCoefficient> {
         self.lines.iter().flat_map(|(_, groups)| groups)
     }
@@ -82,7 +126,6 @@ impl Drawn {
     /// A chart by itself.
     pub fn chart(&self) -> Chart {
         let coefficients: Vec<f64> = self.groups().map(|group| group.c).collect();
-        let seeds = about_seeds(&self.groups().cloned().collect::<Vec<_>>());
         let series: Vec<Series> = self
             .lines
             .iter()
@@ -96,7 +139,7 @@ impl Drawn {
             .collect();
         Chart {
             title: self.title.clone(),
-            subtitle: format!("Test images; {seeds}."),
+            subtitle: format!("{} {}", self.description, self.about()),
             x: axis(&coefficients),
             y: Axis { label: self.unit.clone(), scale: self.scale(), range: self.range(), ..Axis::default() },
             lines: Lines::Both,
@@ -134,7 +177,8 @@ pub fn page(drawn: &[Drawn]) -> Panels {
         .cloned()
         .unwrap_or_default();
     let legend = if key.iter().any(|series| !series.label.is_empty()) { "dimension" } else { "" };
-    let seeds = charts.first().map_or(String::new(), |chart| chart.subtitle.clone());
+    // The one with the most lines has the most to say.
+    let subtitle = drawn.iter().map(Drawn::about).max_by_key(String::len).unwrap_or_default();
     let panel = |mut chart: Chart| {
         for series in &mut chart.series {
             series.label.clear();
@@ -149,7 +193,7 @@ pub fn page(drawn: &[Drawn]) -> Panels {
     };
     Panels {
         title: "What each coefficient did".into(),
-        subtitle: seeds,
+        subtitle,
         columns: columns_of(drawn.len()),
         charts: charts.into_iter().map(panel).collect(),
         legend: legend.into(),
@@ -205,11 +249,27 @@ mod tests {
     }
 
     #[test]
+    fn dimensions_without_room_are_counted() {
+        let members = [0.0, 1.0].map(|c| {
+            finished(c, 0, |result| {
+                result.diagnostics.kl_per_dim = vec![1.0; 20];
+                (result.diagnostics.z_mean, result.diagnostics.z_std) = (vec![0.0; 20], vec![1.0; 20]);
+            })
+        });
+        let page = page(&drawn(&members.each_ref()));
+        assert_eq!(page.subtitle, "Test images; one seed. The 8 dimensions of highest KL out of 20.");
+        assert_eq!(page.key.iter().filter(|series| !series.label.is_empty()).count(), LINES);
+        assert_sound("diagnostics", &page.scene());
+    }
+
+    #[test]
     fn one_value_that_dwarfs_the_others_bends_the_axis_and_counts_start_at_0() {
         let of = |values: &[f64]| Drawn {
             key: String::new(),
             title: String::new(),
+            description: String::new(),
             unit: String::new(),
+            left_out: 0,
             lines: vec![(String::new(), by_coefficient(values.iter().map(|&value| (value, value))))],
         };
         assert_eq!(of(&[0.5, 6.5, 5.5, 28.5, 307.5]).scale(), Scale::Asinh);

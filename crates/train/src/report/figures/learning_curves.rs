@@ -8,10 +8,12 @@ use crate::member::EpochRow;
 /// Epochs up to which each has a dot: a single one would have no line at all.
 const DOTTED: usize = 12;
 
+/// A term of the objective at a coefficient.
+type Term = fn(&Terms, f64) -> f64;
+
 /// Reconstruction, KL and objective over the epochs, on training and on test images.
 pub fn learning_curves(history: &[EpochRow], c: f64) -> Panels {
-    type OfTerms = fn(&Terms, f64) -> f64;
-    let terms: [(&str, OfTerms); 3] = [
+    let terms: [(&str, Term); 3] = [
         ("Reconstruction", |terms, _| terms.reconstruction),
         ("KL", |terms, _| terms.kl),
         ("Objective, reconstruction + c · KL", Terms::objective),
