@@ -131,7 +131,13 @@ impl Browser {
         }
     }
 
-    pub fn resize(&mut self, Screen { width, height, mobile, dark }: Screen) {
+    pub fn reload(&mut self) {
+        self.events.retain(|event| event["method"] != "Page.loadEventFired");
+        self.call("Page.reload", json!({}));
+        self.wait_for("Page.loadEventFired");
+    }
+
+    fn resize(&mut self, Screen { width, height, mobile, dark }: Screen) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile });
         self.call("Emulation.setDeviceMetricsOverride", size);
         self.call("Emulation.setTouchEmulationEnabled", json!({ "enabled": mobile }));

@@ -373,16 +373,18 @@ klsweep.explorer = (() => {
       // Where there is room beside the plane, it need not be opened.
       byId("picker").open = matchMedia("(min-width: 56.01rem)").matches;
       const grid = byId("picker-grid");
-      const options = images.positions.map((_, image) => {
+      // By class, as far as classes are known.
+      const order = d3.sort(d3.range(images.positions.length), (image) => images.labels?.[image] ?? 0, (image) => image);
+      const options = order.map((image, place) => {
         const canvas = element("canvas", { className: "digit", "aria-hidden": "true" });
         paint(canvas, pixelsOf(image), width, height);
-        const option = element("div", { role: "option", tabIndex: image ? -1 : 0, "aria-selected": "false", "aria-label": `Test image ${nameOfImage(image)}` }, canvas);
-        option.addEventListener("click", () => { focus(image); pick(state.picked === image ? null : image, true); });
+        const option = element("div", { role: "option", tabIndex: place ? -1 : 0, "data-image": image, "aria-selected": "false", "aria-label": `Test image ${nameOfImage(image)}` }, canvas);
+        option.addEventListener("click", () => { focus(place); pick(state.picked === image ? null : image, true); });
         return option;
       });
-      function focus(image) {
-        options.forEach((option, i) => { option.tabIndex = i === image ? 0 : -1; });
-        options[image].focus();
+      function focus(place) {
+        options.forEach((option, i) => { option.tabIndex = i === place ? 0 : -1; });
+        options[place].focus();
       }
       grid.replaceChildren(...options);
       grid.addEventListener("keydown", (event) => {
@@ -390,7 +392,7 @@ klsweep.explorer = (() => {
         const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
         const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -at, End: options.length - 1 - at };
         if (event.key in steps) focus(Math.max(0, Math.min(at + steps[event.key], options.length - 1)));
-        else if (event.key === "Enter" || event.key === " ") pick(state.picked === at ? null : at, true);
+        else if (event.key === "Enter" || event.key === " ") pick(state.picked === order[at] ? null : order[at], true);
         else if (event.key === "Escape") pick(null);
         else return;
         event.preventDefault();
@@ -399,7 +401,7 @@ klsweep.explorer = (() => {
 
     function pick(image, go = false) {
       state.picked = image;
-      document.querySelectorAll("#picker-grid [role=option]").forEach((option, i) => option.setAttribute("aria-selected", String(i === image)));
+      document.querySelectorAll("#picker-grid [role=option]").forEach((option) => option.setAttribute("aria-selected", String(Number(option.dataset.image) === image)));
       holdOthersAtMean();
       if (go && image !== null) {
         stop();
