@@ -108,10 +108,12 @@ pub fn diagnose(
     })
 }
 
-/// The latent dimensions by falling KL.
+/// The latent dimensions by falling KL, those whose KL is no number last.
 pub fn dimensions_by_kl(kl_per_dim: &[f64]) -> Vec<usize> {
+    let kl =
+        |dimension: usize| Some(kl_per_dim[dimension]).filter(|kl| !kl.is_nan()).unwrap_or(f64::NEG_INFINITY);
     let mut dimensions: Vec<usize> = (0..kl_per_dim.len()).collect();
-    dimensions.sort_by(|&a, &b| kl_per_dim[b].total_cmp(&kl_per_dim[a]));
+    dimensions.sort_by(|&a, &b| kl(b).total_cmp(&kl(a)));
     dimensions
 }
 

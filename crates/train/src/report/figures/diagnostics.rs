@@ -4,8 +4,7 @@ use metrics::figure::{Axis, Chart, Lines, Panels, Scale, Series, Size, palette};
 
 use super::arrangement::columns_of;
 use super::coefficients::{AtCoefficient, about_seeds, axis, by_coefficient, curve};
-use super::dimensions::by_kl;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, dimensions_by_kl};
 use crate::member::MemberResult;
 use crate::report::{COLUMNS, Column};
 
@@ -79,7 +78,7 @@ pub fn drawn(results: &[&MemberResult]) -> Vec<Drawn> {
         let of_rank = |rank: usize| {
             // Which dimension does what differs from member to member; the rank can be compared.
             let value = |result: &&MemberResult| {
-                let dimension = *by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
+                let dimension = *dimensions_by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
                 Some((result.c, (quantity.value)(&result.diagnostics, dimension)?.abs()))
             };
             (rank_name(rank), by_coefficient(results.iter().filter_map(value)))

@@ -1,20 +1,13 @@
 //! Which latent dimensions a figure shows, and what it calls them.
 
-/// The latent dimensions from highest to lowest KL; those whose KL is no number come last.
-pub fn by_kl(kl_per_dim: &[f64]) -> Vec<usize> {
-    let kl =
-        |dimension: usize| Some(kl_per_dim[dimension]).filter(|kl| !kl.is_nan()).unwrap_or(f64::NEG_INFINITY);
-    let mut dimensions: Vec<usize> = (0..kl_per_dim.len()).collect();
-    dimensions.sort_by(|&a, &b| kl(b).total_cmp(&kl(a)));
-    dimensions
-}
+use crate::diagnostics::dimensions_by_kl;
 
 /// The dimensions along the axes of a plane: both in their order, or the two of highest KL, that first; only one if there
 /// is only one.
 pub fn on_axes(kl_per_dim: &[f64]) -> Vec<usize> {
     match kl_per_dim.len() {
         0..=2 => (0..kl_per_dim.len()).collect(),
-        _ => by_kl(kl_per_dim)[..2].to_vec(),
+        _ => dimensions_by_kl(kl_per_dim)[..2].to_vec(),
     }
 }
 
@@ -46,7 +39,7 @@ mod tests {
         assert_eq!(on_axes(&[0.1]), [0]);
         assert_eq!(on_axes(&[0.1, 2.0]), [0, 1]);
         assert_eq!(on_axes(&[0.1, f64::NAN, 3.0, 2.0]), [2, 3]);
-        assert_eq!(by_kl(&[0.1, f64::NAN, 3.0, 2.0]), [2, 3, 0, 1]);
+        assert_eq!(dimensions_by_kl(&[0.1, f64::NAN, 3.0, 2.0]), [2, 3, 0, 1]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use model::Vae;
 use super::dimensions;
 use super::manifold::{REACH, evenly_spaced};
 use super::tiles::{Tiles, magnification, series};
+use crate::diagnostics::dimensions_by_kl;
 
 /// Dimensions shown at most.
 pub const ROWS: usize = 16;
@@ -15,7 +16,7 @@ const COLUMNS: usize = 11;
 
 /// A row for each latent dimension, from highest to lowest KL, varied from -3 to 3 with the others at 0.
 pub fn traversals(vae: &Vae, kl_per_dim: &[f64], size: [usize; 2], device: &Device) -> Chart {
-    let shown: Vec<usize> = dimensions::by_kl(kl_per_dim).into_iter().take(ROWS).collect();
+    let shown: Vec<usize> = dimensions_by_kl(kl_per_dim).into_iter().take(ROWS).collect();
     let values = evenly_spaced(COLUMNS);
     let mut codes = Vec::new();
     for &dimension in &shown {
