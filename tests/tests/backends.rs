@@ -1,7 +1,7 @@
 //! The same member on every backend of the build: they differ by rounding alone.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use model::{Adam, AdamConfig, NamedTensor, ObjectiveGradient, VaeConfig, named_parameters};
+use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters, training_device};
 use train::backend::Backend;
 use train::config::DataConfig;
 use train::data::{self, Images};
@@ -28,7 +28,7 @@ struct Trajectory {
 
 fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
     let mut weights = stream(0, Purpose::InitialWeights, 0, 0);
-    let mut vae = VaeConfig::default().init(images.pixels(), &mut weights, &device.clone().autodiff());
+    let mut vae = VaeConfig::default().init(images.pixels(), &mut weights, &training_device(device));
     let mut adam = Adam::new(AdamConfig::default(), &vae);
     let order = image_order(0, 0, images.count());
     let mut objectives = Vec::new();
@@ -36,8 +36,8 @@ fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
         let batch = images.batch(positions, device);
         let noise = noise(0, Purpose::TrainingNoise, 0, step, BATCH * LATENT);
         let noise = Tensor::from_data(TensorData::new(noise, [BATCH, LATENT]), device);
-        let ObjectiveGradient { terms, gradients, .. } = vae.objective_gradient(batch, noise, 1.0);
-        vae = adam.step(vae, gradients);
+        let TrainStep { vae: trained, terms, .. } = vae.train_step(batch, noise, 1.0, &mut adam);
+        vae = trained;
         objectives.push(f64::from(terms.objective(1.0).into_scalar::<f32>()));
     }
     Trajectory { objectives, parameters: named_parameters(&vae) }

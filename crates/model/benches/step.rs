@@ -5,7 +5,7 @@ use std::hint::black_box;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use model::{Adam, AdamConfig, Vae, VaeConfig, flush_denormals_to_zero};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -34,13 +34,14 @@ fn work() -> Work {
     }
 }
 
-fn plain_gradients(Work { vae, images, noise }: &Work) -> GradientsParams {
-    let terms = vae.forward(images.clone(), noise.clone()).elbo_terms(images.clone());
-    GradientsParams::from_grads(terms.objective(1.0).backward(), vae)
+fn plain_step(vae: Vae, images: Tensor<2>, noise: Tensor<2>, adam: &mut Adam) -> Vae {
+    let terms = vae.forward(images.clone(), noise).elbo_terms(images);
+    let gradients = GradientsParams::from_grads(terms.objective(1.0).backward(), &vae);
+    adam.step(vae, gradients)
 }
 
-fn fused_gradients(Work { vae, images, noise }: &Work) -> GradientsParams {
-    vae.objective_gradient(images.clone(), noise.clone(), 1.0).gradients
+fn fused_step(vae: Vae, images: Tensor<2>, noise: Tensor<2>, adam: &mut Adam) -> Vae {
+    vae.train_step(images, noise, 1.0, adam).vae
 }
 
 fn step(criterion: &mut Criterion) {
@@ -52,12 +53,21 @@ fn step(criterion: &mut Criterion) {
             .build()
             .expect("threads can be started");
         let mut group = criterion.benchmark_group(format!("{threads} thread(s)"));
-        group.bench_function("objective and gradient, plain", |b| {
-            pool.install(|| b.iter(|| black_box(plain_gradients(&work))));
-        });
-        group.bench_function("objective and gradient, fused", |b| {
-            pool.install(|| b.iter(|| black_box(fused_gradients(&work))));
-        });
+        for (name, step, vae) in [
+            ("a step, plain", plain_step as fn(_, _, _, &mut _) -> _, &work.vae),
+            ("a step, fused", fused_step, &work.vae.valid()),
+        ] {
+            let mut adam = Adam::new(AdamConfig::default(), vae);
+            let mut trained = Some(vae.clone());
+            group.bench_function(name, |b| {
+                pool.install(|| {
+                    b.iter(|| {
+                        let vae = trained.take().expect("the step before put it back");
+                        trained = Some(step(vae, work.images.clone(), work.noise.clone(), &mut adam));
+                    });
+                });
+            });
+        }
         let measured = work.vae.valid();
         group.bench_function("terms, plain", |b| {
             pool.install(|| {
@@ -69,17 +79,6 @@ fn step(criterion: &mut Criterion) {
         });
         group.bench_function("terms, fused", |b| {
             pool.install(|| b.iter(|| black_box(measured.measure(work.images.clone(), work.noise.clone()))));
-        });
-        group.bench_function("Adam", |b| {
-            pool.install(|| {
-                let mut adam = Adam::new(AdamConfig::default(), &work.vae);
-                let mut vae = Some(work.vae.clone());
-                b.iter_batched(
-                    || fused_gradients(&work),
-                    |gradients| vae = vae.take().map(|vae| adam.step(vae, gradients)),
-                    BatchSize::PerIteration,
-                );
-            });
         });
     }
 }

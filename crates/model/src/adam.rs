@@ -44,7 +44,7 @@ pub struct Adam {
     updates: u64,
     /// Numbers in each parameter.
     lengths: Vec<usize>,
-    /// Of each parameter where they are updated in place; elsewhere of all parameters, joined to one vector.
+    /// Of each parameter, or of all of them joined to one vector: as the last update left them.
     moments: Vec<Moments>,
 }
 
@@ -70,14 +70,6 @@ impl Adam {
     /// An optimiser that goes on where one with this state stopped.
     pub fn resume(config: AdamConfig, updates: u64, moments: Vec<Moments>) -> Self {
         let lengths = moments.iter().map(|moments| moments.first.dims()[0]).collect();
-        let moments = match moments.iter().all(|moments| has_pass_in_place(&moments.first)) {
-            true => moments,
-            false => {
-                let (first, second) =
-                    moments.into_iter().map(|Moments { first, second }| (first, second)).unzip();
-                vec![Moments { first: Tensor::cat(first, 0), second: Tensor::cat(second, 0) }]
-            }
-        };
         Self { config, updates, lengths, moments }
     }
 
@@ -99,39 +91,53 @@ impl Adam {
         parts.map(|(first, second)| Moments { first, second }).collect()
     }
 
-    /// The network after one update.
+    /// The network after one update, by tensor operations on any backend.
     ///
-    /// On Flex in one pass over each parameter and its moments, in place. Elsewhere over all parameters joined to one
-    /// vector: on a graphics card each operation on each parameter would be a launch.
+    /// Over all parameters joined to one vector: on a graphics card each operation on each parameter would be a launch.
+    /// [`Vae::train_step`] updates by the same rule as it computes the gradients.
     ///
     /// # Panics
     ///
     /// Panics if the network has other parameters than the one that the optimiser was made for, or a parameter has no
     /// gradient.
     pub fn step(&mut self, vae: Vae, mut gradients: GradientsParams) -> Vae {
+        let weight = Tensor::cat(weights(&vae), 0);
+        let gradient = Tensor::cat(take_gradients(&vae, &mut gradients), 0);
+        let (weight, moments) = self.next_update().apply(weight, self.take_joined_moments(), gradient);
+        self.moments = vec![moments];
+        vae.map(&mut Replacement(weight.split_with_sizes(self.lengths.clone(), 0).into_iter()))
+    }
+
+    /// Counts an update and gives its constants.
+    pub(crate) fn next_update(&mut self) -> Update {
         self.updates += 1;
         let AdamConfig { learning_rate, beta_1, beta_2, .. } = self.config;
         let updates = self.updates as f64;
-        let update = Update {
-            config: &self.config,
+        Update {
+            config: self.config.clone(),
             step_size: learning_rate / (1.0 - beta_1.powf(updates)),
             second_moment_scale: (1.0 - beta_2.powf(updates)).sqrt().recip(),
-        };
-        let moments = std::mem::take(&mut self.moments);
-        #[cfg(feature = "flex")]
-        if moments.len() == self.lengths.len() {
-            let mut pass =
-                PassInPlace { update, moments: moments.into_iter(), updated: Vec::new(), gradients };
-            let vae = vae.map(&mut pass);
-            self.moments = pass.updated;
-            return vae;
         }
-        let moments = moments.into_iter().next().expect("they are joined");
-        let weight = Tensor::cat(weights(&vae), 0);
-        let gradient = Tensor::cat(take_gradients(&vae, &mut gradients), 0);
-        let Parameter { weight, moments } = update.plain(Parameter { weight, moments }, gradient);
-        self.moments = vec![moments];
-        vae.map(&mut Replacement(weight.split_with_sizes(self.lengths.clone(), 0).into_iter()))
+    }
+
+    /// The running averages of every parameter, which nothing else holds where they were put back as such.
+    #[cfg(feature = "flex")]
+    pub(crate) fn take_moments(&mut self) -> Vec<Moments> {
+        let moments = self.moments();
+        self.moments.clear();
+        moments
+    }
+
+    /// Puts back what was taken.
+    #[cfg(feature = "flex")]
+    pub(crate) fn put_moments(&mut self, moments: Vec<Moments>) {
+        self.moments = moments;
+    }
+
+    fn take_joined_moments(&mut self) -> Moments {
+        let moments = std::mem::take(&mut self.moments);
+        let (first, second) = moments.into_iter().map(|Moments { first, second }| (first, second)).unzip();
+        Moments { first: Tensor::cat(first, 0), second: Tensor::cat(second, 0) }
     }
 }
 
@@ -175,180 +181,34 @@ struct Replacement(std::vec::IntoIter<Tensor<1>>);
 impl ModuleMapper for Replacement {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let weight = self.0.next().expect("there is a weight for each parameter");
-        replace(param, |_| weight)
+        let (id, tensor, mapper) = param.consume();
+        let weight = Tensor::from_inner(weight.reshape(tensor.dims())).require_grad();
+        Param::from_mapped_value(id, weight, mapper)
     }
-}
-
-/// The parameter with another value, a function of its flattened one.
-fn replace<const D: usize>(
-    param: Param<Tensor<D>>,
-    value: impl FnOnce(Tensor<1>) -> Tensor<1>,
-) -> Param<Tensor<D>> {
-    let (id, tensor, mapper) = param.consume();
-    let shape = tensor.dims();
-    let weight = value(tensor.inner().flatten(0, D - 1));
-    Param::from_mapped_value(id, Tensor::from_inner(weight.reshape(shape)).require_grad(), mapper)
-}
-
-/// Whether parameters and moments on the tensor's device are updated in place.
-#[cfg(feature = "flex")]
-use flex::is_flex as has_pass_in_place;
-#[cfg(not(feature = "flex"))]
-fn has_pass_in_place(_: &Tensor<1>) -> bool {
-    false
 }
 
 /// The constants of one update.
-struct Update<'a> {
-    config: &'a AdamConfig,
+pub(crate) struct Update {
+    pub config: AdamConfig,
     /// `learning_rate / (1 - beta_1^t)`.
-    step_size: f64,
+    pub step_size: f64,
     /// `1 / √(1 - beta_2^t)`.
-    second_moment_scale: f64,
+    pub second_moment_scale: f64,
 }
 
-/// A parameter with its moments, all flattened.
-struct Parameter {
-    weight: Tensor<1>,
-    moments: Moments,
-}
-
-impl Update<'_> {
-    /// The update in plain tensor operations.
-    fn plain(&self, Parameter { weight, moments }: Parameter, gradient: Tensor<1>) -> Parameter {
-        let AdamConfig { beta_1, beta_2, epsilon, .. } = *self.config;
-        let first = moments.first.mul_scalar(beta_1) + gradient.clone().mul_scalar(1.0 - beta_1);
-        let second = moments.second.mul_scalar(beta_2) + gradient.square().mul_scalar(1.0 - beta_2);
+impl Update {
+    /// The updated weight and moments of it, all flattened.
+    fn apply(
+        &self,
+        weight: Tensor<1>,
+        Moments { first, second }: Moments,
+        gradient: Tensor<1>,
+    ) -> (Tensor<1>, Moments) {
+        let AdamConfig { beta_1, beta_2, epsilon, .. } = self.config;
+        let first = first.mul_scalar(beta_1) + gradient.clone().mul_scalar(1.0 - beta_1);
+        let second = second.mul_scalar(beta_2) + gradient.square().mul_scalar(1.0 - beta_2);
         let deviation = second.clone().sqrt().mul_scalar(self.second_moment_scale).add_scalar(epsilon);
         let weight = weight - first.clone().mul_scalar(self.step_size) / deviation;
-        Parameter { weight, moments: Moments { first, second } }
-    }
-}
-
-/// Updates one parameter after another.
-#[cfg(feature = "flex")]
-struct PassInPlace<'a> {
-    update: Update<'a>,
-    /// Owned, so that they can be updated in place.
-    moments: std::vec::IntoIter<Moments>,
-    updated: Vec<Moments>,
-    gradients: GradientsParams,
-}
-
-#[cfg(feature = "flex")]
-impl ModuleMapper for PassInPlace<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let moments = self.moments.next().expect("the optimiser was made for this network");
-        let gradient = self.gradients.remove::<D>(param.id).expect("every parameter has a gradient");
-        replace(param, |weight| {
-            let Parameter { weight, moments } =
-                self.update.in_place(Parameter { weight, moments }, gradient.flatten(0, D - 1));
-            self.updated.push(moments);
-            weight
-        })
-    }
-}
-
-#[cfg(feature = "flex")]
-mod flex {
-    use burn::backend::{DispatchDevice, Flex, tensor::FloatTensor};
-    use burn::tensor::{DType, Device};
-
-    use super::*;
-    use crate::kernels::{AdamStep, update};
-
-    pub(super) fn is_flex(tensor: &Tensor<1>) -> bool {
-        matches!(tensor.device().as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
-    }
-
-    impl Update<'_> {
-        pub(super) fn in_place(
-            &self,
-            Parameter { weight, moments: Moments { first, second } }: Parameter,
-            gradient: Tensor<1>,
-        ) -> Parameter {
-            let AdamConfig { beta_1, beta_2, epsilon, .. } = *self.config;
-            let step = AdamStep {
-                beta_1: beta_1 as f32,
-                beta_2: beta_2 as f32,
-                one_minus_beta_1: (1.0 - beta_1) as f32,
-                one_minus_beta_2: (1.0 - beta_2) as f32,
-                step_size: self.step_size as f32,
-                second_moment_scale: self.second_moment_scale as f32,
-                epsilon: epsilon as f32,
-            };
-            let [mut weight, mut first, mut second, gradient] =
-                [weight, first, second, gradient].map(contiguous);
-            // Copies what something else holds too, such as the moments' common zeros at the start.
-            update(step, weight.storage_mut(), first.storage_mut(), second.storage_mut(), gradient.storage());
-            let [weight, first, second] = [weight, first, second].map(Tensor::from_primitive::<Flex>);
-            Parameter { weight, moments: Moments { first, second } }
-        }
-    }
-
-    /// The tensor's primitive, whose whole storage are its values in order.
-    fn contiguous(tensor: Tensor<1>) -> FloatTensor<Flex> {
-        let primitive =
-            tensor.try_into_primitive::<Flex>().expect("the tensors of a parameter are on one device");
-        let covers_storage = |tensor: &FloatTensor<Flex>| {
-            tensor.as_slice::<f32>().is_some_and(|values| values.len() == tensor.storage::<f32>().len())
-        };
-        if covers_storage(&primitive) {
-            return primitive;
-        }
-        let values: Vec<f32> = Tensor::<1>::from_primitive::<Flex>(primitive).into_data().iter().collect();
-        let tensor = Tensor::<1>::from_data(values.as_slice(), &Device::flex());
-        tensor.try_into_primitive::<Flex>().expect("it was made on Flex")
-    }
-}
-
-#[cfg(all(test, feature = "flex"))]
-mod tests {
-    use super::*;
-    use burn::tensor::Device;
-    use rand::{RngExt, SeedableRng, rngs::StdRng};
-
-    /// Of weights of about 1: a few roundings of 6e-8.
-    const ABSOLUTE: f32 = 3e-7;
-
-    #[test]
-    fn the_pass_in_place_is_the_plain_update() {
-        let mut rng = StdRng::seed_from_u64(1);
-        let config = AdamConfig::default();
-        for length in [1, 15, 16, 100, 40_000] {
-            let mut random = |scale: f32| -> Vec<f32> {
-                (0..length).map(|_| scale * (2.0 * rng.random::<f32>() - 1.0)).collect()
-            };
-            let (weight, first, gradient) = (random(1.0), random(1e-2), random(1e-1));
-            let second: Vec<f32> = random(1e-2).into_iter().map(f32::abs).collect();
-            let device = Device::flex();
-            let tensor = |values: &[f32]| Tensor::<1>::from_data(values, &device);
-            let parameter = || Parameter {
-                weight: tensor(&weight),
-                moments: Moments { first: tensor(&first), second: tensor(&second) },
-            };
-            // A view into twice the values, which must not be taken for the whole.
-            let strided = Tensor::stack::<2>(vec![tensor(&gradient), tensor(&gradient)], 1)
-                .slice([0..length, 1..2])
-                .flatten(0, 1);
-            let update = Update { config: &config, step_size: 1e-2, second_moment_scale: 3.0 };
-            let expected = update.plain(parameter(), tensor(&gradient));
-            for gradient in [tensor(&gradient), strided] {
-                let shared = parameter();
-                let held = shared.weight.clone();
-                let found = update.in_place(shared, gradient);
-                held.into_data().assert_eq(&tensor(&weight).into_data(), true);
-                for (found, expected) in [
-                    (found.weight, &expected.weight),
-                    (found.moments.first, &expected.moments.first),
-                    (found.moments.second, &expected.moments.second),
-                ] {
-                    let (found, expected) = (found.into_data(), expected.to_data());
-                    for (found, expected) in found.iter::<f32>().zip(expected.iter::<f32>()) {
-                        assert!((found - expected).abs() <= ABSOLUTE, "{found}, plain {expected}");
-                    }
-                }
-            }
-        }
+        (weight, Moments { first, second })
     }
 }

@@ -31,6 +31,8 @@ mod adam;
 mod config;
 mod decoder;
 mod encoder;
+#[cfg(feature = "flex")]
+mod flex;
 mod kernels;
 mod linear;
 mod loss;
@@ -44,6 +46,6 @@ pub use decoder::Decoder;
 pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
 pub use kernels::flush_denormals_to_zero;
 pub use loss::{ElboTerms, bernoulli_reconstruction, gaussian_kl};
-pub use objective::{Measured, ObjectiveGradient};
+pub use objective::{Measured, TrainStep, training_device};
 pub use parameters::{NamedTensor, ParameterError, load_parameters, named_parameters};
 pub use vae::{Vae, VaeOutput, reparameterize};

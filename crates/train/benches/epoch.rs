@@ -3,13 +3,17 @@
 use std::hint::black_box;
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use model::flush_denormals_to_zero;
+use model::{Adam, flush_denormals_to_zero};
 use train::config::{DataConfig, RunConfig};
 use train::evaluate::evaluate;
 use train::member::{Training, initial_vae};
 use train::{checkpoint, data, random};
+
+// As in the program: what an allocator does with the memory of a step is part of the step.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn epoch(criterion: &mut Criterion) {
     let pool = rayon::ThreadPoolBuilder::new()
@@ -23,6 +27,20 @@ fn epoch(criterion: &mut Criterion) {
     let vae = initial_vae(&config, dataset.train.pixels(), 0, &device);
     let order = random::image_order(0, 0, dataset.train.count());
 
+    // Of real images, with a network that learns from them: how fast a product is depends on its zeros.
+    let mut trained = Some(vae.clone());
+    let mut adam = Adam::new(config.optimizer.clone(), &vae);
+    let mut batches = order.chunks_exact(128).cycle();
+    criterion.bench_function("a training step", |b| {
+        pool.install(|| {
+            b.iter(|| {
+                let images = dataset.train.batch(batches.next().expect("they go round"), &device);
+                let noise = Tensor::random([128, vae.latent()], Distribution::Normal(0.0, 1.0), &device);
+                let vae = trained.take().expect("the step before put it back");
+                trained = Some(vae.train_step(images, noise, 1.0, &mut adam).vae);
+            });
+        });
+    });
     criterion.bench_function("a batch of 128 images", |b| {
         pool.install(|| b.iter(|| black_box(dataset.train.batch(&order[..128], &device))));
     });

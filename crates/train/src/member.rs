@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use model::{Adam, ElboTerms, NamedTensor, ObjectiveGradient, Vae, named_parameters};
+use model::{Adam, ElboTerms, NamedTensor, TrainStep, Vae, named_parameters, training_device};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
@@ -153,7 +153,7 @@ impl EpochSums {
 ///
 /// Every coefficient starts from it: nothing of the coefficient goes into it.
 pub fn initial_vae(config: &RunConfig, pixels: usize, seed: u64, device: &Device) -> Vae {
-    config.model.init(pixels, &mut stream(seed, Purpose::InitialWeights, 0, 0), &device.clone().autodiff())
+    config.model.init(pixels, &mut stream(seed, Purpose::InitialWeights, 0, 0), &training_device(device))
 }
 
 /// Trains a member from where its directory says that it stands.
@@ -199,9 +199,9 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
             let noise =
                 Tensor::from_data(TensorData::new(noise, [positions.len(), config.model.latent]), device);
 
-            let ObjectiveGradient { terms, saturated, gradients } =
-                training.vae.objective_gradient(batch, noise, kl_coefficient);
-            training.vae = training.adam.step(training.vae, gradients);
+            let TrainStep { vae, terms, saturated } =
+                training.vae.train_step(batch, noise, kl_coefficient, &mut training.adam);
+            training.vae = vae;
 
             let size = positions.len() as f64;
             let ElboTerms { reconstruction, kl } = terms;

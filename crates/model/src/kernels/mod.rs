@@ -18,9 +18,7 @@ mod product;
 mod simd;
 
 #[cfg(feature = "flex")]
-pub(crate) use adam::{AdamStep, update};
+pub(crate) use adam::{AdamStep, Parameter};
 pub use denormals::flush_denormals_to_zero;
 #[cfg(feature = "flex")]
-pub(crate) use network::{
-    Batch, Buffers, Layer, LayerGradient, PerLayer, TermSums, terms, terms_and_gradient,
-};
+pub(crate) use network::{Batch, Buffers, Layer, LayerState, PerLayer, TermSums, terms, train_step};

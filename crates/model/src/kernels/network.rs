@@ -1,11 +1,10 @@
 //! The objective and its gradient in all parameters, in one operation on memory.
 
-use std::mem::MaybeUninit;
-
 use rayon::join;
 
+use super::adam::{AdamStep, Parameter};
 use super::bernoulli::{reconstruction, reconstruction_and_gradient};
-use super::product::{Matrix, as_uninit, multiply, multiply_by_transposed};
+use super::product::{Matrix, as_uninit, block_of_rows, multiply};
 use crate::encoder::{LOG_VAR_MAX, LOG_VAR_MIN};
 
 /// Something for each layer of a network.
@@ -27,11 +26,10 @@ pub(crate) struct Layer<'a> {
     pub bias: &'a [f32],
 }
 
-/// A layer's gradient, in the shapes of the layer.
-#[derive(Debug, Default)]
-pub(crate) struct LayerGradient {
-    pub weight: Vec<f32>,
-    pub bias: Vec<f32>,
+/// A fully connected layer in training.
+pub(crate) struct LayerState<'a> {
+    pub weight: Parameter<'a>,
+    pub bias: Parameter<'a>,
 }
 
 /// What goes in: images `[rows, pixels]` and noise `[rows, latent]`, row after row.
@@ -57,8 +55,8 @@ pub(crate) struct Buffers {
     outputs: PerLayer<Vec<f32>>,
     codes: Vec<f32>,
     deltas: PerLayer<Vec<f32>>,
-    /// Of each half of the images.
-    scratch: [Vec<f32>; 2],
+    /// Some rows of the gradient of a weight, on each of two threads.
+    gradients: [Vec<f32>; 2],
 }
 
 /// The part of [`Buffers`] that belongs to some rows of a batch.
@@ -68,7 +66,6 @@ struct Rows<'a> {
     codes: &'a mut [f32],
     /// The objective's gradient in what each layer gave out before it was rectified or cut.
     deltas: PerLayer<&'a mut [f32]>,
-    scratch: &'a mut Vec<f32>,
 }
 
 impl<T> PerLayer<T> {
@@ -82,7 +79,7 @@ impl<T> PerLayer<T> {
         }
     }
 
-    fn each_mut(&mut self) -> PerLayer<&mut T> {
+    pub(crate) fn each_mut(&mut self) -> PerLayer<&mut T> {
         PerLayer {
             encoder: self.encoder.iter_mut().collect(),
             mean: &mut self.mean,
@@ -154,6 +151,12 @@ impl<'a> Layer<'a> {
     }
 }
 
+impl LayerState<'_> {
+    fn layer(&self) -> Layer<'_> {
+        Layer { weight: self.weight.values, bias: self.bias.values }
+    }
+}
+
 impl<'a> Batch<'a> {
     /// The first `middle` images and the others.
     fn split_at(self, middle: usize) -> (Self, Self) {
@@ -210,10 +213,9 @@ impl Buffers {
         let (outputs_a, outputs_b) = self.outputs.each_mut().map(|slot| halve(slot, middle, rows)).unzip();
         let (deltas_a, deltas_b) = self.deltas.each_mut().map(|slot| halve(slot, middle, rows)).unzip();
         let (codes_a, codes_b) = halve(&mut self.codes, middle, rows);
-        let [scratch_a, scratch_b] = &mut self.scratch;
         (
-            Rows { outputs: outputs_a, codes: codes_a, deltas: deltas_a, scratch: scratch_a },
-            Rows { outputs: outputs_b, codes: codes_b, deltas: deltas_b, scratch: scratch_b },
+            Rows { outputs: outputs_a, codes: codes_a, deltas: deltas_a },
+            Rows { outputs: outputs_b, codes: codes_b, deltas: deltas_b },
         )
     }
 }
@@ -244,7 +246,8 @@ pub(crate) fn terms(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, buffers: &m
     first + second
 }
 
-/// The terms of a batch, and the gradient of `(reconstruction + kl_coefficient * kl) / rows` in every parameter.
+/// The terms of a batch, after which every parameter is updated by Adam with the gradient of
+/// `(reconstruction + kl_coefficient * kl) / rows`.
 ///
 /// The images are halved, and later the parameters, for two threads, where the rayon pool has them. Every number is
 /// computed in the same order however many there are.
@@ -252,12 +255,25 @@ pub(crate) fn terms(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, buffers: &m
 /// # Panics
 ///
 /// Panics if sizes do not fit each other.
-pub(crate) fn terms_and_gradient(
+pub(crate) fn train_step(
+    network: PerLayer<LayerState<'_>>,
+    batch: Batch<'_>,
+    kl_coefficient: f64,
+    adam: AdamStep,
+    buffers: &mut Buffers,
+) -> TermSums {
+    let sums = terms_and_deltas(&network.each().map(LayerState::layer), batch, kl_coefficient, buffers);
+    update(network, batch, adam, buffers);
+    sums
+}
+
+/// The terms, and in `buffers` what every layer gave out and the objective's gradient in it.
+fn terms_and_deltas(
     network: &PerLayer<Layer<'_>>,
     batch: Batch<'_>,
     kl_coefficient: f64,
     buffers: &mut Buffers,
-) -> (TermSums, PerLayer<LayerGradient>) {
+) -> TermSums {
     buffers.resize(network, batch.rows);
     let per_image = 1.0 / batch.rows as f32;
     let kl_per_image = (kl_coefficient / batch.rows as f64) as f32;
@@ -274,7 +290,7 @@ pub(crate) fn terms_and_gradient(
     let (first_rows, second_rows) = buffers.split_at(middle, batch.rows);
     let (first, second) =
         join(|| forward_and_backward(first, first_rows), || forward_and_backward(second, second_rows));
-    (first + second, parameter_gradients(network, batch, buffers))
+    first + second
 }
 
 /// From the images to the logits; leaves the reconstruction to the caller.
@@ -315,19 +331,19 @@ fn forward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, rows: &mut Rows<'_>)
 
 /// From the reconstruction's gradient, which stands in the place of the logits, to every layer's delta.
 fn backward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, kl_per_image: f32, rows: &mut Rows<'_>) {
-    let Rows { outputs, codes, deltas, scratch } = rows;
+    let Rows { outputs, codes, deltas } = rows;
 
     let mut above = (network.logits, &*outputs.logits);
     for ((layer, output), delta) in
         network.decoder.iter().zip(&outputs.decoder).zip(&mut deltas.decoder).rev()
     {
-        through_layer(above, batch.rows, delta, scratch);
+        through_layer(above, batch.rows, delta);
         keep_where_positive(delta, output);
         above = (*layer, delta);
     }
 
     // The codes' gradient, in the place of the mean's, of which it is a part.
-    through_layer(above, batch.rows, deltas.mean, scratch);
+    through_layer(above, batch.rows, deltas.mean);
     let posterior = outputs.mean.iter().zip(outputs.log_var.iter()).zip(codes.iter());
     for ((mean_delta, log_var_delta), ((mean, log_var), code)) in
         deltas.mean.iter_mut().zip(deltas.log_var.iter_mut()).zip(posterior)
@@ -343,29 +359,24 @@ fn backward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, kl_per_image: f32, 
     let mut hidden = network.encoder.iter().zip(&outputs.encoder).zip(&mut deltas.encoder).rev();
     let Some(((last, output), delta)) = hidden.next() else { return };
     let mut through_log_var = vec![0.0; delta.len()];
-    through_layer((network.mean, deltas.mean), batch.rows, delta, scratch);
-    through_layer((network.log_var, deltas.log_var), batch.rows, &mut through_log_var, scratch);
+    through_layer((network.mean, deltas.mean), batch.rows, delta);
+    through_layer((network.log_var, deltas.log_var), batch.rows, &mut through_log_var);
     for (delta, through_log_var) in delta.iter_mut().zip(through_log_var) {
         *delta += through_log_var;
     }
     keep_where_positive(delta, output);
     let mut above = (*last, &**delta);
     for ((layer, output), delta) in hidden {
-        through_layer(above, batch.rows, delta, scratch);
+        through_layer(above, batch.rows, delta);
         keep_where_positive(delta, output);
         above = (*layer, delta);
     }
 }
 
 /// The gradient in what a layer was given, from the gradient in what it gave out.
-fn through_layer(
-    (layer, outputs): (Layer<'_>, &[f32]),
-    rows: usize,
-    inputs: &mut [f32],
-    scratch: &mut Vec<f32>,
-) {
+fn through_layer((layer, outputs): (Layer<'_>, &[f32]), rows: usize, inputs: &mut [f32]) {
     let outputs = Matrix::new(outputs, rows, layer.outputs());
-    multiply_by_transposed(outputs, layer.matrix().transposed(), inputs, scratch);
+    multiply(outputs, layer.matrix().transposed(), as_uninit(inputs));
 }
 
 /// The gradient of a rectifier's input from the gradient of its output.
@@ -375,52 +386,54 @@ fn keep_where_positive(delta: &mut [f32], output: &[f32]) {
     }
 }
 
-/// A layer's gradient in the making: its part of the inputs, and whether the bias is part of it.
-struct GradientPart<'a> {
+/// A part of a layer in training: some of its inputs, and perhaps its bias.
+struct LayerPart<'a> {
     /// What the layer was given, `[rows, inputs]`.
     features: &'a [f32],
     inputs: usize,
-    /// The inputs of this part.
+    /// The first of this part's inputs.
     start: usize,
-    end: usize,
     /// `[rows, outputs]`.
     delta: &'a [f32],
     outputs: usize,
-    weight: &'a mut [MaybeUninit<f32>],
-    bias: Option<&'a mut [f32]>,
+    /// The rows of the weight that belong to this part's inputs.
+    weight: Parameter<'a>,
+    bias: Option<Parameter<'a>>,
 }
 
-impl GradientPart<'_> {
-    fn compute(self, rows: usize) {
-        let features = Matrix::new(self.features, rows, self.inputs).transposed().rows(self.start, self.end);
-        let delta = Matrix::new(self.delta, rows, self.outputs);
-        multiply(features, delta, self.weight);
-        if let Some(bias) = self.bias {
-            for row in self.delta.chunks_exact(self.outputs) {
-                for (bias, delta) in bias.iter_mut().zip(row) {
-                    *bias += delta;
+impl LayerPart<'_> {
+    /// Updates the weight, whose gradient is the features times the deltas, and the bias, whose gradient is their sum.
+    fn update(mut self, rows: usize, adam: AdamStep, gradient: &mut Vec<f32>) {
+        let Self { outputs, start, .. } = self;
+        let features = Matrix::new(self.features, rows, self.inputs).transposed();
+        let delta = Matrix::new(self.delta, rows, outputs);
+        let count = self.weight.values.len() / outputs;
+        let block = block_of_rows(outputs).min(count);
+        // A few rows at a time, which are still in the first-level cache when they update the weight.
+        gradient.resize(block * outputs, 0.0);
+        for first in (0..count).step_by(block.max(1)) {
+            let last = (first + block).min(count);
+            let gradient = &mut gradient[..(last - first) * outputs];
+            multiply(features.rows(start + first, start + last), delta, as_uninit(gradient));
+            self.weight.update(adam, first * outputs, gradient);
+        }
+        if let Some(mut bias) = self.bias {
+            gradient.clear();
+            gradient.resize(outputs, 0.0);
+            for row in self.delta.chunks_exact(outputs) {
+                for (gradient, delta) in gradient.iter_mut().zip(row) {
+                    *gradient += delta;
                 }
             }
+            bias.update(adam, 0, gradient);
         }
     }
 }
 
-/// The gradient in every weight, the features times the deltas, and in every bias, the sum of the deltas.
-fn parameter_gradients(
-    network: &PerLayer<Layer<'_>>,
-    batch: Batch<'_>,
-    buffers: &Buffers,
-) -> PerLayer<LayerGradient> {
-    let Buffers { outputs, codes, deltas, .. } = buffers;
+/// Updates every layer with what the batch left in the buffers.
+fn update(network: PerLayer<LayerState<'_>>, batch: Batch<'_>, adam: AdamStep, buffers: &mut Buffers) {
+    let Buffers { outputs, codes, deltas, gradients: [gradient_a, gradient_b] } = buffers;
     let with_features = features_of_layers(batch, outputs, codes);
-    let mut gradients = PerLayer {
-        encoder: network.encoder.iter().map(LayerGradient::room_for).collect(),
-        mean: LayerGradient::room_for(&network.mean),
-        log_var: LayerGradient::room_for(&network.log_var),
-        decoder: network.decoder.iter().map(LayerGradient::room_for).collect(),
-        logits: LayerGradient::room_for(&network.logits),
-    };
-
     let deltas = deltas
         .encoder
         .iter()
@@ -428,34 +441,18 @@ fn parameter_gradients(
         .chain(&deltas.decoder)
         .chain([&outputs.logits]);
     let (mut first, mut second) = (Vec::new(), Vec::new());
-    for ((gradient, features), delta) in
-        gradients.each_mut().into_order().into_iter().zip(with_features).zip(deltas)
-    {
+    for ((layer, features), delta) in network.into_order().into_iter().zip(with_features).zip(deltas) {
         let (inputs, outputs) = (features.len() / batch.rows, delta.len() / batch.rows);
         let middle = inputs / 2;
-        let (weight_a, weight_b) =
-            gradient.weight.spare_capacity_mut()[..inputs * outputs].split_at_mut(middle * outputs);
-        let part = |start, end, weight, bias| GradientPart {
-            features,
-            inputs,
-            start,
-            end,
-            delta,
-            outputs,
-            weight,
-            bias,
-        };
-        first.push(part(0, middle, weight_a, None));
-        second.push(part(middle, inputs, weight_b, Some(gradient.bias.as_mut_slice())));
+        let (weight_a, weight_b) = layer.weight.split_at(middle * outputs);
+        let part = |start, weight, bias| LayerPart { features, inputs, start, delta, outputs, weight, bias };
+        first.push(part(0, weight_a, None));
+        second.push(part(middle, weight_b, Some(layer.bias)));
     }
-    let compute = |parts: Vec<GradientPart<'_>>| parts.into_iter().for_each(|part| part.compute(batch.rows));
-    join(|| compute(first), || compute(second));
-
-    for (gradient, layer) in gradients.each_mut().into_order().into_iter().zip(network.each().into_order()) {
-        // SAFETY: the two halves of every weight's product, which write all of their output, are done.
-        unsafe { gradient.weight.set_len(layer.weight.len()) };
-    }
-    gradients
+    let update = |parts: Vec<LayerPart<'_>>, gradient: &mut Vec<f32>| {
+        parts.into_iter().for_each(|part| part.update(batch.rows, adam, gradient));
+    };
+    join(|| update(first, gradient_a), || update(second, gradient_b));
 }
 
 /// What each layer was given, in order.
@@ -472,13 +469,6 @@ fn features_of_layers<'a>(
     features.extend(features.last().copied());
     features.extend(chain(codes, &outputs.decoder));
     features
-}
-
-impl LayerGradient {
-    /// Capacity for the weight, which is still empty, and a bias of 0.
-    fn room_for(layer: &Layer<'_>) -> Self {
-        Self { weight: Vec::with_capacity(layer.weight.len()), bias: vec![0.0; layer.bias.len()] }
-    }
 }
 
 impl<T> PerLayer<T> {

@@ -49,6 +49,19 @@ pub(crate) fn as_uninit(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
     unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
 }
 
+/// How many rows of a product, of so many columns, are computed at a time as fast as all at once.
+pub(crate) fn block_of_rows(columns: usize) -> usize {
+    /// Half of a first-level cache.
+    #[cfg(target_arch = "x86_64")]
+    const VALUES: usize = 4096;
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512f") {
+        return avx512::ROWS * VALUES.div_ceil(avx512::ROWS * columns);
+    }
+    // `gemm` copies the right factor together for each product.
+    usize::MAX
+}
+
 /// The product of two matrices, row after row, on the current thread, into memory that need not be initialised.
 ///
 /// With AVX-512, what is multiplied by 0 is left out where six neighbouring rows of the left factor have it in common:
@@ -58,44 +71,29 @@ pub(crate) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUnin
     assert_eq!(lhs.columns, rhs.rows, "columns of the left and rows of the right factor");
     assert_eq!(output.len(), lhs.rows * rhs.columns, "values of the product");
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") && rhs.column_stride == 1 {
+    if is_x86_feature_detected!("avx512f") {
         // SAFETY: the processor has the feature, which was just asked.
-        unsafe { avx512::multiply(lhs, rhs, output) };
-        return;
+        unsafe {
+            if rhs.column_stride == 1 {
+                return avx512::multiply(lhs, rhs, output);
+            }
+            if lhs.column_stride == 1 && rhs.row_stride == 1 {
+                if lhs.columns >= avx512::LANES {
+                    return avx512::multiply_rows(lhs, rhs.transposed(), output);
+                }
+                // Vectors along rows this short would be mostly empty.
+                let turned = row_after_row(rhs);
+                return avx512::multiply(lhs, Matrix::new(&turned, rhs.rows, rhs.columns), output);
+            }
+        }
     }
     general(lhs, rhs, output);
 }
 
-/// The same for a right factor that is stored column after column, with the transposed left factor in `scratch`.
-pub(crate) fn multiply_by_transposed(
-    lhs: Matrix<'_>,
-    rhs: Matrix<'_>,
-    output: &mut [f32],
-    scratch: &mut Vec<f32>,
-) {
-    assert!(rhs.row_stride == 1 && lhs.column_stride == 1, "stored by columns and by rows");
-    // (rhs' lhs')': the batch is smaller than the weights, so it costs less to turn.
-    let (turned, product) = (lhs.rows * lhs.columns, lhs.rows * rhs.columns);
-    scratch.resize(turned + product, 0.0);
-    let (turned, product) = scratch.split_at_mut(turned);
-    transpose(lhs, turned);
-    multiply(rhs.transposed(), Matrix::new(turned, lhs.columns, lhs.rows), as_uninit(product));
-    transpose(Matrix::new(product, rhs.columns, lhs.rows), output);
-}
-
-/// Writes a matrix column after column.
-fn transpose(matrix: Matrix<'_>, output: &mut [f32]) {
-    /// Columns that are read together, for a cache line each.
-    const BLOCK: usize = 16;
-    let Matrix { values, rows, columns, row_stride, .. } = matrix;
-    for start in (0..rows).step_by(BLOCK) {
-        let end = (start + BLOCK).min(rows);
-        for column in 0..columns {
-            for row in start..end {
-                output[column * rows + row] = values[row * row_stride + column];
-            }
-        }
-    }
+fn row_after_row(matrix: Matrix<'_>) -> Vec<f32> {
+    let Matrix { values, rows, columns, row_stride, column_stride } = matrix;
+    let value = |row, column| values[row * row_stride + column * column_stride];
+    (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column))).collect()
 }
 
 /// The product by the `gemm` crate, which serves every processor and every order of memory.
@@ -131,19 +129,19 @@ fn general(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
-        __m512, __mmask16, _CMP_NEQ_UQ, _mm512_add_epi32, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
+        __m512, __mmask16, _CMP_NEQ_UQ, _mm512_add_epi32, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
         _mm512_mask_storeu_ps, _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps, _mm512_maskz_loadu_ps,
-        _mm512_set_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
-        _mm512_storeu_si512,
+        _mm512_set_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4,
+        _mm512_shuffle_ps, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_unpackhi_ps, _mm512_unpacklo_ps,
     };
     use std::cell::RefCell;
     use std::mem::MaybeUninit;
 
     use super::Matrix;
 
-    const LANES: usize = 16;
+    pub(super) const LANES: usize = 16;
     /// Rows and vectors of columns of the product that are summed at a time: 24 of the 32 registers hold sums.
-    const ROWS: usize = 6;
+    pub(super) const ROWS: usize = 6;
     const VECTORS: usize = 4;
 
     thread_local! {
@@ -264,6 +262,70 @@ mod avx512 {
         });
     }
 
+    /// The product with the transposed of `rhs`, both stored row after row: each value is that of two rows.
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn multiply_rows(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+        for matrix in [lhs, rhs] {
+            // `products_of_rows` reads them without asking again.
+            assert!(matrix.column_stride == 1 && matrix.row_stride >= matrix.columns);
+            assert!(
+                matrix.rows == 0
+                    || (matrix.rows - 1) * matrix.row_stride + matrix.columns <= matrix.values.len()
+            );
+        }
+        for right in (0..rhs.rows).step_by(SIDE) {
+            let columns = first_lanes((rhs.rows - right).min(SIDE));
+            for left in (0..lhs.rows).step_by(SIDE) {
+                let sums = products_of_rows(lhs, left, rhs, right);
+                for (row, shift) in (left..lhs.rows).zip((0..LANES).step_by(SIDE)) {
+                    // The lanes of the row's sums, stored as if the vector's first lay `shift` places before the output.
+                    let place = output.as_mut_ptr().wrapping_add(row * rhs.rows + right).wrapping_sub(shift);
+                    // SAFETY: the mask lets through what lies within the row of the output.
+                    unsafe { _mm512_mask_storeu_ps(place.cast(), columns << shift, sums) };
+                }
+            }
+        }
+    }
+
+    /// Rows of each factor that are multiplied at a time: their products fill one vector.
+    const SIDE: usize = 4;
+
+    /// The products of the rows from `left` on with those from `right` on, four of the first row, then of the second.
+    ///
+    /// Of rows that are missing, there are those of the last one once more.
+    #[target_feature(enable = "avx512f")]
+    fn products_of_rows(lhs: Matrix<'_>, left: usize, rhs: Matrix<'_>, right: usize) -> __m512 {
+        let starts = |matrix: Matrix<'_>, first: usize| -> [*const f32; SIDE] {
+            std::array::from_fn(|row| {
+                let row = (first + row).min(matrix.rows - 1);
+                matrix.values.as_ptr().wrapping_add(row * matrix.row_stride)
+            })
+        };
+        let (left, right) = (starts(lhs, left), starts(rhs, right));
+        let mut sums = [[_mm512_setzero_ps(); SIDE]; SIDE];
+        for first in (0..lhs.columns).step_by(LANES) {
+            let inside = first_lanes(lhs.columns - first);
+            // SAFETY: the mask ends at the last column of the rows, which lie in the values of their matrices.
+            let load = |row: &*const f32| unsafe { _mm512_maskz_loadu_ps(inside, row.wrapping_add(first)) };
+            let right = [load(&right[0]), load(&right[1]), load(&right[2]), load(&right[3])];
+            for (sums, row) in sums.iter_mut().zip(&left) {
+                let left = load(row);
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = _mm512_fmadd_ps(left, right, *sum);
+                }
+            }
+        }
+        // Each level adds up halves: pairs of vectors within their quarters twice, then the quarters themselves.
+        let [a, b, c, d] = sums.map(|[a, b, c, d]| {
+            let halves = |a, b| _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let (ab, cd) = (halves(a, b), halves(c, d));
+            _mm512_add_ps(_mm512_shuffle_ps::<0x44>(ab, cd), _mm512_shuffle_ps::<0xee>(ab, cd))
+        });
+        let quarters =
+            |a, b| _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b));
+        quarters(quarters(a, b), quarters(c, d))
+    }
+
     /// The product of the lit columns with `N` vectors of columns of `rhs` from `start` on, into the rows of `output`.
     ///
     /// # Safety
@@ -365,11 +427,6 @@ mod tests {
                 for multiply in [multiply, general] {
                     let mut found = vec![f32::NAN; rows * columns];
                     multiply(lhs, rhs, as_uninit(&mut found));
-                    assert_close(&found, &expected);
-                }
-                if rhs.row_stride == 1 && lhs.column_stride == 1 {
-                    let mut found = vec![f32::NAN; rows * columns];
-                    multiply_by_transposed(lhs, rhs, &mut found, &mut vec![f32::NAN; 5]);
                     assert_close(&found, &expected);
                 }
             }
