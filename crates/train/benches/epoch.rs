@@ -6,10 +6,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use model::{Adam, flush_denormals_to_zero};
+use train::checkpoint::Snapshot;
 use train::config::{DataConfig, RunConfig};
 use train::evaluate::evaluate;
 use train::member::{Training, initial_vae};
-use train::{checkpoint, data, random};
+use train::{data, random};
 
 // As in the program: what an allocator does with the memory of a step is part of the step.
 #[global_allocator]
@@ -53,8 +54,12 @@ fn epoch(criterion: &mut Criterion) {
     });
     let training = Training::start(vae, &config, &device);
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    criterion.bench_function("a copy of the state", |b| {
+        b.iter(|| black_box(Snapshot::of(&training).expect("the state can be written")));
+    });
     criterion.bench_function("a checkpoint", |b| {
-        b.iter(|| checkpoint::save(&training, dir.path()).expect("the disk has room"));
+        let snapshot = || Snapshot::of(&training).expect("the state can be written");
+        b.iter(|| snapshot().write(dir.path()).expect("the disk has room"));
     });
     criterion.bench_function("loading MNIST", |b| {
         b.iter(|| black_box(data::load(&DataConfig::default()).expect("MNIST is in the repository")));

@@ -33,35 +33,48 @@ pub fn path(member_dir: &Path) -> PathBuf {
     member_dir.join("checkpoint/state.safetensors")
 }
 
-/// Saves the state of a member in training.
-pub fn save(training: &Training, member_dir: &Path) -> Result<()> {
-    let path = path(member_dir);
-    create_dir(path.parent().expect("the path has a directory"))?;
-    let mut tensors = named_parameters(&training.vae);
-    let moments: Vec<NamedTensor> = tensors
-        .iter()
-        .zip(training.adam.moments())
-        .flat_map(|(parameter, moments)| {
-            [("first", &moments.first), ("second", &moments.second)].map(|(moment, tensor)| NamedTensor {
-                name: format!("adam.{moment}.{}", parameter.name),
-                data: tensor.to_data(),
+/// The state of a member in training, apart from the training itself, so that it can be written while that goes on.
+pub struct Snapshot {
+    tensors: Vec<NamedTensor>,
+    position: String,
+}
+
+impl Snapshot {
+    /// A copy of the state as it is now.
+    pub fn of(training: &Training) -> Result<Self> {
+        let mut tensors = named_parameters(&training.vae);
+        let moments: Vec<NamedTensor> = tensors
+            .iter()
+            .zip(training.adam.moments())
+            .flat_map(|(parameter, moments)| {
+                [("first", &moments.first), ("second", &moments.second)].map(|(moment, tensor)| NamedTensor {
+                    name: format!("adam.{moment}.{}", parameter.name),
+                    data: tensor.to_data(),
+                })
             })
-        })
-        .collect();
-    tensors.extend(moments);
-    let EpochSums { reconstruction, kl, saturated } = &training.sums;
-    for (name, sum) in [("reconstruction", reconstruction), ("kl", kl), ("saturated", saturated)] {
-        tensors.push(NamedTensor { name: format!("sums.{name}"), data: sum.to_data() });
+            .collect();
+        tensors.extend(moments);
+        let EpochSums { reconstruction, kl, saturated } = &training.sums;
+        for (name, sum) in [("reconstruction", reconstruction), ("kl", kl), ("saturated", saturated)] {
+            tensors.push(NamedTensor { name: format!("sums.{name}"), data: sum.to_data() });
+        }
+        let position = Position {
+            epoch: training.epoch,
+            step: training.step,
+            updates: training.adam.updates(),
+            seconds: training.seconds(),
+            history: training.history.clone(),
+        };
+        let position = toml::to_string(&position).context("cannot write the position as TOML")?;
+        Ok(Self { tensors, position })
     }
-    let position = Position {
-        epoch: training.epoch,
-        step: training.step,
-        updates: training.adam.updates(),
-        seconds: training.seconds(),
-        history: training.history.clone(),
-    };
-    let position = toml::to_string(&position).context("cannot write the position as TOML")?;
-    write_safetensors(&path, &tensors, HashMap::from([(POSITION_KEY.to_string(), position)]))
+
+    /// Saves it in the member's directory, in the place of the one before.
+    pub fn write(self, member_dir: &Path) -> Result<()> {
+        let path = path(member_dir);
+        create_dir(path.parent().expect("the path has a directory"))?;
+        write_safetensors(&path, &self.tensors, HashMap::from([(POSITION_KEY.to_string(), self.position)]))
+    }
 }
 
 /// The state of a member as it was last saved; nothing if it never was.
@@ -163,7 +176,7 @@ mod tests {
                 saturated_log_vars: 0,
             });
         }
-        save(&training, dir.path()).unwrap();
+        Snapshot::of(&training).unwrap().write(dir.path()).unwrap();
         let loaded = load(dir.path(), vae, &config.optimizer, &device).unwrap().expect("it was saved");
         assert_eq!(loaded.history, training.history);
     }

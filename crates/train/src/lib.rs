@@ -24,3 +24,4 @@ pub mod sweep;
 pub mod tensorboard;
 pub mod warnings;
 pub mod watch;
+mod writer;

@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use model::{Adam, ElboTerms, NamedTensor, TrainStep, Vae, named_parameters, training_device};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Snapshot};
 use crate::config::{MemberId, RunConfig};
 use crate::data::Dataset;
 use crate::diagnostics::{Diagnostics, diagnose};
@@ -22,6 +22,7 @@ use crate::random::{Purpose, image_order, noise, stream};
 use crate::signals;
 use crate::tensorboard::EventFile;
 use crate::warnings::{Warning, warnings};
+use crate::writer::Writer;
 
 /// What all members of a run have in common.
 pub struct Common<'a> {
@@ -187,6 +188,7 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
         true => Some(EventFile::create(common.run_dir, member, training.epoch)?),
         false => None,
     };
+    let mut writer = Writer::default();
     progress.start(training.epoch * images + training.step * config.batch_size);
 
     while training.epoch < config.epochs {
@@ -215,9 +217,11 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
             let due = config.checkpoint_every_steps > 0 && training.step % config.checkpoint_every_steps == 0;
             let interrupted = signals::interrupted();
             if within_epoch && (due || interrupted) {
-                checkpoint::save(&training, &dir)?;
+                let (snapshot, dir) = (Snapshot::of(&training)?, dir.clone());
+                writer.begin(move || snapshot.write(&dir))?;
             }
             if within_epoch && interrupted {
+                writer.finish()?;
                 return Ok(Outcome::Interrupted);
             }
         }
@@ -244,23 +248,32 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
                 progress.warn(&warning.message);
             }
         }
-        write_history(&training.history, member, &dir)?;
+        let history = history_csv(&training.history, member)?;
+        let history_path = dir.join("history.csv");
         if objectives.iter().any(|objective| !objective.is_finite()) {
+            writer.finish()?;
+            write_atomically(&history_path, &history)?;
             bail!(
                 "the objective of {member} is no longer a finite number after epoch {}: a smaller \
                  optimizer.learning_rate may help; {} has the epochs before it",
                 epoch + 1,
-                dir.join("history.csv").display()
+                history_path.display()
             );
         }
         training.epoch += 1;
         training.step = 0;
-        checkpoint::save(&training, &dir)?;
+        let (snapshot, dir) = (Snapshot::of(&training)?, dir.clone());
+        writer.begin(move || {
+            write_atomically(&history_path, &history)?;
+            snapshot.write(&dir)
+        })?;
         if signals::interrupted() && training.epoch < config.epochs {
+            writer.finish()?;
             return Ok(Outcome::Interrupted);
         }
     }
 
+    writer.finish()?;
     let result = finish(&training, common, member, &dir)?;
     if let Some(events) = &mut events {
         events.diagnostics(training.epoch, &result.diagnostics)?;
@@ -352,7 +365,7 @@ fn finish(training: &Training, common: &Common<'_>, member: MemberId, dir: &Path
     Ok(result)
 }
 
-fn write_history(history: &[EpochRow], member: MemberId, dir: &Path) -> Result<()> {
+fn history_csv(history: &[EpochRow], member: MemberId) -> Result<Vec<u8>> {
     let c = member.kl_coefficient;
     let mut table = csv::Writer::from_writer(Vec::new());
     let latent = history.first().map_or(0, |row| row.test_latent.kl_per_dim.len());
@@ -388,5 +401,5 @@ fn write_history(history: &[EpochRow], member: MemberId, dir: &Path) -> Result<(
             (test_latent.active_units, &test_latent.kl_per_dim, warnings.join(" ")),
         ))?;
     }
-    write_atomically(&dir.join("history.csv"), &table.into_inner()?)
+    Ok(table.into_inner()?)
 }
