@@ -135,7 +135,10 @@ impl Adam {
     }
 
     fn take_joined_moments(&mut self) -> Moments {
-        let moments = std::mem::take(&mut self.moments);
+        let mut moments = std::mem::take(&mut self.moments);
+        if moments.len() == 1 {
+            return moments.remove(0);
+        }
         let (first, second) = moments.into_iter().map(|Moments { first, second }| (first, second)).unzip();
         Moments { first: Tensor::cat(first, 0), second: Tensor::cat(second, 0) }
     }

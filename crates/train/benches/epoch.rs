@@ -17,11 +17,15 @@ use train::{data, random};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn epoch(criterion: &mut Criterion) {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .start_handler(|_| flush_denormals_to_zero())
-        .build()
-        .expect("threads can be started");
+    let pool = |threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .start_handler(|_| flush_denormals_to_zero())
+            .build()
+            .expect("threads can be started")
+    };
+    let two_threads = pool(2);
+    let pool = pool(1);
     let device = Device::flex();
     let dataset = data::load(&DataConfig::default()).expect("MNIST is in the repository");
     let config = RunConfig::default();
@@ -32,16 +36,18 @@ fn epoch(criterion: &mut Criterion) {
     let mut trained = Some(vae.clone());
     let mut adam = Adam::new(config.optimizer.clone(), &vae);
     let mut batches = order.chunks_exact(128).cycle();
-    criterion.bench_function("a training step", |b| {
-        pool.install(|| {
-            b.iter(|| {
-                let images = dataset.train.batch(batches.next().expect("they go round"), &device);
-                let noise = Tensor::random([128, vae.latent()], Distribution::Normal(0.0, 1.0), &device);
-                let vae = trained.take().expect("the step before put it back");
-                trained = Some(vae.train_step(images, noise, 1.0, &mut adam).vae);
+    for (threads, pool) in [(1, &pool), (2, &two_threads)] {
+        criterion.bench_function(&format!("a training step, {threads} thread(s)"), |b| {
+            pool.install(|| {
+                b.iter(|| {
+                    let images = dataset.train.batch(batches.next().expect("they go round"), &device);
+                    let noise = Tensor::random([128, vae.latent()], Distribution::Normal(0.0, 1.0), &device);
+                    let vae = trained.take().expect("the step before put it back");
+                    trained = Some(vae.train_step(images, noise, 1.0, &mut adam).vae);
+                });
             });
         });
-    });
+    }
     criterion.bench_function("a batch of 128 images", |b| {
         pool.install(|| b.iter(|| black_box(dataset.train.batch(&order[..128], &device))));
     });

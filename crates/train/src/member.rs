@@ -194,24 +194,32 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
     while training.epoch < config.epochs {
         let epoch = training.epoch;
         let order = image_order(seed, epoch, images);
-        for (step, positions) in order.chunks(config.batch_size).enumerate().skip(training.step) {
-            let batch = dataset.train.batch(positions, device);
-            let noise =
-                noise(seed, Purpose::TrainingNoise, epoch, step, positions.len() * config.model.latent);
-            let noise =
-                Tensor::from_data(TensorData::new(noise, [positions.len(), config.model.latent]), device);
-
-            let TrainStep { vae, terms, saturated } =
-                training.vae.train_step(batch, noise, kl_coefficient, &mut training.adam);
+        let batch = |step: usize| {
+            let positions = order.chunks(config.batch_size).nth(step)?;
+            let shape = [positions.len(), config.model.latent];
+            let noise = noise(seed, Purpose::TrainingNoise, epoch, step, shape[0] * shape[1]);
+            let noise = Tensor::from_data(TensorData::new(noise, shape), device);
+            Some((dataset.train.batch(positions, device), noise))
+        };
+        let mut next = batch(training.step);
+        while let Some((images, noise)) = next {
+            let [size, _] = images.dims();
+            training.step += 1;
+            // The next batch on a thread that has nothing else to do.
+            let (trained, following) = rayon::join(
+                || training.vae.train_step(images, noise, kl_coefficient, &mut training.adam),
+                || batch(training.step),
+            );
+            next = following;
+            let TrainStep { vae, terms: ElboTerms { reconstruction, kl }, saturated } = trained;
             training.vae = vae;
-
-            let size = positions.len() as f64;
-            let ElboTerms { reconstruction, kl } = terms;
-            progress.step(positions.len(), epoch, kl_coefficient, &reconstruction, &kl);
-            training.sums.reconstruction = training.sums.reconstruction + reconstruction.mul_scalar(size);
-            training.sums.kl = training.sums.kl + kl.mul_scalar(size);
-            training.sums.saturated = training.sums.saturated + saturated;
-            training.step = step + 1;
+            progress.step(size, epoch, kl_coefficient, &reconstruction, &kl);
+            let sums = &mut training.sums;
+            *sums = EpochSums {
+                reconstruction: sums.reconstruction.clone() + reconstruction.mul_scalar(size as f64),
+                kl: sums.kl.clone() + kl.mul_scalar(size as f64),
+                saturated: sums.saturated.clone() + saturated,
+            };
 
             let within_epoch = training.step < steps;
             let due = config.checkpoint_every_steps > 0 && training.step % config.checkpoint_every_steps == 0;
