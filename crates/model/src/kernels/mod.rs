@@ -13,6 +13,8 @@ mod logistic;
 #[cfg(feature = "flex")]
 mod network;
 #[cfg(feature = "flex")]
+mod per_layer;
+#[cfg(feature = "flex")]
 mod product;
 #[cfg(feature = "flex")]
 mod simd;
@@ -21,4 +23,6 @@ mod simd;
 pub(crate) use adam::{AdamStep, Parameter};
 pub use denormals::flush_denormals_to_zero;
 #[cfg(feature = "flex")]
-pub(crate) use network::{Batch, Buffers, Layer, LayerState, PerLayer, TermSums, terms, train_step};
+pub(crate) use network::{Batch, Buffers, Layer, LayerState, TermSums, terms, train_step};
+#[cfg(feature = "flex")]
+pub(crate) use per_layer::PerLayer;

@@ -1,21 +1,12 @@
-//! The objective and its gradient in all parameters, in one operation on memory.
+//! The objective of a batch, and a training step on it, each in one operation on memory.
 
 use rayon::join;
 
 use super::adam::{AdamStep, Parameter};
 use super::bernoulli::{reconstruction, reconstruction_and_gradient};
+use super::per_layer::PerLayer;
 use super::product::{Matrix, as_uninit, block_of_rows, multiply};
 use crate::encoder::{LOG_VAR_MAX, LOG_VAR_MIN};
-
-/// Something for each layer of a network.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PerLayer<T> {
-    pub encoder: Vec<T>,
-    pub mean: T,
-    pub log_var: T,
-    pub decoder: Vec<T>,
-    pub logits: T,
-}
 
 /// A fully connected layer.
 #[derive(Clone, Copy)]
@@ -66,57 +57,6 @@ struct Rows<'a> {
     codes: &'a mut [f32],
     /// The objective's gradient in what each layer gave out before it was rectified or cut.
     deltas: PerLayer<&'a mut [f32]>,
-}
-
-impl<T> PerLayer<T> {
-    pub(crate) fn each(&self) -> PerLayer<&T> {
-        PerLayer {
-            encoder: self.encoder.iter().collect(),
-            mean: &self.mean,
-            log_var: &self.log_var,
-            decoder: self.decoder.iter().collect(),
-            logits: &self.logits,
-        }
-    }
-
-    pub(crate) fn each_mut(&mut self) -> PerLayer<&mut T> {
-        PerLayer {
-            encoder: self.encoder.iter_mut().collect(),
-            mean: &mut self.mean,
-            log_var: &mut self.log_var,
-            decoder: self.decoder.iter_mut().collect(),
-            logits: &mut self.logits,
-        }
-    }
-
-    pub(crate) fn map<U>(self, mut f: impl FnMut(T) -> U) -> PerLayer<U> {
-        PerLayer {
-            encoder: self.encoder.into_iter().map(&mut f).collect(),
-            mean: f(self.mean),
-            log_var: f(self.log_var),
-            decoder: self.decoder.into_iter().map(&mut f).collect(),
-            logits: f(self.logits),
-        }
-    }
-}
-
-impl<T, U> PerLayer<(T, U)> {
-    fn unzip(self) -> (PerLayer<T>, PerLayer<U>) {
-        let (encoder, encoder_2) = self.encoder.into_iter().unzip();
-        let (decoder, decoder_2) = self.decoder.into_iter().unzip();
-        let ((mean, mean_2), (log_var, log_var_2)) = (self.mean, self.log_var);
-        let (logits, logits_2) = self.logits;
-        (
-            PerLayer { encoder, mean, log_var, decoder, logits },
-            PerLayer {
-                encoder: encoder_2,
-                mean: mean_2,
-                log_var: log_var_2,
-                decoder: decoder_2,
-                logits: logits_2,
-            },
-        )
-    }
 }
 
 impl<'a> Layer<'a> {
@@ -469,12 +409,4 @@ fn features_of_layers<'a>(
     features.extend(features.last().copied());
     features.extend(chain(codes, &outputs.decoder));
     features
-}
-
-impl<T> PerLayer<T> {
-    /// From the images to the logits, the mean's head before the log-variance's.
-    pub(crate) fn into_order(self) -> Vec<T> {
-        let heads = [self.mean, self.log_var];
-        self.encoder.into_iter().chain(heads).chain(self.decoder).chain([self.logits]).collect()
-    }
 }
