@@ -4,7 +4,7 @@
     python scripts/bench.py                      # everything, three times in turn
     python scripts/bench.py --rounds 1 --epochs 2 --skip keras
 
-The peers are installed into `target/peers` when it is not there (GIGS gigabytes, once). Everything is run in turn, round
+The peers are installed into `target/peers` when it is not there (seven gigabytes, once). Everything is run in turn, round
 after round, so that what else the machine does falls on all alike; the medians of the rounds are compared. All of them
 only train: klsweep with 128 test images instead of 10,000, though with its checkpoint after every epoch. What JAX and
 Keras compile in their first epoch is not counted.
