@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use burn::backend::{DispatchDevice, Flex, tensor::FloatTensor};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, TensorData, assert_shape};
+use burn::tensor::{DType, Device, Tensor, TensorData, assert_shape};
 
 use crate::adam::Update;
 use crate::kernels::{
@@ -17,9 +17,12 @@ use crate::{Adam, AdamConfig, ElboTerms, Moments, Vae};
 type FlexTensor = FloatTensor<Flex>;
 
 thread_local! {
-    /// The activations and deltas of a step, 1.5 MB for the classic network, kept for the next one.
+    /// The activations and deltas of a step, 1 MB for 128 images in the classic network, kept for the next one.
     static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
+
+/// What an optimiser breaks that was made for another network.
+const FITTING_MOMENTS: &str = "the optimiser holds moments of another network";
 
 /// The parameters of a network on Flex.
 pub(crate) struct Network {
@@ -45,7 +48,7 @@ pub(crate) fn is_flex(device: &Device) -> bool {
 }
 
 impl Network {
-    /// The parameters of a network; nothing if it is not on Flex, or not in the form that the kernels read.
+    /// The parameters of a network; nothing if it is not on Flex, or not of 32-bit numbers with biases.
     pub(crate) fn of(vae: &Vae) -> Option<Self> {
         let device = vae.encoder.mean.weight.val().inner().device();
         let all = |layers: &[Linear]| layers.iter().map(LayerTensors::of).collect::<Option<Vec<_>>>();
@@ -95,7 +98,7 @@ impl Network {
         let vae = vae.map(&mut taken);
         let update = adam.next_update();
         let moments = adam.take_moments();
-        assert_eq!(moments.len(), taken.0.len(), "parameters that the optimiser was made for");
+        assert_eq!(moments.len(), taken.0.len(), "{FITTING_MOMENTS}");
         let mut parameters = taken.0.into_iter().zip(moments).map(ParameterTensors::new);
         let mut parameter = || parameters.next().expect("each layer has a weight and a bias");
         let mut layers = layers.map(|()| [parameter(), parameter()]);
@@ -127,7 +130,6 @@ struct BatchTensors {
 impl BatchTensors {
     fn new(images: Tensor<2>, noise: Tensor<2>, network: &PerLayer<Layer<'_>>) -> Self {
         let [rows, pixels] = images.dims();
-        assert!(rows > 0, "a batch holds at least one image");
         assert_eq!(pixels, network.logits.bias.len(), "pixels of an image");
         assert_shape!(noise, [rows, network.mean.bias.len()]);
         let [images, noise] = [images, noise]
@@ -142,9 +144,11 @@ impl BatchTensors {
 
 impl LayerTensors {
     fn of(linear: &Linear) -> Option<Self> {
-        let weight = flex_tensor(linear.weight.val())?;
-        let bias = flex_tensor(linear.bias.as_ref()?.val())?;
-        (weight.as_slice::<f32>().is_some() && bias.as_slice::<f32>().is_some())
+        let weight = flex_tensor(linear.weight.val())?.to_contiguous();
+        let bias = flex_tensor(linear.bias.as_ref()?.val())?.to_contiguous();
+        [weight.dtype(), bias.dtype()]
+            .iter()
+            .all(|&dtype| dtype == DType::F32)
             .then_some(Self { weight, bias })
     }
 
@@ -155,7 +159,10 @@ impl LayerTensors {
 
 impl ParameterTensors {
     fn new((values, Moments { first, second }): (FlexTensor, Moments)) -> Self {
-        Self { values, first: contiguous(first), second: contiguous(second) }
+        let [first, second] = [first, second].map(contiguous);
+        let count = |tensor: &FlexTensor| tensor.storage::<f32>().len();
+        assert!(count(&first) == count(&values) && count(&second) == count(&values), "{FITTING_MOMENTS}");
+        Self { values, first, second }
     }
 
     /// Copies what something else holds too, such as the moments' common zeros at the start.

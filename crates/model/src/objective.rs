@@ -56,6 +56,7 @@ impl Vae {
     ///
     /// Panics if the shapes are not those, for the sizes that the network was made with, or the batch is empty.
     pub fn measure(&self, images: Tensor<2>, noise: Tensor<2>) -> Measured {
+        refuse_empty(&images);
         #[cfg(feature = "flex")]
         if let Some(network) = Network::of(self) {
             return network.measure(images, noise);
@@ -86,6 +87,7 @@ impl Vae {
         kl_coefficient: f64,
         adam: &mut Adam,
     ) -> TrainStep {
+        refuse_empty(&images);
         #[cfg(feature = "flex")]
         if let Some(network) = Network::of(&self) {
             return network.train_step(self, images, noise, kl_coefficient, adam);
@@ -111,6 +113,11 @@ impl Vae {
             saturated,
         }
     }
+}
+
+/// On every backend: the means over no image are no numbers.
+fn refuse_empty(images: &Tensor<2>) {
+    assert!(images.dims()[0] > 0, "a batch holds at least one image");
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -166,6 +173,8 @@ mod tests {
             (784, vec![256], 2, vec![256], 128),
             (20, vec![9], 3, vec![5], 1),
             (7, vec![], 1, vec![], 2),
+            (20, vec![9], 1, vec![5], 3),
+            (20, vec![9, 1], 2, vec![1, 300], 7),
             (30, vec![16, 12], 4, vec![6, 18, 24], 37),
             (40, vec![300], 33, vec![17], 19),
         ] {
@@ -292,6 +301,50 @@ mod tests {
             assert_eq!(of_part.data.as_bytes(), of_copy.data.as_bytes(), "{}", of_part.name);
         }
         assert_eq!(whole.into_data().as_bytes(), before.as_bytes());
+    }
+
+    #[test]
+    fn a_weight_in_any_order_of_memory_is_read_right() {
+        let device = Device::flex();
+        let by_columns = Tensor::<2>::random([256, 4], Distribution::Uniform(-1.0, 1.0), &device).transpose();
+        let by_rows = Tensor::from_data(by_columns.to_data(), &device);
+        let [strided, plain] = [by_columns, by_rows].map(|weight| {
+            let mut vae = VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device);
+            vae.encoder.hidden[0].weight = Param::from_tensor(weight);
+            let mut adam = Adam::new(AdamConfig::default(), &vae);
+            let (images, noise) = (Tensor::ones([3, 4], &device), Tensor::zeros([3, 2], &device));
+            named_parameters(&vae.train_step(images, noise, 1.0, &mut adam).vae)
+        });
+        for (strided, plain) in strided.iter().zip(plain) {
+            assert_eq!(strided.data.as_bytes(), plain.data.as_bytes(), "{}", plain.name);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "moments of another network")]
+    fn the_optimiser_of_another_network_is_refused() {
+        let device = Device::flex();
+        let [vae, other] =
+            [4, 5].map(|pixels| VaeConfig::default().init(pixels, &mut StdRng::seed_from_u64(1), &device));
+        let mut adam = Adam::new(AdamConfig::default(), &other);
+        vae.train_step(Tensor::ones([3, 4], &device), Tensor::zeros([3, 2], &device), 1.0, &mut adam);
+    }
+
+    #[test]
+    #[should_panic(expected = "a batch holds at least one image")]
+    fn an_empty_batch_is_not_measured() {
+        let device = Device::flex();
+        let vae = VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device);
+        vae.measure(Tensor::zeros([0, 4], &device), Tensor::zeros([0, 2], &device));
+    }
+
+    #[test]
+    #[should_panic(expected = "a batch holds at least one image")]
+    fn an_empty_batch_is_not_trained_on() {
+        let device = Device::flex();
+        let vae = VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device);
+        let mut adam = Adam::new(AdamConfig::default(), &vae);
+        vae.train_step(Tensor::zeros([0, 4], &device), Tensor::zeros([0, 2], &device), 1.0, &mut adam);
     }
 
     #[test]

@@ -41,6 +41,10 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// A copy of the state as it is now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the position cannot be put in words, which no state of a training brings about.
     pub fn of(training: &Training) -> Result<Self> {
         let mut tensors = named_parameters(&training.vae);
         let moments: Vec<NamedTensor> = tensors
@@ -70,6 +74,10 @@ impl Snapshot {
     }
 
     /// Saves it in the member's directory, in the place of the one before.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be written; the one before is then still there.
     pub fn write(self, member_dir: &Path) -> Result<()> {
         let path = path(member_dir);
         create_dir(path.parent().expect("the path has a directory"))?;

@@ -5,7 +5,7 @@ use rayon::join;
 use super::adam::{AdamStep, Parameter};
 use super::bernoulli::{reconstruction, reconstruction_and_gradient};
 use super::per_layer::PerLayer;
-use super::product::{Matrix, as_uninit, block_of_rows, multiply};
+use super::product::{Matrix, block_of_rows, multiply};
 use crate::encoder::{LOG_VAR_MAX, LOG_VAR_MIN};
 
 /// A fully connected layer.
@@ -172,25 +172,35 @@ fn halve(slot: &mut [f32], middle: usize, rows: usize) -> (&mut [f32], &mut [f32
 ///
 /// Panics if sizes do not fit each other.
 pub(crate) fn terms(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, buffers: &mut Buffers) -> TermSums {
-    buffers.resize(network, batch.rows);
-    let terms_of = |batch: Batch<'_>, mut rows: Rows<'_>| {
+    in_halves(network, batch, buffers, |batch, mut rows| {
         let sums = forward(network, batch, &mut rows);
         let reconstruction = reconstruction(rows.outputs.logits, batch.images, network.logits.outputs());
         TermSums { reconstruction, ..sums }
-    };
-    // Always two halves, on however many threads: it decides the order of summation, hence the bits.
+    })
+}
+
+/// Computes something of the two halves of a batch, where the rayon pool has them on two threads, and adds up the terms.
+///
+/// Always two halves, on however many threads: it decides the order of summation, hence the bits.
+fn in_halves(
+    network: &PerLayer<Layer<'_>>,
+    batch: Batch<'_>,
+    buffers: &mut Buffers,
+    compute: impl Fn(Batch<'_>, Rows<'_>) -> TermSums + Sync,
+) -> TermSums {
+    buffers.resize(network, batch.rows);
     let middle = batch.rows / 2;
     let (first, second) = batch.split_at(middle);
     let (first_rows, second_rows) = buffers.split_at(middle, batch.rows);
-    let (first, second) = join(|| terms_of(first, first_rows), || terms_of(second, second_rows));
+    let (first, second) = join(|| compute(first, first_rows), || compute(second, second_rows));
     first + second
 }
 
 /// The terms of a batch, after which every parameter is updated by Adam with the gradient of
 /// `(reconstruction + kl_coefficient * kl) / rows`.
 ///
-/// The images are halved, and later the parameters, for two threads, where the rayon pool has them. Every number is
-/// computed in the same order however many there are.
+/// The images are halved, and later the parameters, for two threads. Every number is computed in the same order however
+/// many there are.
 ///
 /// # Panics
 ///
@@ -214,23 +224,16 @@ fn terms_and_deltas(
     kl_coefficient: f64,
     buffers: &mut Buffers,
 ) -> TermSums {
-    buffers.resize(network, batch.rows);
     let per_image = 1.0 / batch.rows as f32;
     let kl_per_image = (kl_coefficient / batch.rows as f64) as f32;
-    let middle = batch.rows / 2;
     let pixels = network.logits.outputs();
-    let forward_and_backward = |batch: Batch<'_>, mut rows: Rows<'_>| {
+    in_halves(network, batch, buffers, |batch, mut rows| {
         let sums = forward(network, batch, &mut rows);
         let reconstruction =
             reconstruction_and_gradient(rows.outputs.logits, batch.images, pixels, per_image);
         backward(network, batch, kl_per_image, &mut rows);
         TermSums { reconstruction, ..sums }
-    };
-    let (first, second) = batch.split_at(middle);
-    let (first_rows, second_rows) = buffers.split_at(middle, batch.rows);
-    let (first, second) =
-        join(|| forward_and_backward(first, first_rows), || forward_and_backward(second, second_rows));
-    first + second
+    })
 }
 
 /// From the images to the logits; leaves the reconstruction to the caller.
@@ -239,12 +242,12 @@ fn forward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, rows: &mut Rows<'_>)
     let images = Matrix::new(batch.images, batch.rows, network.logits.outputs());
     let mut features = images;
     for (layer, output) in network.encoder.iter().zip(&mut outputs.encoder) {
-        multiply(features, layer.matrix(), as_uninit(output));
+        multiply(features, layer.matrix(), output);
         layer.add_bias_and_rectify(output);
         features = Matrix::new(output, batch.rows, layer.outputs());
     }
     for (layer, output) in [(network.mean, &mut outputs.mean), (network.log_var, &mut outputs.log_var)] {
-        multiply(features, layer.matrix(), as_uninit(output));
+        multiply(features, layer.matrix(), output);
         layer.add_bias(output);
     }
 
@@ -260,11 +263,11 @@ fn forward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, rows: &mut Rows<'_>)
 
     let mut features = Matrix::new(codes, batch.rows, network.mean.outputs());
     for (layer, output) in network.decoder.iter().zip(&mut outputs.decoder) {
-        multiply(features, layer.matrix(), as_uninit(output));
+        multiply(features, layer.matrix(), output);
         layer.add_bias_and_rectify(output);
         features = Matrix::new(output, batch.rows, layer.outputs());
     }
-    multiply(features, network.logits.matrix(), as_uninit(outputs.logits));
+    multiply(features, network.logits.matrix(), outputs.logits);
     network.logits.add_bias(outputs.logits);
     TermSums { reconstruction: 0.0, kl, saturated }
 }
@@ -316,7 +319,7 @@ fn backward(network: &PerLayer<Layer<'_>>, batch: Batch<'_>, kl_per_image: f32, 
 /// The gradient in what a layer was given, from the gradient in what it gave out.
 fn through_layer((layer, outputs): (Layer<'_>, &[f32]), rows: usize, inputs: &mut [f32]) {
     let outputs = Matrix::new(outputs, rows, layer.outputs());
-    multiply(outputs, layer.matrix().transposed(), as_uninit(inputs));
+    multiply(outputs, layer.matrix().transposed(), inputs);
 }
 
 /// The gradient of a rectifier's input from the gradient of its output.
@@ -354,7 +357,7 @@ impl LayerPart<'_> {
         for first in (0..count).step_by(block.max(1)) {
             let last = (first + block).min(count);
             let gradient = &mut gradient[..(last - first) * outputs];
-            multiply(features.rows(start + first, start + last), delta, as_uninit(gradient));
+            multiply(features.rows(start + first, start + last), delta, gradient);
             self.weight.update(adam, first * outputs, gradient);
         }
         if let Some(mut bias) = self.bias {

@@ -1,7 +1,5 @@
 //! Matrix products.
 
-use std::mem::MaybeUninit;
-
 use gemm::Parallelism;
 
 #[cfg(target_arch = "x86_64")]
@@ -46,12 +44,6 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Memory as one that need not be initialised.
-pub(crate) fn as_uninit(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
-    // SAFETY: the layout is the same, and nothing in this module writes uninitialised values.
-    unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
-}
-
 /// How many rows of a product with so many columns take no longer one block after another than all at once.
 pub(crate) fn block_of_rows(columns: usize) -> usize {
     #[cfg(target_arch = "x86_64")]
@@ -64,43 +56,33 @@ pub(crate) fn block_of_rows(columns: usize) -> usize {
     usize::MAX
 }
 
-/// The product of two matrices, row after row, on the current thread, into memory that need not be initialised.
+/// The product of two matrices, row after row, on the current thread.
 ///
 /// With AVX-512 and a right factor that is stored row after row, what is multiplied by 0 is left out where six
 /// neighbouring rows of the left factor have it in common: most of MNIST's pixels are black. It differs from the whole
 /// sum where the right factor holds infinities or NaN, of which `0 * inf` would be NaN. An element's bits do not depend
 /// on the other rows and columns that are computed with it.
-pub(crate) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+pub(crate) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [f32]) {
     assert_eq!(lhs.columns, rhs.rows, "columns of the left and rows of the right factor");
     assert_eq!(output.len(), lhs.rows * rhs.columns, "values of the product");
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512f") {
         // SAFETY: the processor has the feature, which was just asked.
         unsafe {
-            if rhs.column_stride == 1 {
+            // With one row or column, both strides can be 1.
+            if rhs.column_stride == 1 && rhs.row_stride >= rhs.columns {
                 return avx512::multiply(lhs, rhs, output);
             }
             if lhs.column_stride == 1 && rhs.row_stride == 1 {
-                if lhs.columns >= avx512::LANES {
-                    return avx512::multiply_rows(lhs, rhs.transposed(), output);
-                }
-                // Vectors along rows this short would be mostly empty.
-                let turned = row_after_row(rhs);
-                return avx512::multiply(lhs, Matrix::new(&turned, rhs.rows, rhs.columns), output);
+                return avx512::multiply_by_transposed(lhs, rhs.transposed(), output);
             }
         }
     }
     general(lhs, rhs, output);
 }
 
-fn row_after_row(matrix: Matrix<'_>) -> Vec<f32> {
-    let Matrix { values, rows, columns, row_stride, column_stride } = matrix;
-    let value = |row, column| values[row * row_stride + column * column_stride];
-    (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column))).collect()
-}
-
 /// The product by the `gemm` crate, which serves every processor and every order of memory.
-fn general(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+fn general(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [f32]) {
     let stride = |length: usize| isize::try_from(length).expect("no slice is longer");
     // SAFETY: the strides and sizes describe the slices, which `Matrix::new` and the callers' assertions checked; `output`
     // is written and not read.
@@ -109,7 +91,7 @@ fn general(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
             lhs.rows,
             rhs.columns,
             lhs.columns,
-            output.as_mut_ptr().cast::<f32>(),
+            output.as_mut_ptr(),
             1,
             stride(rhs.columns),
             false,
@@ -160,8 +142,10 @@ mod tests {
         }
     }
 
-    const SIZES: [(usize, usize, usize); 9] = [
+    const SIZES: [(usize, usize, usize); 11] = [
         (1, 1, 1),
+        (5, 1, 7),
+        (6, 300, 1),
         (0, 3, 2),
         (3, 0, 2),
         (3, 2, 0),
@@ -185,7 +169,7 @@ mod tests {
                 let expected = plain(lhs, rhs);
                 for multiply in [multiply, general] {
                     let mut found = vec![f32::NAN; rows * columns];
-                    multiply(lhs, rhs, as_uninit(&mut found));
+                    multiply(lhs, rhs, &mut found);
                     assert_close(&found, &expected);
                 }
             }
@@ -202,7 +186,7 @@ mod tests {
                 let rhs = Matrix::new(&b, inner, columns);
                 for lhs in [Matrix::new(&a, rows, inner), Matrix::new(&a, inner, rows).transposed()] {
                     let mut found = vec![f32::NAN; rows * columns];
-                    multiply(lhs, rhs, as_uninit(&mut found));
+                    multiply(lhs, rhs, &mut found);
                     assert_close(&found, &plain(lhs, rhs));
                 }
             }
@@ -217,11 +201,11 @@ mod tests {
         let rhs = Matrix::new(&b, inner, columns);
         for lhs in [Matrix::new(&a, rows, inner), Matrix::new(&a, inner, rows).transposed()] {
             let mut whole = vec![0.0; rows * columns];
-            multiply(lhs, rhs, as_uninit(&mut whole));
+            multiply(lhs, rhs, &mut whole);
             let mut parts = vec![0.0; rows * columns];
             let (first, second) = parts.split_at_mut(11 * columns);
-            multiply(lhs.rows(0, 11), rhs, as_uninit(first));
-            multiply(lhs.rows(11, rows), rhs, as_uninit(second));
+            multiply(lhs.rows(0, 11), rhs, first);
+            multiply(lhs.rows(11, rows), rhs, second);
             assert_eq!(parts, whole);
         }
     }
@@ -229,6 +213,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "values of the product")]
     fn an_output_of_another_size_is_refused() {
-        multiply(Matrix::new(&[1.0; 4], 2, 2), Matrix::new(&[1.0; 4], 2, 2), as_uninit(&mut [0.0; 3]));
+        multiply(Matrix::new(&[1.0; 4], 2, 2), Matrix::new(&[1.0; 4], 2, 2), &mut [0.0; 3]);
     }
 }

@@ -7,11 +7,10 @@ use std::arch::x86_64::{
     _mm512_shuffle_ps, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_unpackhi_ps, _mm512_unpacklo_ps,
 };
 use std::cell::RefCell;
-use std::mem::MaybeUninit;
 
 use super::Matrix;
 
-pub(super) const LANES: usize = 16;
+const LANES: usize = 16;
 /// Rows and vectors of columns of the product that are summed at a time: 24 of the 32 registers hold sums.
 pub(super) const ROWS: usize = 6;
 const VECTORS: usize = 4;
@@ -111,7 +110,7 @@ fn first_lanes(count: usize) -> __mmask16 {
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+pub(super) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [f32]) {
     // `tile` reads the rows of `rhs` without asking again.
     assert!(rhs.column_stride == 1 && rhs.row_stride >= rhs.columns);
     assert!(rhs.rows == 0 || (rhs.rows - 1) * rhs.row_stride + rhs.columns <= rhs.values.len());
@@ -136,9 +135,26 @@ pub(super) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUnin
     });
 }
 
-/// The product with the transposed of `rhs`, both stored row after row: each value is that of two rows.
+/// The product with the transposed of `rhs`, both stored row after row.
 #[target_feature(enable = "avx512f")]
-pub(super) fn multiply_rows(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+pub(super) fn multiply_by_transposed(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [f32]) {
+    if lhs.columns >= LANES {
+        return multiply_rows(lhs, rhs, output);
+    }
+    // Vectors along rows this short would be mostly empty.
+    let turned = row_after_row(rhs.transposed());
+    multiply(lhs, Matrix::new(&turned, rhs.columns, rhs.rows), output);
+}
+
+fn row_after_row(matrix: Matrix<'_>) -> Vec<f32> {
+    let Matrix { values, rows, columns, row_stride, column_stride } = matrix;
+    let value = |row, column| values[row * row_stride + column * column_stride];
+    (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column))).collect()
+}
+
+/// The product with the transposed of `rhs`, each value from two rows.
+#[target_feature(enable = "avx512f")]
+fn multiply_rows(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [f32]) {
     for matrix in [lhs, rhs] {
         // `products_of_rows` reads them without asking again.
         assert!(matrix.column_stride == 1 && matrix.row_stride >= matrix.columns);
@@ -202,7 +218,7 @@ fn products_of_rows(lhs: Matrix<'_>, left: usize, rhs: Matrix<'_>, right: usize)
 ///
 /// The lit columns must be rows of `rhs`, whose rows must lie in its values.
 #[target_feature(enable = "avx512f")]
-unsafe fn tile<const N: usize>(lit: &Lit, rhs: Matrix<'_>, start: usize, output: &mut [MaybeUninit<f32>]) {
+unsafe fn tile<const N: usize>(lit: &Lit, rhs: Matrix<'_>, start: usize, output: &mut [f32]) {
     let masks: [__mmask16; N] =
         std::array::from_fn(|vector| first_lanes((rhs.columns - start).saturating_sub(vector * LANES)));
     let first = rhs.values.as_ptr().wrapping_add(start);
