@@ -24,6 +24,21 @@
 //! let objective = terms.objective(0.02);
 //! assert_eq!(objective.dims(), [1]);
 //! ```
+//!
+//! A network learns by [`Vae::train_step`], in one operation where the backend has it:
+//!
+//! ```
+//! # use burn::tensor::{Device, Tensor};
+//! # use rand::{SeedableRng, rngs::StdRng};
+//! use model::{Adam, AdamConfig, TrainStep, VaeConfig, training_device};
+//!
+//! let device = Device::flex();
+//! let vae = VaeConfig::default().init(784, &mut StdRng::seed_from_u64(0), &training_device(&device));
+//! let mut adam = Adam::new(AdamConfig::default(), &vae);
+//! let images = Tensor::zeros([8, 784], &device);
+//! let noise = Tensor::zeros([8, 2], &device);
+//! let TrainStep { vae, terms, .. } = vae.train_step(images, noise, 0.02, &mut adam);
+//! ```
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![deny(unsafe_op_in_unsafe_fn)]
 
