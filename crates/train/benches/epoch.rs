@@ -1,4 +1,4 @@
-//! What an epoch does besides its steps: `cargo bench --profile dev --workspace --bench epoch`.
+//! The parts of an epoch, a step among them, on MNIST: `cargo bench --profile dev --workspace --bench epoch`.
 
 use std::hint::black_box;
 

@@ -44,7 +44,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// Fails when the position cannot be put in words, which no state of a training brings about.
+    /// Fails when the position cannot be written as TOML.
     pub fn of(training: &Training) -> Result<Self> {
         let mut tensors = named_parameters(&training.vae);
         let moments: Vec<NamedTensor> = tensors

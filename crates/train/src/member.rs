@@ -214,12 +214,10 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
             let TrainStep { vae, terms: ElboTerms { reconstruction, kl }, saturated } = trained;
             training.vae = vae;
             progress.step(size, epoch, kl_coefficient, &reconstruction, &kl);
-            let sums = &mut training.sums;
-            *sums = EpochSums {
-                reconstruction: sums.reconstruction.clone() + reconstruction.mul_scalar(size as f64),
-                kl: sums.kl.clone() + kl.mul_scalar(size as f64),
-                saturated: sums.saturated.clone() + saturated,
-            };
+            let images = size as f64;
+            training.sums.reconstruction = training.sums.reconstruction + reconstruction.mul_scalar(images);
+            training.sums.kl = training.sums.kl + kl.mul_scalar(images);
+            training.sums.saturated = training.sums.saturated + saturated;
 
             let within_epoch = training.step < steps;
             let due = config.checkpoint_every_steps > 0 && training.step % config.checkpoint_every_steps == 0;
