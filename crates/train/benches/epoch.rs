@@ -5,7 +5,7 @@ use std::hint::black_box;
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use model::{Adam, flush_denormals_to_zero};
+use model::Adam;
 use train::checkpoint::Snapshot;
 use train::config::{DataConfig, RunConfig};
 use train::evaluate::evaluate;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use model::{Adam, ElboTerms, NamedTensor, TrainStep, Vae, named_parameters, training_device};
+use model::{Adam, ElboTerms, NamedTensor, TrainStep, Vae, named_parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{self, Snapshot};
@@ -154,7 +154,7 @@ impl EpochSums {
 ///
 /// Every coefficient starts from it: nothing of the coefficient goes into it.
 pub fn initial_vae(config: &RunConfig, pixels: usize, seed: u64, device: &Device) -> Vae {
-    config.model.init(pixels, &mut stream(seed, Purpose::InitialWeights, 0, 0), &training_device(device))
+    config.model.init(pixels, &mut stream(seed, Purpose::InitialWeights, 0, 0), &device.clone().autodiff())
 }
 
 /// Trains a member from where its directory says that it stands.
@@ -206,18 +206,18 @@ pub fn train(common: &Common<'_>, member: MemberId, progress: &MemberProgress) -
             let [size, _] = images.dims();
             training.step += 1;
             // The next batch on a thread that has nothing else to do.
-            let (trained, following) = rayon::join(
+            let (trained, following) = kernels::assisted(
                 || training.vae.train_step(images, noise, kl_coefficient, &mut training.adam),
                 || batch(training.step),
             );
             next = following;
-            let TrainStep { vae, terms: ElboTerms { reconstruction, kl }, saturated } = trained;
+            let TrainStep { vae, terms: ElboTerms { reconstruction, kl }, clamped } = trained;
             training.vae = vae;
             progress.step(size, epoch, kl_coefficient, &reconstruction, &kl);
             let images = size as f64;
             training.sums.reconstruction = training.sums.reconstruction + reconstruction.mul_scalar(images);
             training.sums.kl = training.sums.kl + kl.mul_scalar(images);
-            training.sums.saturated = training.sums.saturated + saturated;
+            training.sums.saturated = training.sums.saturated + clamped;
 
             let within_epoch = training.step < steps;
             let due = config.checkpoint_every_steps > 0 && training.step % config.checkpoint_every_steps == 0;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use anyhow::{Context, Error, Result};
-use model::flush_denormals_to_zero;
 
 use crate::backend::Backend;
 use crate::config::MemberId;
@@ -33,7 +32,6 @@ pub fn worker_count(configured: usize, members: usize) -> usize {
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
-        .start_handler(|_| flush_denormals_to_zero())
         .build()
         .context("cannot start a worker's thread")
 }
