@@ -1,0 +1,389 @@
+//! The configuration: as written in a TOML file and on the command line, then as checked.
+//!
+//! Everything is checked before a device is touched or a file is written.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Backend;
+use crate::did_you_mean::nearest_known_key;
+use crate::error::{RecordError, Result};
+use crate::member::{MemberId, Part};
+
+/// What a run trains, with every default filled in and every value checked.
+///
+/// Its fields are the keys of a configuration file; all but `kl_coefficients` have defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// The run directory is `runs/<name>`; the configuration file's name if not given.
+    pub name: String,
+    /// The coefficients of the KL term, one member of the sweep for each and each seed.
+    pub kl_coefficients: Vec<f64>,
+    /// Seeds of the initial weights, the order of the images and the noise.
+    pub seeds: Vec<u64>,
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Images a step; the last batch of an epoch may be shorter.
+    pub batch_size: usize,
+    /// Steps between the checkpoints within an epoch; 0 for none but at the end of each epoch.
+    pub checkpoint_every_steps: usize,
+    /// What computes.
+    pub backend: Backend,
+    /// Members that train at the same time; 0 for one on each physical core. Does not change any result.
+    pub workers: usize,
+    /// The images.
+    pub data: DataConfig,
+    /// The network.
+    pub model: NetworkConfig,
+    /// The optimiser, Adam.
+    pub optimizer: OptimizerConfig,
+}
+
+/// Where the images come from and how many of them are used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// A folder of four IDX files named as MNIST's, gzipped or not; empty for MNIST itself.
+    pub dir: PathBuf,
+    /// Use only so many of the training images, from the first on; 0 for all.
+    pub train_images: usize,
+    /// Use only so many of the test images, from the first on; 0 for all.
+    pub test_images: usize,
+}
+
+/// The sizes of the network, all but that of the images, which the data decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Widths of the encoder's hidden layers, from the image to the code.
+    pub encoder_hidden: Vec<usize>,
+    /// Dimensions of the code.
+    pub latent: usize,
+    /// Widths of the decoder's hidden layers, from the code to the image.
+    pub decoder_hidden: Vec<usize>,
+}
+
+/// The constants of Adam.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Decay of the average of the gradient.
+    pub beta_1: f64,
+    /// Decay of the average of the squared gradient.
+    pub beta_2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            kl_coefficients: Vec::new(),
+            seeds: vec![0],
+            epochs: 40,
+            batch_size: 128,
+            checkpoint_every_steps: 0,
+            backend: Backend::Flex,
+            workers: 0,
+            data: DataConfig::default(),
+            model: NetworkConfig::default(),
+            optimizer: OptimizerConfig::default(),
+        }
+    }
+}
+
+impl Default for NetworkConfig {
+    /// The classic network.
+    fn default() -> Self {
+        Self { encoder_hidden: vec![256], latent: 2, decoder_hidden: vec![256] }
+    }
+}
+
+impl Default for OptimizerConfig {
+    /// Those of the classic experiment.
+    fn default() -> Self {
+        Self { learning_rate: 1e-3, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+    }
+}
+
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err(RecordError::Config(format!($($message)+)));
+        }
+    };
+}
+
+impl RunConfig {
+    /// Reads a configuration file, puts `key=value` overrides over it in their order, and checks the result.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
+        let text =
+            std::fs::read_to_string(path).map_err(RecordError::io("read the configuration file", path))?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        Self::parse(&text, &stem, overrides)
+            .map_err(|error| RecordError::Config(format!("in {}: {error}", path.display())))
+    }
+
+    fn parse(text: &str, default_name: &str, overrides: &[String]) -> Result<Self> {
+        parse_toml::<Self>(text)?;
+        let mut table: toml::Table = parse_toml(text)?;
+        for written in overrides {
+            let in_override = |explanation: &str, error: RecordError| {
+                RecordError::Config(format!("in --set {written}{explanation}: {error}"))
+            };
+            parse_toml::<Self>(written).map_err(|error| {
+                in_override(
+                    ": write key=value in TOML's syntax, for example --set epochs=3 or --set 'backend=\"wgpu\"'",
+                    error,
+                )
+            })?;
+            merge(&mut table, parse_toml(written).map_err(|error| in_override("", error))?);
+        }
+        let mut config: Self =
+            table.try_into().map_err(|error: toml::de::Error| RecordError::Config(error.to_string()))?;
+        if config.name.is_empty() {
+            config.name = default_name.to_string();
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The members of the sweep: seeds vary fastest.
+    pub fn members(&self) -> Vec<MemberId> {
+        let of_coefficient =
+            |&kl_coefficient: &f64| self.seeds.iter().map(move |&seed| MemberId { kl_coefficient, seed });
+        self.kl_coefficients.iter().flat_map(of_coefficient).collect()
+    }
+
+    /// The members of one part of the sweep.
+    ///
+    /// Neighbouring members go to different parts, so that each has its share of every coefficient.
+    pub fn members_of(&self, part: Part) -> Vec<MemberId> {
+        self.members().into_iter().skip(part.index - 1).step_by(part.of).collect()
+    }
+
+    /// The first line in which this configuration and another one differ, as both write it; `None` if they train the same.
+    pub fn difference(&self, other: &Self) -> Option<[String; 2]> {
+        // The number of workers changes no result.
+        let [ours, theirs] = [self, other].map(|config| Self { workers: 0, ..config.clone() }.to_toml());
+        ours.lines()
+            .zip(theirs.lines())
+            .find(|(ours, theirs)| ours != theirs)
+            .map(|(ours, theirs)| [ours.to_string(), theirs.to_string()])
+    }
+
+    /// The same for configurations of which a report compares the members: they may differ in name, coefficients and seeds.
+    pub fn difference_beside_members(&self, other: &Self) -> Option<[String; 2]> {
+        let [ours, theirs] = [self, other].map(|config| Self {
+            name: String::new(),
+            kl_coefficients: Vec::new(),
+            seeds: Vec::new(),
+            ..config.clone()
+        });
+        ours.difference(&theirs)
+    }
+
+    /// Refuses a batch size that the data cannot fill.
+    pub fn check_batch_size(&self, training_images: usize) -> Result<()> {
+        ensure!(
+            self.batch_size <= training_images,
+            "batch_size = {}, but there are only {training_images} training images: use at most that many",
+            self.batch_size
+        );
+        Ok(())
+    }
+
+    /// The whole configuration as a TOML document.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("every configuration can be written as TOML")
+    }
+
+    fn check(&self) -> Result<()> {
+        let Self { name, kl_coefficients, seeds, model, optimizer, .. } = self;
+        ensure!(
+            !name.is_empty() && !name.contains(['/', '\\']) && name != "." && name != "..",
+            "name = {name:?} cannot be the name of a directory under runs/: use letters, digits, '.', '_' and '-'"
+        );
+        ensure!(
+            !kl_coefficients.is_empty(),
+            "kl_coefficients is missing: list at least one coefficient, for example kl_coefficients = [1.0]"
+        );
+        for &c in kl_coefficients {
+            ensure!(
+                c.is_finite() && c >= 0.0,
+                "kl_coefficients holds {c}: a coefficient is a finite number, 0 or greater"
+            );
+        }
+        ensure_distinct("kl_coefficients", kl_coefficients)?;
+        ensure!(!seeds.is_empty(), "seeds is empty: list at least one, for example seeds = [0]");
+        // TOML's integers are signed: a greater seed could not be written back.
+        ensure!(
+            seeds.iter().all(|&seed| seed <= i64::MAX as u64),
+            "seeds holds a number above {}, the greatest that TOML can write",
+            i64::MAX
+        );
+        ensure_distinct("seeds", seeds)?;
+        ensure!(self.epochs > 0, "epochs = 0: at least one pass over the training images is needed");
+        ensure!(self.batch_size > 0, "batch_size = 0: a batch holds at least one image");
+        ensure!(model.latent > 0, "model.latent = 0: the code needs at least one dimension");
+        for (key, widths) in
+            [("encoder_hidden", &model.encoder_hidden), ("decoder_hidden", &model.decoder_hidden)]
+        {
+            ensure!(!widths.contains(&0), "model.{key} = {widths:?}: a hidden layer has at least one unit");
+        }
+        let OptimizerConfig { learning_rate, beta_1, beta_2, epsilon } = *optimizer;
+        for (key, value) in [("learning_rate", learning_rate), ("epsilon", epsilon)] {
+            ensure!(
+                value.is_finite() && value > 0.0,
+                "optimizer.{key} = {value}: it must be a finite number above 0"
+            );
+        }
+        for (key, value) in [("beta_1", beta_1), ("beta_2", beta_2)] {
+            ensure!((0.0..1.0).contains(&value), "optimizer.{key} = {value}: it must lie in [0, 1)");
+        }
+        Ok(())
+    }
+}
+
+fn ensure_distinct<T: PartialEq + fmt::Debug>(key: &str, values: &[T]) -> Result<()> {
+    for (position, value) in values.iter().enumerate() {
+        ensure!(
+            !values[..position].contains(value),
+            "{key} holds {value:?} twice: members of the same coefficient and seed would be the same network"
+        );
+    }
+    Ok(())
+}
+
+/// Puts the values of `over` into `base`, table by table.
+fn merge(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Parses a TOML document; an unknown key's message names the nearest known one.
+fn parse_toml<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let message = error.to_string();
+        let meant = nearest_known_key(error.message()).map(|known| format!("\ndid you mean `{known}`?"));
+        RecordError::Config(message.trim_end().to_string() + &meant.unwrap_or_default())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, overrides: &[&str]) -> Result<RunConfig> {
+        let overrides: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
+        RunConfig::parse(text, "run", &overrides)
+    }
+
+    fn message(text: &str, overrides: &[&str]) -> String {
+        parse(text, overrides).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_names_only_what_differs_from_the_defaults() {
+        let config = parse("name = \"a\"\nkl_coefficients = [1.0]", &[]).unwrap();
+        let expected =
+            RunConfig { name: "a".to_string(), kl_coefficients: vec![1.0], ..RunConfig::default() };
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn the_name_of_the_file_is_the_default_name() {
+        assert_eq!(parse("kl_coefficients = [1]", &[]).unwrap().name, "run");
+    }
+
+    #[test]
+    fn what_was_written_back_reads_the_same() {
+        let config = parse("kl_coefficients = [0, 0.02]\n[model]\nlatent = 3", &[]).unwrap();
+        assert_eq!(parse(&config.to_toml(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn overrides_go_over_the_file_in_their_order() {
+        let file = "kl_coefficients = [1.0]\nepochs = 5\n[optimizer]\nlearning_rate = 0.1\nbeta_1 = 0.5";
+        let config =
+            parse(file, &["epochs=3", "epochs=4", "kl_coefficients=[0,1]", "optimizer.learning_rate=0.2"])
+                .unwrap();
+        assert_eq!(config.epochs, 4);
+        assert_eq!(config.kl_coefficients, [0.0, 1.0]);
+        assert_eq!((config.optimizer.learning_rate, config.optimizer.beta_1), (0.2, 0.5));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        let text = message("kl_coefficients = [1.0]\nepoch = 3", &[]);
+        assert!(text.contains("unknown field `epoch`") && text.contains("line 2"), "{text}");
+        assert!(text.ends_with("did you mean `epochs`?"), "{text}");
+        let text = message("kl_coefficients = [1.0]", &["optimizer.learning_rat=1"]);
+        assert!(text.contains("--set") && text.ends_with("did you mean `learning_rate`?"), "{text}");
+        let text = message("kl_coefficients = [1.0]\nzzz = 3", &[]);
+        assert!(!text.contains("did you mean"), "{text}");
+    }
+
+    #[test]
+    fn values_that_cannot_be_trained_with_are_refused() {
+        let one = "kl_coefficients = [1.0]\n";
+        for (text, expected) in [
+            (String::new(), "kl_coefficients is missing"),
+            ("kl_coefficients = []".into(), "kl_coefficients is missing"),
+            ("kl_coefficients = [-1.0]".into(), "kl_coefficients holds -1: a coefficient is a finite number"),
+            ("kl_coefficients = [nan]".into(), "kl_coefficients holds NaN"),
+            ("kl_coefficients = [inf]".into(), "kl_coefficients holds inf"),
+            ("kl_coefficients = [1.0, 2.0, 1]".into(), "kl_coefficients holds 1.0 twice"),
+            (format!("{one}epochs = 0"), "epochs = 0"),
+            (format!("{one}batch_size = 0"), "batch_size = 0"),
+            (format!("{one}seeds = []"), "seeds is empty"),
+            (format!("{one}seeds = [1, 1]"), "seeds holds 1 twice"),
+            (format!("{one}seeds = [-1]"), "invalid value"),
+            (format!("{one}name = \"a/b\""), "cannot be the name of a directory"),
+            (format!("{one}backend = \"tpu\""), "unknown variant `tpu`"),
+            (format!("{one}[model]\nlatent = 0"), "model.latent = 0"),
+            (format!("{one}[model]\nencoder_hidden = [4, 0]"), "model.encoder_hidden = [4, 0]"),
+            (format!("{one}[optimizer]\nlearning_rate = nan"), "optimizer.learning_rate = NaN"),
+            (format!("{one}[optimizer]\nbeta_2 = 1.0"), "optimizer.beta_2 = 1"),
+        ] {
+            let text = message(&text, &[]);
+            assert!(text.contains(expected), "expected {expected:?} in {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_coefficient_of_minus_zero_is_the_same_as_zero() {
+        assert!(message("kl_coefficients = [0.0, -0.0]", &[]).contains("twice"));
+    }
+
+    #[test]
+    fn the_parts_of_a_sweep_hold_every_member_once() {
+        let config = parse("kl_coefficients = [0, 1, 2]\nseeds = [0, 1]", &[]).unwrap();
+        let mut members: Vec<_> =
+            (1..=4).flat_map(|index| config.members_of(Part { index, of: 4 })).collect();
+        members.sort_by(|a, b| a.kl_coefficient.total_cmp(&b.kl_coefficient).then(a.seed.cmp(&b.seed)));
+        assert_eq!(members, config.members());
+    }
+
+    #[test]
+    fn configurations_are_compared_in_what_changes_a_result() {
+        let config = parse("kl_coefficients = [1.0]", &[]).unwrap();
+        assert_eq!(config.difference(&RunConfig { workers: 7, ..config.clone() }), None);
+        let lines = |ours: &str, theirs: &str| Some([ours.to_string(), theirs.to_string()]);
+        let other = RunConfig { seeds: vec![0, 1], epochs: 3, ..config.clone() };
+        assert_eq!(config.difference(&other), lines("seeds = [0]", "seeds = [0, 1]"));
+        assert_eq!(config.difference_beside_members(&other), lines("epochs = 40", "epochs = 3"));
+    }
+}
