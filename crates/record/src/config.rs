@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Backend;
 use crate::did_you_mean::nearest_known_key;
 use crate::error::{RecordError, Result};
-use crate::member::{MemberId, Part};
+use crate::member_id::{MemberId, Part};
 
 /// What a run trains, with every default filled in and every value checked.
 ///

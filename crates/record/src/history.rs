@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{RecordError, Result};
 use crate::files::write_atomically;
-use crate::member::MemberId;
+use crate::member_id::MemberId;
 use crate::terms::{LatentUse, Terms};
 use crate::warnings::Warning;
 
@@ -42,6 +42,11 @@ pub struct HistoryFile {
 impl HistoryFile {
     pub(crate) fn new(path: PathBuf, member: MemberId) -> Self {
         Self { path, member }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Appends an epoch with the warnings that it gave reason for, and syncs it to disk; the first one begins the file anew.

@@ -14,7 +14,7 @@ mod files;
 #[doc(hidden)]
 pub mod for_tests;
 mod history;
-mod member;
+mod member_id;
 mod quantities;
 mod result;
 mod run_dir;
@@ -31,7 +31,7 @@ pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
 pub use error::{RecordError, Result};
 pub use files::{create_dir, write_atomically};
 pub use history::{EpochRow, HistoryFile, read_history};
-pub use member::{MemberId, Part};
+pub use member_id::{MemberId, Part};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
 };

@@ -26,7 +26,7 @@ pub struct Quantity {
     /// Its value for a finished member; `None` if it was not measured.
     #[serde(skip)]
     pub value: fn(&MemberResult) -> Option<f64>,
-    /// Its value after an epoch of a member of some coefficient, where it is known by then.
+    /// Its value on the test images after an epoch of a member of some coefficient, where it is known by then.
     #[serde(skip)]
     pub of_epoch: Option<fn(&EpochRow, f64) -> f64>,
 }
@@ -114,7 +114,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 0,
         kind: Kind::Detail,
         value: |result| Some(result.saturated_log_vars as f64),
-        of_epoch: Some(|row, _| row.saturated_log_vars as f64),
+        of_epoch: None,
     },
     Quantity {
         key: "active_units",

@@ -8,7 +8,7 @@ use crate::config::RunConfig;
 use crate::error::{RecordError, Result};
 use crate::files::{create_dir, write_atomically};
 use crate::history::{EpochRow, HistoryFile, read_history};
-use crate::member::MemberId;
+use crate::member_id::MemberId;
 use crate::result::MemberResult;
 use crate::run_record::RunRecord;
 use crate::schema::{read_json, write_json};

@@ -7,7 +7,8 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::Measured;
-use crate::diagnostics::{EncodedImages, dimensions_by_kl};
+use crate::diagnostics::EncodedImages;
+use record::dimensions_by_kl;
 
 /// Test images to pick from at most, evenly spaced.
 const PICKED_IMAGES: usize = 100;

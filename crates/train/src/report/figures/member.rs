@@ -17,7 +17,7 @@ use super::samples::{SIDE as SAMPLES_SIDE, samples};
 use super::traversals::{ROWS, traversals};
 use crate::data::Images;
 use crate::diagnostics::EncodedImages;
-use crate::member::EpochRow;
+use record::EpochRow;
 
 /// What figures look like.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use metrics::figure::{Axis, Chart, Lines, Mark, Place, Scale, Series, palette};
 
 use super::coefficients::{about_seeds, by_coefficient, text};
-use crate::evaluate::Terms;
+use record::Terms;
 
 /// KL against reconstruction, both on the test images, a point for each coefficient.
 ///

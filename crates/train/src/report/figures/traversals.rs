@@ -7,7 +7,7 @@ use model::Vae;
 use super::dimensions;
 use super::manifold::{REACH, evenly_spaced};
 use super::tiles::{Tiles, magnification, series};
-use crate::diagnostics::dimensions_by_kl;
+use record::dimensions_by_kl;
 
 /// Dimensions shown at most.
 pub const ROWS: usize = 16;
