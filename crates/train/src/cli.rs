@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use data::Dataset;
 use model::{NamedTensor, named_parameters};
 use record::{
     Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
     by_coefficient, now,
 };
 
-use crate::data::Dataset;
 use crate::device::device;
 use crate::network::initial_vae;
 use crate::progress::{Style, SweepProgress};
@@ -22,7 +22,7 @@ use crate::run_context::RunContext;
 use crate::sweep::SweepOutcome;
 use crate::tensor_file::write_weights;
 use crate::watch::Watch;
-use crate::{data, signals, sweep};
+use crate::{signals, sweep};
 
 /// Trains one variational autoencoder across a list of KL coefficients, from the same initial weights.
 #[derive(Debug, Parser)]

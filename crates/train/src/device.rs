@@ -57,7 +57,7 @@ fn built() -> Vec<&'static str> {
 fn first_of(backend: Backend, kind: burn::tensor::DeviceType) -> Result<Device> {
     use anyhow::Context;
     // A driver that is not there is a panic in some of the backends.
-    let devices = crate::catch_panic::catch_panic(|| Device::enumerate(kind).into_vec()).unwrap_or_default();
+    let devices = data::catch_panic(|| Device::enumerate(kind).into_vec()).unwrap_or_default();
     devices.into_iter().next().with_context(|| {
         format!(
             "the backend {backend} found no device on this machine: install a driver for the graphics card (a software \

@@ -5,14 +5,13 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod batches;
-mod catch_panic;
 pub mod checkpoint;
 pub mod cli;
-pub mod data;
 pub mod device;
 pub mod diagnostics;
 pub mod evaluate;
 pub mod finished_epochs;
+pub mod image_tensors;
 pub mod member;
 pub mod network;
 pub mod observer;

@@ -1,9 +1,8 @@
 //! What all members of a run share.
 
 use burn::tensor::Device;
+use data::Dataset;
 use record::{RunConfig, RunDir};
-
-use crate::data::Dataset;
 
 /// What all members of a run share.
 pub struct RunContext<'a> {

@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
+use data::Dataset;
 use model::{NamedTensor, Vae, load_parameters};
 use record::{EpochRow, MemberDir, MemberId, MemberResult, RunConfig, RunDir, RunRecord};
 
-use crate::data::{self, Dataset};
 use crate::network::vae_config;
 use crate::random::{Purpose, stream};
 use crate::tensor_file::{SafetensorsFile, read_safetensors};

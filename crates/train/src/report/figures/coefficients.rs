@@ -1,7 +1,6 @@
 //! Quantities over the coefficients, and over the seeds of each.
 
 use metrics::figure::{Axis, Color, Mark, Scale, Series, Tick};
-
 use record::Group;
 
 /// A coefficient as a person would write it.

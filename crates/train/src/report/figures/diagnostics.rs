@@ -1,13 +1,13 @@
 //! What was measured of the members, over their coefficients.
 
 use metrics::figure::{Axis, Chart, Lines, Panels, Scale, Series, Size, palette};
-
-use super::arrangement::columns_of;
-use super::coefficients::{about_seeds, axis, by_coefficient, curve};
 use record::{
     DIMENSION_QUANTITIES, DimensionQuantity, Group, Kind, MemberResult, Quantity, dimensions_by_kl,
     quantities_of,
 };
+
+use super::arrangement::columns_of;
+use super::coefficients::{about_seeds, axis, by_coefficient, curve};
 
 /// Latent dimensions of a chart, at most: more lines than these cannot be told apart.
 const LINES: usize = 8;

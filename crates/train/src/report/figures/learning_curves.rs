@@ -1,7 +1,6 @@
 //! How a network learned.
 
 use metrics::figure::{Axis, Chart, Lines, Mark, Panels, Series, Size, Tick, palette};
-
 use record::EpochRow;
 use record::Terms;
 

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use metrics::figure::{Chart, Panels};
+use record::MemberResult;
+use record::Terms;
 
 use super::diagnostics::{drawn, page};
 use super::encoder::{Cloud, PRIOR_RANGE, Range};
@@ -13,8 +15,6 @@ use super::prior::{POINTS, prior};
 use super::rate_distortion::rate_distortion;
 use super::small_multiples::{Entry, PANELS, small_multiples, stride};
 use crate::diagnostics::EncodedImages;
-use record::MemberResult;
-use record::Terms;
 
 /// What is known of all members.
 pub struct SweepFigures<'a> {
