@@ -17,6 +17,7 @@ use record::{
 use crate::device::device;
 use crate::network::initial_vae;
 use crate::progress::{Style, SweepProgress};
+use crate::recording::{Recording, record_collapse, record_examples};
 use crate::report::{Report, ReportOptions, Written};
 use crate::run_context::RunContext;
 use crate::sweep::SweepOutcome;
@@ -173,8 +174,19 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
     let dir = RunDir::create(path, config)?;
     let lock = dir.lock()?;
     prepare(&dir, config, dataset.train.pixels(), &device)?;
+    let examples = match dir.examples()? {
+        Some(examples) => examples,
+        None => record_examples(&dir, config, &dataset)?,
+    };
     let workers = sweep::worker_count(config.workers, members.len());
-    let context = RunContext { config, dataset: &dataset, device: &device, dir: &dir, kernels: None };
+    let context = RunContext {
+        config,
+        dataset: &dataset,
+        examples: &examples,
+        device: &device,
+        dir: &dir,
+        kernels: None,
+    };
     let mut record = begin_record(&context, workers);
     dir.write_record(&record)?;
     drop(lock);
@@ -187,6 +199,7 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
     let _lock = dir.lock()?;
     let results = dir.results(config)?;
     let tables = dir.write_summary(config, &results)?;
+    record_collapse(&dir, config, &dataset, &device)?;
     record.ended = Some(now());
     record.status = match &outcome {
         _ if results.len() == config.members().len() => Status::Finished,
@@ -250,8 +263,7 @@ fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
 }
 
 fn write_report(run: &Path, quiet: bool) -> Result<()> {
-    let written =
-        Report::read(&[run.to_path_buf()]).and_then(|report| report.write(&ReportOptions::default()));
+    let written = make_report(&[run.to_path_buf()], &ReportOptions::default(), None);
     let written = written.with_context(|| {
         format!(
             "the results are written, the report is not; to make it: {} report {}",
@@ -263,6 +275,14 @@ fn write_report(run: &Path, quiet: bool) -> Result<()> {
         println!("report: {}", written.page.display());
     }
     Ok(())
+}
+
+/// Makes a report on what is recorded, after bringing that up to date.
+fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -> Result<Written> {
+    for dir in dirs {
+        Recording::open(dir)?.update(grid)?;
+    }
+    Report::read(dirs)?.write(options)
 }
 
 /// The exit code after a sweep of so many members.
@@ -292,7 +312,7 @@ fn program() -> &'static str {
 }
 
 fn report(dirs: &[PathBuf], options: &ReportOptions, open: bool) -> Result<ExitCode> {
-    let Written { page, figures } = Report::read(dirs)?.write(options)?;
+    let Written { page, figures } = make_report(dirs, options, Some(options.grid))?;
     println!("report: {}; {figures} figures, in figures/ of the runs and of their members", page.display());
     if open {
         open_in_browser(page.as_os_str())?;

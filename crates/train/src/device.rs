@@ -38,6 +38,14 @@ pub fn device(backend: Backend) -> Result<Device> {
     }
 }
 
+/// A device for work that is too little to wait for a graphics card: of the first backend that has one.
+pub fn any_device() -> Result<Device> {
+    match Backend::ALL.into_iter().find_map(|backend| device(backend).ok()) {
+        Some(device) => Ok(device),
+        None => bail!("this machine has no device for any backend that this program was built with"),
+    }
+}
+
 /// The names of the backends that this program was built with.
 fn built() -> Vec<&'static str> {
     let of_feature = [

@@ -3,7 +3,6 @@
 mod comparison;
 mod explorer;
 pub mod figures;
-mod linear;
 mod page;
 mod proposals;
 mod rate_distortion;
@@ -12,7 +11,6 @@ mod run;
 mod write;
 
 pub use comparison::{Choice, choose};
-pub use linear::collapse_coefficients;
 pub use proposals::{Proposal, proposals};
 pub use rate_distortion::{Gap, Point, front, gaps, knee};
 pub use recommendation::{Number, Purpose, Recommendation, Verdict, recommend};
