@@ -1,10 +1,11 @@
 //! The same member on every backend of the build: they differ by rounding alone.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters, training_device};
-use train::backend::Backend;
-use train::config::DataConfig;
-use train::data::{self, Images};
+use data::Images;
+use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters};
+use record::{Backend, DataConfig};
+use train::device::device;
+use train::image_tensors::ImageTensors;
 use train::random::{Purpose, image_order, noise, stream};
 
 const STEPS: usize = 50;
@@ -28,7 +29,7 @@ struct Trajectory {
 
 fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
     let mut weights = stream(0, Purpose::InitialWeights, 0, 0);
-    let mut vae = VaeConfig::default().init(images.pixels(), &mut weights, &training_device(device));
+    let mut vae = VaeConfig::default().init(images.pixels(), &mut weights, &device.clone().autodiff());
     let mut adam = Adam::new(AdamConfig::default(), &vae);
     let order = image_order(0, 0, images.count());
     let mut objectives = Vec::new();
@@ -46,7 +47,7 @@ fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
 #[test]
 fn backends_agree_after_fifty_steps() {
     let images = data::load(&DataConfig::default()).expect("MNIST is in the repository").train;
-    let device = |backend: Backend| match backend.device() {
+    let device = |backend: Backend| match device(backend) {
         Ok(device) => Some(device),
         // A developer's machine may lack a graphics driver; the machine of CI must not.
         Err(error) if std::env::var_os("CI").is_none() => {

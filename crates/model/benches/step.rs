@@ -45,7 +45,8 @@ fn step(criterion: &mut Criterion) {
         ("a tiny network", Work::new(&tiny, 2, 4, 0.0)),
     ];
     for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
         let mut group = criterion.benchmark_group(format!("{threads} thread(s)"));
         for (name, work) in &works {
             let mut adam = Adam::new(AdamConfig::default(), &work.vae);

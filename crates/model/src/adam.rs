@@ -109,7 +109,8 @@ impl Adam {
         assert_eq!(found, self.lengths, "the optimiser holds moments of another network");
         match std::mem::replace(&mut self.moments, State::Each(Vec::new())) {
             State::Each(moments) if is_on_processor(&module) => {
-                let mut updates = EachUpdated { step, moments: moments.into_iter(), gradients, updated: Vec::new() };
+                let mut updates =
+                    EachUpdated { step, moments: moments.into_iter(), gradients, updated: Vec::new() };
                 let module = module.map(&mut updates);
                 self.moments = State::Each(updates.updated);
                 module

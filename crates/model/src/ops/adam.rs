@@ -57,10 +57,7 @@ fn plain_moments<B: Backend>(
     step: &AdamStep,
 ) -> (FloatTensor<B>, FloatTensor<B>) {
     let average = |old: FloatTensor<B>, beta: f32, new: FloatTensor<B>, one_minus_beta: f32| {
-        B::float_add(
-            B::float_mul_scalar(old, beta.into()),
-            B::float_mul_scalar(new, one_minus_beta.into()),
-        )
+        B::float_add(B::float_mul_scalar(old, beta.into()), B::float_mul_scalar(new, one_minus_beta.into()))
     };
     let square = B::float_mul(gradient.clone(), gradient.clone());
     (

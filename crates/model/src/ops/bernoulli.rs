@@ -86,11 +86,8 @@ impl<C: CheckpointStrategy> BernoulliOps for Autodiff<Flex, C> {
                 let images = in_order(images);
                 // In the place of the logits, where nothing else holds them.
                 let mut gradient = writable(logits);
-                let sums = kernels::bernoulli_nll_and_gradient(
-                    gradient.storage_mut(),
-                    numbers(&images),
-                    pixels,
-                );
+                let sums =
+                    kernels::bernoulli_nll_and_gradient(gradient.storage_mut(), numbers(&images), pixels);
                 preparation.finish(gradient, tensor(sums, [batch]))
             }
             OpsKind::UnTracked(preparation) => preparation.finish(Flex::bernoulli_nll(logits, images)),

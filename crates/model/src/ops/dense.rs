@@ -93,12 +93,7 @@ super::plain_backends!(DenseOps);
 
 #[cfg(feature = "flex")]
 impl DenseOps for Flex {
-    fn dense(
-        input: FlexTensor,
-        weight: FlexTensor,
-        bias: FlexTensor,
-        activation: Activation,
-    ) -> FlexTensor {
+    fn dense(input: FlexTensor, weight: FlexTensor, bias: FlexTensor, activation: Activation) -> FlexTensor {
         if !are_f32([&input, &weight, &bias]) {
             return plain::<Self>(input, weight, bias, activation);
         }

@@ -168,8 +168,7 @@ impl Backward<Flex, 2> for SampleBackward {
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [log_var, noise] = &ops.state;
         let gradient = in_order(gradients.consume::<Flex>(&ops.node));
-        let of_posteriors =
-            kernels::sample_backward(numbers(log_var), numbers(noise), numbers(&gradient));
+        let of_posteriors = kernels::sample_backward(numbers(log_var), numbers(noise), numbers(&gradient));
         let [of_mean, of_log_var] = ops.parents;
         let shape = log_var.shape();
         if let Some(node) = of_mean {
@@ -193,11 +192,8 @@ impl Backward<Flex, 2> for KlBackward {
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [mean, log_var] = &ops.state;
         let gradient = in_order(gradients.consume::<Flex>(&ops.node));
-        let of_posteriors = kernels::kl_to_standard_normal_backward(
-            numbers(mean),
-            numbers(log_var),
-            numbers(&gradient),
-        );
+        let of_posteriors =
+            kernels::kl_to_standard_normal_backward(numbers(mean), numbers(log_var), numbers(&gradient));
         let [of_mean, of_log_var] = ops.parents;
         if let Some(node) = of_mean {
             gradients.register::<Flex>(node.id, tensor(of_posteriors.mean, mean.shape()));

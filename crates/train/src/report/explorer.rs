@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use burn::tensor::Tensor;
 use ndarray::Array2;
+use record::dimensions_by_kl;
 use serde::Serialize;
 
 use super::Measured;
-use crate::diagnostics::{EncodedImages, dimensions_by_kl};
+use crate::diagnostics::EncodedImages;
 
 /// Test images to pick from at most, evenly spaced.
 const PICKED_IMAGES: usize = 100;

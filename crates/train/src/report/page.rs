@@ -4,18 +4,16 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use minijinja::{AutoEscape, Environment, context};
+use record::{
+    EpochRow, Group, Kind, MemberResult, Quantity, Warning, by_coefficient, now, quantities_of, warnings,
+};
 use serde::Serialize;
 
-use super::columns::{COLUMNS, Column, of_last_epoch};
-use super::comparison::Group;
 use super::explorer::Explorer;
 use super::proposals::{Proposal, proposals};
-use super::recommendation::{Recommendation, groups, recommend};
+use super::recommendation::{Recommendation, recommend};
 use super::run::MemberState;
 use super::{Measured, Run};
-use crate::member::EpochRow;
-use crate::run_dir::now;
-use crate::warnings::{Warning, warnings};
 
 const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
@@ -49,7 +47,7 @@ struct Page {
     notes: Vec<String>,
     runs: Vec<PageRun>,
     recommendation: PageRecommendation,
-    columns: &'static [Column],
+    columns: Vec<&'static Quantity>,
     members: Vec<PageMember>,
     coefficients: Vec<PageCoefficient>,
     explorer: Option<Explorer>,
@@ -148,6 +146,11 @@ struct PageSpread {
     std: Option<f64>,
 }
 
+/// The quantities that the page's table shows.
+fn columns() -> impl Iterator<Item = &'static Quantity> {
+    quantities_of(&[Kind::Term, Kind::Diagnostic, Kind::Machine])
+}
+
 /// The page as one HTML document. `live` makes it ask its server for news.
 pub(super) fn render(
     runs: &[Run],
@@ -157,7 +160,7 @@ pub(super) fn render(
     live: bool,
 ) -> Result<String> {
     let results = || measured.iter().filter_map(|measured| measured.member.result.as_ref());
-    let groups = groups(results());
+    let groups = by_coefficient(results().map(|result| (result.c, result)));
     let test_images = runs.first().and_then(|run| run.record.as_ref()).map(|record| record.images.test);
     let recommendation = recommend(&groups, test_images);
     let names: Vec<&str> = runs.iter().map(|run| run.config.name.as_str()).collect();
@@ -173,7 +176,7 @@ pub(super) fn render(
             collapse: Collapse::new(collapse, &groups),
             recommendation,
         },
-        columns: &COLUMNS,
+        columns: columns().collect(),
         members: measured.iter().enumerate().map(|(id, measured)| PageMember::new(id, measured)).collect(),
         coefficients: groups.iter().map(PageCoefficient::new).collect(),
         explorer: Explorer::new(measured),
@@ -208,7 +211,7 @@ impl PageRun {
         });
         Self {
             name: config.name.clone(),
-            dir: dir.display().to_string(),
+            dir: dir.path().display().to_string(),
             status: record.map_or("unknown", |record| record.status.name()),
             backend: record.map_or(config.backend.name(), |record| &record.backend).to_string(),
             device: record.map(|record| record.device.clone()),
@@ -226,18 +229,16 @@ impl PageRun {
 }
 
 impl Collapse {
-    fn new(predicted: &[f64], groups: &[Group<'_>]) -> Option<Self> {
+    fn new(predicted: &[f64], groups: &[Group<&MemberResult>]) -> Option<Self> {
         let (greatest, least) = (predicted.first()?, predicted.last()?);
         let measured: Vec<MeasuredUse> = groups
             .iter()
             .filter_map(|group| {
-                let mean = |value: fn(&crate::member::MemberResult) -> Option<f64>| {
-                    group.spread(value).map(|spread| spread.mean)
-                };
+                let mean = |quantity: &Quantity| group.spread(quantity.value).map(|spread| spread.mean);
                 Some(MeasuredUse {
                     c: group.c,
-                    active_units: mean(|result| Some(result.diagnostics.active_units as f64))?,
-                    kl: mean(|result| Some(result.test.kl))?,
+                    active_units: mean(Quantity::named("active_units"))?,
+                    kl: mean(Quantity::named("kl"))?,
                 })
             })
             .collect();
@@ -276,9 +277,11 @@ impl PageMember {
         let finite = |value: f64| Some(value).filter(|value| value.is_finite());
         let values = match (&member.result, member.history.last()) {
             (Some(result), _) => {
-                COLUMNS.iter().map(|column| (column.key, (column.value)(result).and_then(finite))).collect()
+                columns().map(|column| (column.key, (column.value)(result).and_then(finite))).collect()
             }
-            (None, Some(row)) => of_last_epoch(row, c).map(|(key, value)| (key, finite(value))).into(),
+            (None, Some(row)) => {
+                columns().filter_map(|column| Some((column.key, finite(column.of_epoch?(row, c))))).collect()
+            }
             (None, None) => BTreeMap::new(),
         };
         Self {
@@ -314,12 +317,12 @@ impl History {
 }
 
 impl PageCoefficient {
-    fn new(group: &Group<'_>) -> Self {
-        let spread = |column: &Column| {
+    fn new(group: &Group<&MemberResult>) -> Self {
+        let spread = |column: &'static Quantity| {
             let spread = group.spread(column.value)?;
             let std = Some(spread.std).filter(|std| std.is_finite());
             Some((column.key, PageSpread { mean: spread.mean, std }))
         };
-        Self { c: group.c, seeds: group.members.len(), values: COLUMNS.iter().filter_map(spread).collect() }
+        Self { c: group.c, seeds: group.values.len(), values: columns().filter_map(spread).collect() }
     }
 }

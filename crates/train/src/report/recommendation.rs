@@ -1,10 +1,10 @@
 //! Which coefficient to keep for which purpose, as a stated rule over what was measured.
 
+use record::{Better, Group, MemberResult, Quantity, SHARE, Spread};
 use serde::Serialize;
 
-use super::comparison::{Better, Choice, Group, choose};
+use super::comparison::{Choice, choose};
 use super::rate_distortion::{Point, knee};
-use crate::member::MemberResult;
 
 /// The share of prior samples that has to decode near the data for a coefficient to be kept for generating. 95 % is what
 /// a decoder comes to that finds only known territory under the prior, and the estimate has a standard error of 0.7 %.
@@ -26,10 +26,10 @@ const REPRESENT: &str = "the highest accuracy of 10 nearest neighbours on the po
 pub struct Recommendation {
     /// Two sentences with the numbers that decided.
     pub headline: String,
-    /// What one seed cannot tell, or nothing.
+    /// What one seed cannot tell.
     pub caveat: Option<String>,
     /// To generate, to compress, to represent.
-    pub purposes: Vec<Purpose>,
+    pub purposes: [Purpose; 3],
 }
 
 /// What a user can want a network for, and the coefficient for it.
@@ -71,74 +71,59 @@ pub struct Number {
     /// Of which coefficient.
     pub c: f64,
     /// What it is, with its unit.
-    pub label: &'static str,
+    pub label: String,
     /// It, rounded, with the standard deviation over the seeds if there are several.
     pub value: String,
 }
 
-/// A quantity that a number is shown of.
-struct Quantity {
-    label: &'static str,
-    decimals: usize,
-    value: fn(&MemberResult) -> Option<f64>,
+const NLL: &Quantity = Quantity::named("iwae_nll");
+const NEAR_DATA: &Quantity = Quantity::named("prior_near_data");
+const JS: &Quantity = Quantity::named("js_to_prior");
+const RATE: &Quantity = Quantity::named("kl");
+const DISTORTION: &Quantity = Quantity::named("reconstruction");
+const ACCURACY: &Quantity = Quantity::named("knn_accuracy");
+const INFORMATION: &Quantity = Quantity::named("mutual_information");
+
+/// The finished members of the coefficients.
+type Groups<'a> = [Group<&'a MemberResult>];
+
+/// A quantity over the seeds, rounded, with their standard deviation if there are several; shares in percent.
+fn rounded(quantity: &Quantity, Spread { mean, std }: Spread) -> String {
+    let (factor, digits) = match quantity.unit {
+        SHARE => (100.0, quantity.digits - 2),
+        _ => (1.0, quantity.digits),
+    };
+    let deviation = if std.is_nan() { String::new() } else { format!(" ± {:.digits$}", factor * std) };
+    format!("{:.digits$}{deviation}", factor * mean)
 }
 
-impl Quantity {
-    fn of(&self, groups: &[Group<'_>]) -> Vec<Number> {
-        let of_group = |group: &Group<'_>| {
-            let spread = group.spread(self.value)?;
-            let decimals = self.decimals;
-            let value = if spread.std.is_nan() {
-                format!("{:.decimals$}", spread.mean)
-            } else {
-                format!("{:.decimals$} ± {:.decimals$}", spread.mean, spread.std)
-            };
-            Some(Number { c: group.c, label: self.label, value })
-        };
-        groups.iter().filter_map(of_group).collect()
-    }
-
-    /// The number of one coefficient, as it is shown.
-    fn at(&self, groups: &[Group<'_>], c: f64) -> String {
-        let group = groups.iter().filter(|group| group.c == c);
-        let shown = group.flat_map(|group| self.of(std::slice::from_ref(group))).next();
-        shown.map_or("unknown".to_string(), |number| number.value)
-    }
+/// A quantity of a coefficient as it is shown; `None` if it was not measured.
+fn at(groups: &Groups<'_>, quantity: &Quantity, c: f64) -> Option<String> {
+    let group = groups.iter().find(|group| group.c == c)?;
+    Some(rounded(quantity, group.spread(quantity.value)?))
 }
 
-const NLL: Quantity = Quantity {
-    label: "importance-weighted NLL (nats)",
-    decimals: 2,
-    value: |result| Some(result.diagnostics.iwae_nll),
-};
-const NEAR_DATA: Quantity = Quantity {
-    label: "prior samples near the data (%)",
-    decimals: 1,
-    value: |result| Some(100.0 * result.diagnostics.prior_near_data),
-};
-const JS: Quantity =
-    Quantity { label: "JS to the prior (bits)", decimals: 3, value: |result| result.diagnostics.js_to_prior };
-const RATE: Quantity =
-    Quantity { label: "rate: KL (nats)", decimals: 2, value: |result| Some(result.test.kl) };
-const DISTORTION: Quantity = Quantity {
-    label: "distortion: reconstruction (nats)",
-    decimals: 2,
-    value: |result| Some(result.test.reconstruction),
-};
-const ACCURACY: Quantity = Quantity {
-    label: "10-NN accuracy (%)",
-    decimals: 1,
-    value: |result| result.diagnostics.knn_accuracy.map(|share| 100.0 * share),
-};
-const INFORMATION: Quantity = Quantity {
-    label: "mutual information (nats)",
-    decimals: 2,
-    value: |result| Some(result.diagnostics.mutual_information),
-};
+/// The same within a sentence.
+fn shown(groups: &Groups<'_>, quantity: &Quantity, c: f64) -> String {
+    at(groups, quantity, c).unwrap_or_else(|| "an unknown number of".to_string())
+}
+
+/// Some quantities of all coefficients.
+fn numbers(groups: &Groups<'_>, quantities: &[&Quantity]) -> Vec<Number> {
+    let of_quantity = |quantity: &&Quantity| {
+        let unit = if quantity.unit == SHARE { "%" } else { quantity.unit };
+        let label = format!("{} ({unit})", quantity.label);
+        let number =
+            |group: &Group<&MemberResult>| Some((group.c, rounded(quantity, group.spread(quantity.value)?)));
+        let numbers = groups.iter().filter_map(number);
+        numbers.map(|(c, value)| Number { c, label: label.clone(), value }).collect::<Vec<_>>()
+    };
+    quantities.iter().flat_map(of_quantity).collect()
+}
 
 /// Recommends from the finished members of a sweep whose test set has `test_images` images.
-pub fn recommend(groups: &[Group<'_>], test_images: Option<usize>) -> Recommendation {
-    let purposes = vec![generate(groups), compress(groups), represent(groups, test_images)];
+pub fn recommend(groups: &Groups<'_>, test_images: Option<usize>) -> Recommendation {
+    let purposes = [generate(groups), compress(groups), represent(groups, test_images)];
     let single = purposes.iter().any(|purpose| purpose.verdict == Verdict::SingleSeed);
     let caveat = single.then(|| {
         "With one seed nobody can tell whether the differences are more than noise: train again with, for example, \
@@ -149,9 +134,8 @@ pub fn recommend(groups: &[Group<'_>], test_images: Option<usize>) -> Recommenda
 }
 
 /// One sentence for what to generate and compress with, one for what to represent with.
-fn headline(purposes: &[Purpose], groups: &[Group<'_>]) -> String {
-    let [generate, compress, represent] = purposes else { unreachable!("there are three purposes") };
-    if purposes.iter().all(|purpose| purpose.coefficients.is_empty()) {
+fn headline([generate, compress, represent]: &[Purpose; 3], groups: &Groups<'_>) -> String {
+    if [generate, compress, represent].iter().all(|purpose| purpose.coefficients.is_empty()) {
         return "No member is finished yet. The recommendation comes with the first ones.".to_string();
     }
     let keep = |purpose: &Purpose| {
@@ -162,76 +146,88 @@ fn headline(purposes: &[Purpose], groups: &[Group<'_>]) -> String {
         Some(&c) => format!(
             "Keep {} to generate from the prior (importance-weighted NLL {} nats, {} % of the prior samples decode near the data)",
             keep(generate),
-            NLL.at(groups, c),
-            NEAR_DATA.at(groups, c)
+            shown(groups, NLL, c),
+            shown(groups, NEAR_DATA, c)
         ),
         None => "Nothing can be said yet about generating from the prior".to_string(),
     };
-    let same = compress.coefficients == generate.coefficients;
     let compressing = match compress.coefficients.first() {
-        Some(&c) => format!(
-            "{}to compress ({} nats of rate for {} of distortion)",
-            if same { String::new() } else { keep(compress) + " " },
-            RATE.at(groups, c),
-            DISTORTION.at(groups, c)
-        ),
-        None => "a knee of the rate-distortion curve needs three coefficients above 0".to_string(),
+        Some(&c) => {
+            let price = format!(
+                "({} nats of rate for {} of distortion)",
+                shown(groups, RATE, c),
+                shown(groups, DISTORTION, c)
+            );
+            match compress.coefficients == generate.coefficients {
+                true => format!(" and to compress {price}"),
+                false => format!(", and {} to compress {price}", keep(compress)),
+            }
+        }
+        None => ", and a knee of the rate-distortion curve needs three coefficients above 0".to_string(),
     };
     let representing = match represent.coefficients.first() {
-        Some(&c) if ACCURACY.at(groups, c) != "unknown" => format!(
-            "Keep {} to represent: 10 nearest neighbours classify {} % of the test codes, which carry {} nats of \
-             information about their images.",
-            keep(represent),
-            ACCURACY.at(groups, c),
-            INFORMATION.at(groups, c)
-        ),
-        Some(&c) => format!(
-            "Keep {} to represent: its codes carry {} nats of information about their images.",
-            keep(represent),
-            INFORMATION.at(groups, c)
-        ),
+        Some(&c) => {
+            let information = shown(groups, INFORMATION, c);
+            match at(groups, ACCURACY, c) {
+                Some(accuracy) => format!(
+                    "Keep {} to represent: 10 nearest neighbours classify {accuracy} % of the test codes, which carry \
+                     {information} nats of information about their images.",
+                    keep(represent)
+                ),
+                None => format!(
+                    "Keep {} to represent: its codes carry {information} nats of information about their images.",
+                    keep(represent)
+                ),
+            }
+        }
         None => "Nothing can be said yet about representing.".to_string(),
     };
-    let and = if same { " and" } else { ", and" };
-    format!("{generating}{and} {compressing}. {representing}")
+    format!("{generating}{compressing}. {representing}")
 }
 
-fn generate(groups: &[Group<'_>]) -> Purpose {
-    let near = |group: &&Group<'_>| {
-        group.spread(NEAR_DATA.value).is_some_and(|share| share.mean >= 100.0 * LEAST_NEAR_DATA)
+fn generate(groups: &Groups<'_>) -> Purpose {
+    let near = |group: &&Group<&MemberResult>| {
+        group.spread(NEAR_DATA.value).is_some_and(|share| share.mean >= LEAST_NEAR_DATA)
     };
-    let eligible: Vec<Group<'_>> = groups.iter().filter(near).cloned().collect();
+    let eligible: Vec<_> = groups.iter().filter(near).cloned().collect();
     let (eligible, gate) = if eligible.is_empty() {
         (groups.to_vec(), "Of no coefficient do 90 % of the prior samples decode near the data. ")
     } else {
         (eligible, "")
     };
-    let choice = choose(&eligible, NLL.value, Better::Low);
-    let best = choice.as_ref().map(|choice| choice.best);
-    let why = best.map_or(String::new(), |c| {
+    let choice = choose(&eligible, NLL, Better::Low);
+    let why = choice.as_ref().map_or(String::new(), |choice| {
+        let beside = match at(groups, JS, choice.best) {
+            Some(js) => format!(", and its codes are {js} bits (JS) from the prior"),
+            None => String::new(),
+        };
         format!(
-            "{gate}It has the lowest bound on −log p(x), {} nats; {} % of its prior samples decode near the data, and its \
-             codes are {} bits (JS) from the prior.",
-            NLL.at(groups, c),
-            NEAR_DATA.at(groups, c),
-            JS.at(groups, c)
+            "{gate}It has the lowest bound on −log p(x), {} nats; {} % of its prior samples decode near the data{beside}.",
+            shown(groups, NLL, choice.best),
+            shown(groups, NEAR_DATA, choice.best)
         )
     });
-    let numbers = [NLL, NEAR_DATA, JS].iter().flat_map(|quantity| quantity.of(groups)).collect();
-    purpose("generate", "To generate from the prior", GENERATE, choice, why, numbers)
+    purpose(
+        "generate",
+        "To generate from the prior",
+        GENERATE,
+        choice,
+        why,
+        numbers(groups, &[NLL, NEAR_DATA, JS]),
+    )
 }
 
-fn compress(groups: &[Group<'_>]) -> Purpose {
-    let limited: Vec<&Group<'_>> = groups.iter().filter(|group| group.c > 0.0).collect();
+fn compress(groups: &Groups<'_>) -> Purpose {
+    let limited: Vec<_> = groups.iter().filter(|group| group.c > 0.0).collect();
     let knee_of = |seed: Option<u64>| {
         let points: Vec<Point> = limited
             .iter()
             .filter_map(|group| {
-                let value = |value: fn(&MemberResult) -> Option<f64>| match seed {
-                    Some(seed) => group.at(seed, value),
-                    None => group.spread(value).map(|spread| spread.mean),
+                let value = |quantity: &Quantity| match seed {
+                    Some(seed) => group.at(seed, quantity.value),
+                    None => group.spread(quantity.value).map(|spread| spread.mean),
                 };
-                Some(Point { c: group.c, rate: value(RATE.value)?, distortion: value(DISTORTION.value)? })
+                Some(Point { c: group.c, rate: value(RATE)?, distortion: value(DISTORTION)? })
             })
             .collect();
         knee(&points)
@@ -251,47 +247,46 @@ fn compress(groups: &[Group<'_>]) -> Purpose {
         format!(
             "Lower coefficients pay much rate for little less distortion, higher ones save little rate for much more: it \
              spends {} nats of KL for {} of reconstruction.{others}",
-            RATE.at(groups, choice.best),
-            DISTORTION.at(groups, choice.best)
+            shown(groups, RATE, choice.best),
+            shown(groups, DISTORTION, choice.best)
         )
     });
-    let numbers = [RATE, DISTORTION].iter().flat_map(|quantity| quantity.of(groups)).collect();
-    purpose("compress", "To compress", COMPRESS, choice, why, numbers)
+    purpose("compress", "To compress", COMPRESS, choice, why, numbers(groups, &[RATE, DISTORTION]))
 }
 
-fn represent(groups: &[Group<'_>], test_images: Option<usize>) -> Purpose {
-    let numbers = [ACCURACY, INFORMATION].iter().flat_map(|quantity| quantity.of(groups)).collect();
+fn represent(groups: &Groups<'_>, test_images: Option<usize>) -> Purpose {
     let (choice, why) = if groups.iter().any(|group| group.spread(ACCURACY.value).is_some()) {
-        let choice = choose(groups, ACCURACY.value, Better::High);
+        let choice = choose(groups, ACCURACY, Better::High);
         let why = choice.as_ref().map_or(String::new(), |choice| {
             format!(
                 "The classes lie apart best: 10 nearest neighbours find the class of {} % of the test images from their codes, \
                  which carry {} nats about which image they are of.",
-                ACCURACY.at(groups, choice.best),
-                INFORMATION.at(groups, choice.best)
+                shown(groups, ACCURACY, choice.best),
+                shown(groups, INFORMATION, choice.best)
             )
         });
         (choice, why)
     } else {
         let limit = test_images.map_or(f64::INFINITY, |count| MUTUAL_INFORMATION_LIMIT * (count as f64).ln());
-        let full = |group: &&Group<'_>| {
+        let full = |group: &&Group<&MemberResult>| {
             group.spread(INFORMATION.value).is_some_and(|information| information.mean >= limit)
         };
-        let saturated: Vec<Group<'_>> = groups.iter().filter(full).cloned().collect();
+        let saturated: Vec<_> = groups.iter().filter(full).cloned().collect();
         let choice = if saturated.is_empty() {
-            choose(groups, INFORMATION.value, Better::High)
+            choose(groups, INFORMATION, Better::High)
         } else {
-            choose(&saturated, RATE.value, Better::Low)
+            choose(&saturated, RATE, Better::Low)
         };
         let why = choice.as_ref().map_or(String::new(), |choice| {
             format!(
                 "There are no labels, so what the codes tell about their images decides: {} nats at a KL of {}.",
-                INFORMATION.at(groups, choice.best),
-                RATE.at(groups, choice.best)
+                shown(groups, INFORMATION, choice.best),
+                shown(groups, RATE, choice.best)
             )
         });
         (choice, why)
     };
+    let numbers = numbers(groups, &[ACCURACY, INFORMATION]);
     purpose("represent", "To represent the data", REPRESENT, choice, why, numbers)
 }
 
@@ -332,23 +327,11 @@ fn purpose(
     Purpose { key, title, verdict, coefficients, reason, rule, numbers }
 }
 
-/// The members of a sweep by coefficient, those that are finished.
-pub fn groups<'a>(results: impl Iterator<Item = &'a MemberResult>) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group<'a>> = Vec::new();
-    for result in results {
-        match groups.iter_mut().find(|group| group.c == result.c) {
-            Some(group) => group.members.push(result),
-            None => groups.push(Group { c: result.c, members: vec![result] }),
-        }
-    }
-    groups.sort_by(|a, b| a.c.total_cmp(&b.c));
-    groups
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing::finished;
+    use record::by_coefficient;
+    use record::for_tests::finished;
 
     /// A sweep as on MNIST, with a nat or so of noise between seeds.
     fn sweep(seeds: u64) -> Vec<MemberResult> {
@@ -357,8 +340,8 @@ mod tests {
             finished(c, seed, |result| {
                 result.test.reconstruction = reconstruction + noise;
                 result.test.kl = kl;
-                result.diagnostics.iwae_nll = nll + noise;
-                result.diagnostics.prior_near_data = near;
+                result.diagnostics.iwae_nll = Some(nll + noise);
+                result.diagnostics.prior_near_data = Some(near);
                 result.diagnostics.knn_accuracy = Some(accuracy + 0.01 * noise);
             })
         };
@@ -377,7 +360,7 @@ mod tests {
     }
 
     fn recommended(members: &[MemberResult]) -> Recommendation {
-        recommend(&groups(members.iter()), Some(10_000))
+        recommend(&by_coefficient(members.iter().map(|member| (member.c, member))), Some(10_000))
     }
 
     #[test]
@@ -414,12 +397,12 @@ mod tests {
         let mut members = sweep(1);
         for member in &mut members {
             if member.c == 1.0 {
-                member.diagnostics.prior_near_data = 0.5;
+                member.diagnostics.prior_near_data = Some(0.5);
             }
         }
         assert_eq!(recommended(&members).purposes[0].coefficients, [2.0]);
         for member in &mut members {
-            member.diagnostics.prior_near_data = 0.5;
+            member.diagnostics.prior_near_data = Some(0.5);
         }
         let generate = &recommended(&members).purposes[0];
         assert_eq!(generate.coefficients, [1.0]);
@@ -432,7 +415,7 @@ mod tests {
         for member in &mut members {
             member.diagnostics.knn_accuracy = None;
             // ln 10,000 = 9.21.
-            member.diagnostics.mutual_information = if member.c < 0.5 { 9.2 } else { 4.0 };
+            member.diagnostics.mutual_information = Some(if member.c < 0.5 { 9.2 } else { 4.0 });
         }
         assert_eq!(
             recommended(&members).purposes[2].coefficients,

@@ -2,20 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use burn::tensor::Device;
-use clap::ValueEnum;
+use record::write_atomically;
 
 use super::figures::{
     FigureOptions, MemberFigures, SweepFigures, SweepMember, common_range, write_member_figures,
     write_sweep_figures,
 };
-use super::linear::collapse_coefficients;
 use super::page::render;
 use super::run::{Member, Run};
-use crate::backend::Backend;
+use crate::device::any_device;
 use crate::diagnostics::EncodedImages;
-use crate::files::write_atomically;
 
 /// How a report is made.
 #[derive(Clone, Debug)]
@@ -86,10 +84,7 @@ impl Report {
     ///
     /// Fails when a directory is no run's, and when the runs differ in more than coefficients and seeds.
     pub fn read(dirs: &[PathBuf]) -> Result<Self> {
-        // The first is the fastest without a graphics card; a report has too little to compute to wait for one.
-        let Some(device) = Backend::value_variants().iter().find_map(|backend| backend.device().ok()) else {
-            bail!("this machine has no device for any backend that this program was built with");
-        };
+        let device = any_device()?;
         let mut runs = dirs.iter().map(|dir| Run::read(dir, &device)).collect::<Result<Vec<_>>>()?;
         let mut notes: Vec<String> = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.notes)).collect();
         check_alike(&runs)?;
@@ -101,10 +96,7 @@ impl Report {
             run.members.iter().map(encode).collect()
         };
         let encoded = runs.iter().flat_map(encode).collect();
-        let collapse = runs
-            .iter()
-            .find_map(|run| run.dataset.as_ref().map(|dataset| (run, dataset)))
-            .map(|(run, dataset)| collapse_coefficients(&dataset.train, run.config.model.latent, &device));
+        let collapse = runs.iter().find_map(|run| run.dir.collapse().ok().flatten());
         Ok(Self { runs, encoded, collapse: collapse.unwrap_or_default(), notes, device })
     }
 
@@ -116,7 +108,7 @@ impl Report {
     pub fn write(&self, options: &ReportOptions) -> Result<Written> {
         let page = match (&options.output, &self.runs[..]) {
             (Some(path), _) => path.clone(),
-            (None, [run]) => run.dir.join("report.html"),
+            (None, [run]) => run.dir.path().join("report.html"),
             (None, _) => bail!("a report on several runs needs a place: name the file with --output"),
         };
         let figures = self.write_figures(options.grid)?;
@@ -152,8 +144,8 @@ impl Report {
                     kl_per_dim,
                     history,
                 };
-                let dir = run.dir.join(id.dir()).join("figures");
-                files += write_member_figures(&dir, &figures, &options)?.files.len();
+                files +=
+                    write_member_figures(&run.dir.member(*id).figures(), &figures, &options)?.files.len();
                 members.push(SweepMember {
                     c: id.kl_coefficient,
                     seed: id.seed,
@@ -168,7 +160,7 @@ impl Report {
                 labels: test.and_then(|test| test.labels.as_deref()),
                 common_range,
             };
-            files += write_sweep_figures(&run.dir.join("figures"), &sweep)?.files.len();
+            files += write_sweep_figures(&run.dir.path().join("figures"), &sweep)?.files.len();
         }
         Ok(files / 2)
     }
@@ -196,23 +188,15 @@ impl Report {
 
 /// Refuses runs that a coefficient is not the only difference of.
 fn check_alike(runs: &[Run]) -> Result<()> {
-    let alike = |run: &Run| {
-        let config = run.config.without_scheduling();
-        crate::config::RunConfig { name: String::new(), kl_coefficients: vec![0.0], seeds: vec![0], ..config }
-            .to_toml()
-    };
     let Some((first, others)) = runs.split_first() else { return Ok(()) };
     for other in others {
-        let (a, b) = (alike(first), alike(other));
-        let difference = a.lines().zip(b.lines()).find(|(a, b)| a != b);
-        if let Some((a, b)) = difference {
+        if let Some([a, b]) = first.config.difference_beside_members(&other.config) {
             bail!(
                 "{} has {a}, {} has {b}: a report compares coefficients and seeds of runs that are alike in everything else",
-                first.dir.display(),
-                other.dir.display()
+                first.dir.path().display(),
+                other.dir.path().display()
             );
         }
-        ensure!(a == b, "{} and {} hold different configurations", first.dir.display(), other.dir.display());
     }
     Ok(())
 }
@@ -221,7 +205,7 @@ fn check_alike(runs: &[Run]) -> Result<()> {
 fn leave_out_duplicates(runs: &mut [Run], notes: &mut Vec<String>) {
     let mut seen = Vec::new();
     for run in runs {
-        let dir = run.dir.display().to_string();
+        let dir = run.dir.path().display().to_string();
         run.members.retain(|member| {
             let new = !seen.contains(&member.id);
             if new {

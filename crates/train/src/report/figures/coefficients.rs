@@ -1,8 +1,7 @@
 //! Quantities over the coefficients, and over the seeds of each.
 
 use metrics::figure::{Axis, Color, Mark, Scale, Series, Tick};
-
-use crate::run_dir::Spread;
+use record::Group;
 
 /// A coefficient as a person would write it.
 pub fn text(c: f64) -> String {
@@ -22,32 +21,9 @@ pub fn text(c: f64) -> String {
     if digits == "1" { power } else { format!("{digits} · {power}") }
 }
 
-/// A quantity at a coefficient.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AtCoefficient {
-    /// The coefficient.
-    pub c: f64,
-    /// Its value for each seed.
-    pub values: Vec<f64>,
-}
-
-impl AtCoefficient {
-    pub fn spread(&self) -> Spread {
-        Spread::of(&self.values)
-    }
-}
-
-/// The values by coefficient, ascending; those that are no numbers are left out.
-pub fn by_coefficient(values: impl IntoIterator<Item = (f64, f64)>) -> Vec<AtCoefficient> {
-    let mut groups = Vec::<AtCoefficient>::new();
-    for (c, value) in values.into_iter().filter(|(_, value)| value.is_finite()) {
-        match groups.iter_mut().find(|group| group.c == c) {
-            Some(group) => group.values.push(value),
-            None => groups.push(AtCoefficient { c, values: vec![value] }),
-        }
-    }
-    groups.sort_by(|a, b| a.c.total_cmp(&b.c));
-    groups
+/// The finite values by coefficient, ascending.
+pub fn by_coefficient(values: impl IntoIterator<Item = (f64, f64)>) -> Vec<Group<f64>> {
+    record::by_coefficient(values.into_iter().filter(|(_, value)| value.is_finite()))
 }
 
 /// The axis of the coefficients: logarithmic, with a place for 0 if it is among them, and a tick for each.
@@ -80,7 +56,7 @@ pub fn axis(coefficients: &[f64]) -> Axis {
 }
 
 /// A line through the means over the seeds with their standard deviations as error bars.
-pub fn curve(label: &str, color: Color, groups: &[AtCoefficient]) -> [Series; 3] {
+pub fn curve(label: &str, color: Color, groups: &[Group<f64>]) -> [Series; 3] {
     let points: Vec<[f64; 2]> = groups.iter().map(|group| [group.c, group.spread().mean]).collect();
     let reach = groups.iter().map(|group| [0.0, group.spread().std]).collect();
     let series = |label: &str, mark| Series { label: label.to_owned(), color, mark };
@@ -92,7 +68,7 @@ pub fn curve(label: &str, color: Color, groups: &[AtCoefficient]) -> [Series; 3]
 }
 
 /// What the error bars are, for a subtitle; nothing where there are none.
-pub fn about_seeds(groups: &[AtCoefficient]) -> String {
+pub fn about_seeds(groups: &[Group<f64>]) -> String {
     match groups.iter().map(|group| group.values.len()).max() {
         Some(seeds) if seeds > 1 => format!("mean and standard deviation of {seeds} seeds"),
         _ => "one seed".to_owned(),
@@ -112,8 +88,7 @@ mod tests {
     #[test]
     fn values_are_grouped_by_coefficient_without_those_that_are_no_numbers() {
         let groups = by_coefficient([(1.0, 3.0), (0.0, 5.0), (1.0, 1.0), (0.0, f64::NAN), (2.0, f64::NAN)]);
-        let expected =
-            [AtCoefficient { c: 0.0, values: vec![5.0] }, AtCoefficient { c: 1.0, values: vec![3.0, 1.0] }];
+        let expected = [Group { c: 0.0, values: vec![5.0] }, Group { c: 1.0, values: vec![3.0, 1.0] }];
         assert_eq!(groups, expected);
         assert_eq!(about_seeds(&groups), "mean and standard deviation of 2 seeds");
     }

@@ -1,12 +1,13 @@
 //! What was measured of the members, over their coefficients.
 
 use metrics::figure::{Axis, Chart, Lines, Panels, Scale, Series, Size, palette};
+use record::{
+    DIMENSION_QUANTITIES, DimensionQuantity, Group, Kind, MemberResult, Quantity, dimensions_by_kl,
+    quantities_of,
+};
 
 use super::arrangement::columns_of;
-use super::coefficients::{AtCoefficient, about_seeds, axis, by_coefficient, curve};
-use crate::diagnostics::{Diagnostics, dimensions_by_kl};
-use crate::member::MemberResult;
-use crate::report::{COLUMNS, Column};
+use super::coefficients::{about_seeds, axis, by_coefficient, curve};
 
 /// Latent dimensions of a chart, at most: more lines than these cannot be told apart.
 const LINES: usize = 8;
@@ -21,48 +22,14 @@ pub struct Drawn {
     description: String,
     unit: String,
     /// With a name each, where there are several.
-    lines: Vec<(String, Vec<AtCoefficient>)>,
+    lines: Vec<(String, Vec<Group<f64>>)>,
     /// Lines that there is no room for.
     left_out: usize,
 }
 
-/// A number that is measured of every latent dimension.
-struct OfDimensions {
-    key: &'static str,
-    title: &'static str,
-    description: &'static str,
-    unit: &'static str,
-    value: fn(&Diagnostics, usize) -> Option<&f64>,
-}
-
-const OF_DIMENSIONS: [OfDimensions; 3] = [
-    OfDimensions {
-        key: "kl_per_dim",
-        title: "KL of each dimension",
-        description: "KL(q(z_d|x) ‖ N(0, 1)): how much each latent dimension is used.",
-        unit: "nats per image",
-        value: |measured, dimension| measured.kl_per_dim.get(dimension),
-    },
-    OfDimensions {
-        key: "z_mean",
-        // The sign is an accident of the initial weights: over seeds it would average out what there is to see.
-        title: "|mean| of the codes",
-        description: "Absolute value of the mean of the sampled codes in each latent dimension: the prior has 0.",
-        unit: "prior σ = 1",
-        value: |measured, dimension| measured.z_mean.get(dimension),
-    },
-    OfDimensions {
-        key: "z_std",
-        title: "Std of the codes",
-        description: "Standard deviation of the sampled codes in each latent dimension: the prior has 1.",
-        unit: "prior σ = 1",
-        value: |measured, dimension| measured.z_std.get(dimension),
-    },
-];
-
 /// Every column of the table that some member has a value for, and those of the latent dimensions after them.
 pub fn drawn(results: &[&MemberResult]) -> Vec<Drawn> {
-    let of_member = |column: &Column| Drawn {
+    let of_member = |column: &'static Quantity| Drawn {
         key: column.key.into(),
         title: column.label.into(),
         description: column.description.into(),
@@ -74,27 +41,27 @@ pub fn drawn(results: &[&MemberResult]) -> Vec<Drawn> {
         left_out: 0,
     };
     let latent = results.iter().map(|result| result.diagnostics.kl_per_dim.len()).max().unwrap_or(0);
-    let of_dimensions = |quantity: &OfDimensions| {
+    let of_dimensions = |quantity: &DimensionQuantity| {
         let of_rank = |rank: usize| {
             // Which dimension does what differs from member to member; the rank can be compared.
             let value = |result: &&MemberResult| {
                 let dimension = *dimensions_by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
-                Some((result.c, (quantity.value)(&result.diagnostics, dimension)?.abs()))
+                let value = *(quantity.values)(result).get(dimension)?;
+                Some((result.c, if quantity.sign_is_arbitrary { value.abs() } else { value }))
             };
             (rank_name(rank), by_coefficient(results.iter().filter_map(value)))
         };
         Drawn {
             key: quantity.key.into(),
-            title: quantity.title.into(),
+            title: quantity.label.into(),
             description: quantity.description.into(),
             unit: quantity.unit.into(),
             lines: (0..latent.min(LINES)).map(of_rank).collect(),
             left_out: latent.saturating_sub(LINES),
         }
     };
-    // How long it took says something of the machine, nothing of the coefficient.
-    let columns = COLUMNS.iter().filter(|column| column.key != "seconds");
-    let all = columns.map(of_member).chain(OF_DIMENSIONS.iter().map(of_dimensions));
+    let of_members = quantities_of(&[Kind::Term, Kind::Diagnostic]).map(of_member);
+    let all = of_members.chain(DIMENSION_QUANTITIES.iter().map(of_dimensions));
     all.filter(|drawn| drawn.lines.iter().any(|(_, groups)| !groups.is_empty())).collect()
 }
 
@@ -118,7 +85,7 @@ impl Drawn {
         format!("Test images; {seeds}.{lines}")
     }
 
-    fn groups(&self) -> impl Iterator<Item = &AtCoefficient> {
+    fn groups(&self) -> impl Iterator<Item = &Group<f64>> {
         self.lines.iter().flat_map(|(_, groups)| groups)
     }
 
@@ -204,7 +171,7 @@ pub fn page(drawn: &[Drawn]) -> Panels {
 mod tests {
     use super::*;
     use crate::report::figures::testing::assert_sound;
-    use crate::report::testing::finished;
+    use record::for_tests::finished;
 
     fn keys(drawn: &[Drawn]) -> Vec<&str> {
         drawn.iter().map(|drawn| drawn.key.as_str()).collect()
@@ -214,8 +181,8 @@ mod tests {
     fn every_column_has_its_chart_and_one_without_values_none() {
         let members = [0.0, 0.5, 20.0].map(|c| finished(c, 0, |_| {}));
         let all = drawn(&members.each_ref());
-        for column in COLUMNS.iter().filter(|column| column.key != "seconds") {
-            assert!(keys(&all).contains(&column.key), "no {}", column.key);
+        for quantity in quantities_of(&[Kind::Term, Kind::Diagnostic]) {
+            assert!(keys(&all).contains(&quantity.key), "no {}", quantity.key);
         }
         assert!(keys(&all).ends_with(&["kl_per_dim", "z_mean", "z_std"]));
         assert_sound("diagnostics", &page(&all).scene());
@@ -281,7 +248,7 @@ mod tests {
     fn numbers_that_are_none_break_no_chart() {
         let members = [0.0, 1.0].map(|c| {
             finished(c, 0, |result| {
-                result.diagnostics.iwae_nll = f64::NAN;
+                result.diagnostics.iwae_nll = Some(f64::NAN);
                 result.diagnostics.kl_per_dim = vec![f64::NAN, f64::INFINITY];
             })
         });

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use metrics::figure::Scene;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-
-use crate::files::{create_dir, write_atomically};
+use record::{create_dir, write_atomically};
 
 /// Pixels of a PNG to a pixel of the drawing: sharp on paper and on screens of high resolution.
 const PNG_SCALE: f32 = 2.0;

@@ -1,9 +1,8 @@
 //! How a network learned.
 
 use metrics::figure::{Axis, Chart, Lines, Mark, Panels, Series, Size, Tick, palette};
-
-use crate::evaluate::Terms;
-use crate::member::EpochRow;
+use record::EpochRow;
+use record::Terms;
 
 /// Epochs up to which each has a dot: a single one would have no line at all.
 const DOTTED: usize = 12;

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::tensor::Device;
+use data::Images;
 use metrics::figure::{Chart, Panels};
 use model::Vae;
+use record::EpochRow;
 
 use super::coefficients::text;
 use super::encoder::{Cloud, Range};
@@ -15,9 +17,7 @@ use super::manifold::Plane;
 use super::reconstructions::reconstructions;
 use super::samples::{SIDE as SAMPLES_SIDE, samples};
 use super::traversals::{ROWS, traversals};
-use crate::data::Images;
 use crate::diagnostics::EncodedImages;
-use crate::member::EpochRow;
 
 /// What figures look like.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,9 +1,9 @@
 //! What the codes cost and what they are worth.
 
 use metrics::figure::{Axis, Chart, Lines, Mark, Place, Scale, Series, palette};
+use record::Terms;
 
 use super::coefficients::{about_seeds, by_coefficient, text};
-use crate::evaluate::Terms;
 
 /// KL against reconstruction, both on the test images, a point for each coefficient.
 ///

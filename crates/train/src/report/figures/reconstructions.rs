@@ -1,11 +1,11 @@
 //! Test images beside what comes out of the network.
 
 use burn::tensor::Device;
+use data::Images;
 use metrics::figure::{Axis, Chart, Lines, Size, Tick};
 use model::Vae;
 
 use super::tiles::{Tiles, magnification, series};
-use crate::data::Images;
 use crate::diagnostics::EncodedImages;
 
 /// Images shown, and how many of them side by side.

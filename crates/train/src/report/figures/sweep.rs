@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use metrics::figure::{Chart, Panels};
+use record::MemberResult;
+use record::Terms;
 
 use super::diagnostics::{drawn, page};
 use super::encoder::{Cloud, PRIOR_RANGE, Range};
@@ -13,8 +15,6 @@ use super::prior::{POINTS, prior};
 use super::rate_distortion::rate_distortion;
 use super::small_multiples::{Entry, PANELS, small_multiples, stride};
 use crate::diagnostics::EncodedImages;
-use crate::evaluate::Terms;
-use crate::member::MemberResult;
 
 /// What is known of all members.
 pub struct SweepFigures<'a> {
@@ -125,7 +125,7 @@ impl SweepFigures<'_> {
 mod tests {
     use super::*;
     use crate::report::figures::testing::{Tiny, assert_sound};
-    use crate::report::testing::finished;
+    use record::for_tests::finished;
 
     #[test]
     fn a_sweep_has_all_its_figures_and_each_can_be_read() {

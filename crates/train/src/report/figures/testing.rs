@@ -1,15 +1,15 @@
 //! What the figures' tests have in common: a tiny network, and what holds for every drawing.
 
 use burn::tensor::Device;
+use data::Images;
 use metrics::figure::{Chart, Mark, Scene, Series};
 use model::{Vae, VaeConfig};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use record::EpochRow;
+use record::{LatentUse, Terms};
 
-use crate::data::Images;
 use crate::diagnostics::EncodedImages;
-use crate::evaluate::{LatentUse, Terms};
-use crate::member::EpochRow;
 
 /// An untrained network for images of 4 x 3 pixels, and some of these.
 pub struct Tiny {
