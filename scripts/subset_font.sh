@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes crates/metrics/assets/Inter-*.ttf from the npm package inter-ui (Inter 4.1, SIL Open Font License 1.1).
+# Makes crates/figure/assets/Inter-*.ttf from the npm package inter-ui (Inter 4.1, SIL Open Font License 1.1).
 #
 #     scripts/subset_font.sh
 #
 # Needs npm, and Python with fonttools and brotli. Keeps Latin, Greek, and the signs of formulas: under 50 KB a weight.
 set -euo pipefail
-assets="$(cd "$(dirname "$0")/../crates/metrics/assets" && pwd)"
+assets="$(cd "$(dirname "$0")/../crates/figure/assets" && pwd)"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 cd "$work"

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use metrics::figure::{Axis, Chart, Mark, Series, Size, palette};
+use figure::{Axis, Chart, Mark, Series, Size, palette};
 
 use super::Format;
 use super::files;

@@ -1,6 +1,6 @@
 //! The figures of a fit.
 
-use metrics::figure::{Animation, Axis, Chart, Mark, Scale, Series, palette};
+use figure::{Animation, Axis, Chart, Mark, Scale, Series, palette};
 use metrics::normal_fit::{NormalFit, Objective, Record};
 
 use super::units::number;

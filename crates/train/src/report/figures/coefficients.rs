@@ -1,6 +1,6 @@
 //! Quantities over the coefficients, and over the seeds of each.
 
-use metrics::figure::{Axis, Color, Mark, Scale, Series, Tick};
+use figure::{Axis, Color, Mark, Scale, Series, Tick};
 
 use crate::run_dir::Spread;
 

@@ -1,6 +1,6 @@
 //! What was measured of the members, over their coefficients.
 
-use metrics::figure::{Axis, Chart, Lines, Panels, Scale, Series, Size, palette};
+use figure::{Axis, Chart, Lines, Panels, Scale, Series, Size, palette};
 
 use super::arrangement::columns_of;
 use super::coefficients::{AtCoefficient, about_seeds, axis, by_coefficient, curve};

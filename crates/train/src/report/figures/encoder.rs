@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use metrics::figure::{Axis, Chart, Lines, Mark, Place, Series, Size, palette};
+use figure::{Axis, Chart, Lines, Mark, Place, Series, Size, palette};
 
 use super::dimensions;
 use crate::diagnostics::EncodedImages;
@@ -131,7 +131,7 @@ impl<'a> Cloud<'a> {
         series
     }
 
-    fn color(&self, class: u8) -> metrics::figure::Color {
+    fn color(&self, class: u8) -> figure::Color {
         match &self.labels {
             Some(_) => palette::CLASSES[usize::from(class) % palette::CLASSES.len()],
             // Without colours to tell apart, density is what there is to see: it grows from layer to layer.

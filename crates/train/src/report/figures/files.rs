@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use metrics::figure::Scene;
+use figure::Scene;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::files::{create_dir, write_atomically};
@@ -63,7 +63,7 @@ pub fn write(dir: &Path, figures: Vec<Figure>) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use metrics::figure::Chart;
+    use figure::Chart;
     use tempfile::TempDir;
 
     #[test]

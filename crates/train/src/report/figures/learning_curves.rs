@@ -1,6 +1,6 @@
 //! How a network learned.
 
-use metrics::figure::{Axis, Chart, Lines, Mark, Panels, Series, Size, Tick, palette};
+use figure::{Axis, Chart, Lines, Mark, Panels, Series, Size, Tick, palette};
 
 use crate::evaluate::Terms;
 use crate::member::EpochRow;

@@ -1,7 +1,7 @@
 //! What the decoder makes of a grid of codes.
 
 use burn::tensor::Device;
-use metrics::figure::{Axis, Chart, GreyImage, Lines, Size, Tick};
+use figure::{Axis, Chart, GreyImage, Lines, Size, Tick};
 use model::Vae;
 use spec_math::cephes64::ndtri;
 
@@ -108,7 +108,7 @@ fn quantiles(n: usize) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::report::figures::testing::{SIZE, Tiny, assert_sound};
-    use metrics::figure::Mark;
+    use figure::Mark;
 
     fn plane(tiny: &Tiny) -> Plane<'_> {
         Plane { vae: &tiny.vae, device: &tiny.device, size: SIZE, kl_per_dim: &tiny.kl_per_dim }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::tensor::Device;
-use metrics::figure::{Chart, Panels};
+use figure::{Chart, Panels};
 use model::Vae;
 
 use super::coefficients::text;

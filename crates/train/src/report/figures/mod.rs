@@ -1,7 +1,7 @@
 //! Figures as files, each as SVG and as PNG with two pixels of the file to one of the drawing.
 //!
 //! Latent dimensions are counted from 0, as in `summary.csv`. Where a figure has room for two and the network has more, it
-//! shows the two of highest KL, the others at 0. Classes have the colours of [`metrics::figure::palette::CLASSES`] and their
+//! shows the two of highest KL, the others at 0. Classes have the colours of [`figure::palette::CLASSES`] and their
 //! names on the data, so that a greyscale print can be read.
 
 mod arrangement;

@@ -1,6 +1,6 @@
 //! The reference picture: what the codes would look like if they were the prior.
 
-use metrics::figure::{Axis, Chart, Lines, Mark, Series, Size, palette};
+use figure::{Axis, Chart, Lines, Mark, Series, Size, palette};
 
 use super::encoder::{Range, dot_radius, prior_outline, scattered};
 use crate::random::{Purpose, noise};

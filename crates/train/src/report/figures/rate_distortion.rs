@@ -1,6 +1,6 @@
 //! What the codes cost and what they are worth.
 
-use metrics::figure::{Axis, Chart, Lines, Mark, Place, Scale, Series, palette};
+use figure::{Axis, Chart, Lines, Mark, Place, Scale, Series, palette};
 
 use super::coefficients::{about_seeds, by_coefficient, text};
 use crate::evaluate::Terms;

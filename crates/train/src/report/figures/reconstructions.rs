@@ -1,7 +1,7 @@
 //! Test images beside what comes out of the network.
 
 use burn::tensor::Device;
-use metrics::figure::{Axis, Chart, Lines, Size, Tick};
+use figure::{Axis, Chart, Lines, Size, Tick};
 use model::Vae;
 
 use super::tiles::{Tiles, magnification, series};
@@ -71,7 +71,7 @@ fn chosen(test: &Images) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::report::figures::testing::{SIZE, Tiny, assert_sound};
-    use metrics::figure::Mark;
+    use figure::Mark;
 
     #[test]
     fn each_class_is_shown_as_often_and_above_its_reconstruction() {

@@ -1,7 +1,7 @@
 //! What the decoder makes of the prior.
 
 use burn::tensor::Device;
-use metrics::figure::Chart;
+use figure::Chart;
 use model::Vae;
 
 use super::tiles::{Tiles, picture};
@@ -21,7 +21,7 @@ pub fn samples(vae: &Vae, size: [usize; 2], device: &Device) -> Chart {
 mod tests {
     use super::*;
     use crate::report::figures::testing::{SIZE, Tiny};
-    use metrics::figure::Mark;
+    use figure::Mark;
 
     #[test]
     fn a_network_is_shown_with_the_same_codes_every_time_and_they_differ_from_each_other() {

@@ -1,6 +1,6 @@
 //! What the encoders of all members make of the same images, side by side.
 
-use metrics::figure::{Chart, Mark, Panels, Series};
+use figure::{Chart, Mark, Panels, Series};
 
 use super::arrangement::columns_of;
 use super::coefficients::text;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use metrics::figure::{Chart, Panels};
+use figure::{Chart, Panels};
 
 use super::diagnostics::{drawn, page};
 use super::encoder::{Cloud, PRIOR_RANGE, Range};

@@ -1,7 +1,7 @@
 //! What the figures' tests have in common: a tiny network, and what holds for every drawing.
 
 use burn::tensor::Device;
-use metrics::figure::{Chart, Mark, Scene, Series};
+use figure::{Chart, Mark, Scene, Series};
 use model::{Vae, VaeConfig};
 use rand::SeedableRng;
 use rand::rngs::StdRng;

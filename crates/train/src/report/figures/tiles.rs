@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
-use metrics::figure::{Chart, GreyImage, Lines, Mark, Series, Size, palette};
+use figure::{Chart, GreyImage, Lines, Mark, Series, Size, palette};
 use model::Vae;
 
 /// Codes decoded at a time.

@@ -1,7 +1,7 @@
 //! What each latent dimension changes by itself.
 
 use burn::tensor::Device;
-use metrics::figure::{Axis, Chart, Lines, Size, Tick};
+use figure::{Axis, Chart, Lines, Size, Tick};
 use model::Vae;
 
 use super::dimensions;

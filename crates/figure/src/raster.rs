@@ -141,7 +141,7 @@ fn glyph_path(id: ttf_parser::GlyphId, weight: Weight) -> Option<Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::Anchor;
+    use crate::Anchor;
 
     fn pixmap(shape: Shape) -> Pixmap {
         Scene { width: 40, height: 20, description: String::new(), shapes: vec![shape] }.to_pixmap(2.0)
@@ -192,10 +192,7 @@ mod tests {
     #[test]
     fn text_is_drawn_without_a_font_of_the_system() {
         for character in "KL(P ‖ Q) −0.5 μ σ² × 10⁻³ – … ≤ z₁₂ ±".chars() {
-            assert!(
-                crate::figure::text::face(Weight::Regular).glyph_index(character).is_some(),
-                "no {character:?}"
-            );
+            assert!(crate::text::face(Weight::Regular).glyph_index(character).is_some(), "no {character:?}");
         }
         let pixmap = pixmap(Shape::Text {
             x: 2.0,

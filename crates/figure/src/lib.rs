@@ -1,4 +1,4 @@
-//! Figures: one drawing, written as SVG and as PNG, with the same style everywhere.
+//! Figures: one drawing, written as SVG, PNG or GIF, with the same style everywhere.
 //!
 //! A [`Chart`] lays out axes, data and legend, [`Panels`] several charts; the result is a [`Scene`] of a few primitive
 //! shapes, from which both files are made. Text is drawn from the outlines of an embedded font (Inter, SIL Open Font License 1.1, see

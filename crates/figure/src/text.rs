@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
 /// Subsets of Inter 4.1 (Latin, Greek, and the signs of formulas), made by `scripts/subset_font.sh`.
-const REGULAR: &[u8] = include_bytes!("../../assets/Inter-Regular.ttf");
-const SEMIBOLD: &[u8] = include_bytes!("../../assets/Inter-SemiBold.ttf");
+const REGULAR: &[u8] = include_bytes!("../assets/Inter-Regular.ttf");
+const SEMIBOLD: &[u8] = include_bytes!("../assets/Inter-SemiBold.ttf");
 
 /// Weight of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -197,7 +197,7 @@ fn glyph_path(id: u16, weight: Weight) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::{Anchor, GreyImage};
+    use crate::{Anchor, GreyImage};
 
     fn svg(shape: Shape) -> String {
         Scene { width: 40, height: 20, description: "P < Q & R".to_owned(), shapes: vec![shape] }.to_svg()

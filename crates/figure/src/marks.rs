@@ -181,7 +181,7 @@ fn visible_runs(plot: &Plot, points: &[[f64; 2]]) -> Vec<Vec<[f32; 2]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::{Axis, Chart, Size, palette};
+    use crate::{Axis, Chart, Size, palette};
 
     fn chart(x: Scale, y: Scale, mark: Mark) -> Chart {
         Chart {

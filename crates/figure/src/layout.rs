@@ -357,7 +357,7 @@ pub(super) fn text(
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::figure::{Mark, Series};
+    use crate::{Mark, Series};
 
     /// Panics where a text is cut off by the edge or touches another.
     pub fn assert_legible(scene: &Scene) {

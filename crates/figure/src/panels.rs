@@ -126,8 +126,8 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::layout::tests::assert_legible;
-    use crate::figure::{Axis, Mark, palette};
+    use crate::layout::tests::assert_legible;
+    use crate::{Axis, Mark, palette};
 
     fn panel(title: &str, label: &str, top: f64) -> Option<Chart> {
         let dots = Mark::Dots { points: vec![[0.0, 0.0], [1.0, top]], radius: 2.0 };

@@ -174,8 +174,8 @@ fn place(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::layout::tests::assert_legible;
-    use crate::figure::{Chart, Mark, Place, Series, Size};
+    use crate::layout::tests::assert_legible;
+    use crate::{Chart, Mark, Place, Series, Size};
 
     fn chart(points: Vec<[f64; 2]>, place: Place) -> Chart {
         let texts = (0..points.len()).map(|i| format!("c = {i}")).collect();

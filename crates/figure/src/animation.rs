@@ -145,7 +145,7 @@ impl Palette {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::{Shape, palette};
+    use crate::{Shape, palette};
 
     fn scene(x: f32) -> Scene {
         let fill = palette::CATEGORIES[1];

@@ -135,7 +135,7 @@ pub enum Lines {
 /// A chart.
 ///
 /// ```
-/// use metrics::figure::{Axis, Chart, Mark, Series, palette};
+/// use figure::{Axis, Chart, Mark, Series, palette};
 ///
 /// let axis = |label: &str| Axis { label: label.into(), ..Axis::default() };
 /// let chart = Chart {
