@@ -99,6 +99,31 @@ pub struct Series {
     pub color: Color,
     /// How it is drawn.
     pub mark: Mark,
+    /// What a page can ask of it; files do without.
+    pub readout: Readout,
+}
+
+impl Series {
+    /// A series without a readout.
+    pub fn new(label: impl Into<String>, color: Color, mark: Mark) -> Self {
+        Self { label: label.into(), color, mark, readout: Readout::default() }
+    }
+
+    /// The same with a readout.
+    pub fn with_readout(self, readout: Readout) -> Self {
+        Self { readout, ..self }
+    }
+}
+
+/// What a script in a page is told of a series, to show values and to highlight what belongs together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Readout {
+    /// Whose data it is, in words.
+    pub title: String,
+    /// The same for programs: each name becomes an attribute `data-name`.
+    pub data: Vec<(&'static str, String)>,
+    /// What each point of a line or of dots says; empty for none.
+    pub notes: Vec<String>,
 }
 
 /// How large a chart is, in pixels.
@@ -142,11 +167,11 @@ pub enum Lines {
 ///     title: "Half a parabola".into(),
 ///     x: axis("time (s)"),
 ///     y: axis("height (m)"),
-///     series: vec![Series {
-///         label: "ball".into(),
-///         color: palette::CATEGORIES[0],
-///         mark: Mark::Line { points: vec![[0.0, 5.0], [0.5, 3.8], [1.0, 0.1]], width: 2.0, dashed: false },
-///     }],
+///     series: vec![Series::new(
+///         "ball",
+///         palette::CATEGORIES[0],
+///         Mark::Line { points: vec![[0.0, 5.0], [0.5, 3.8], [1.0, 0.1]], width: 2.0, dashed: false },
+///     )],
 ///     ..Chart::default()
 /// };
 /// assert!(chart.scene().to_svg().contains("aria-label=\"height (m)\""));

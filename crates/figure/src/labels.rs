@@ -179,7 +179,7 @@ mod tests {
 
     fn chart(points: Vec<[f64; 2]>, place: Place) -> Chart {
         let texts = (0..points.len()).map(|i| format!("c = {i}")).collect();
-        let series = |mark| Series { label: String::new(), color: palette::INK, mark };
+        let series = |mark| Series::new("", palette::INK, mark);
         Chart {
             size: Size::Plot { width: 300.0, height: 200.0 },
             series: vec![

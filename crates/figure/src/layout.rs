@@ -340,7 +340,8 @@ fn within_reach(t: f64) -> f32 {
 }
 
 pub(super) fn line(points: Vec<[f32; 2]>, color: Color, width: f32, dashed: bool) -> Shape {
-    Shape::Line { points, stroke: Stroke { color, width, dash: dashed.then_some([6.0, 4.0]) } }
+    let stroke = Stroke { color, width, dash: dashed.then_some([6.0, 4.0]) };
+    Shape::Line { points, stroke, notes: Vec::new() }
 }
 
 pub(super) fn text(
@@ -376,7 +377,7 @@ pub(super) mod tests {
     }
 
     fn series(label: &str, mark: Mark) -> Series {
-        Series { label: label.into(), color: palette::CATEGORIES[0], mark }
+        Series::new(label, palette::CATEGORIES[0], mark)
     }
 
     #[test]

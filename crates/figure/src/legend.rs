@@ -54,7 +54,12 @@ impl Legend<'_> {
                 }
                 Mark::Dots { radius, .. } => {
                     let radius = radius.max(DOT * style.text);
-                    shapes.push(Shape::Dots { points: vec![middle], radius, fill: series.color });
+                    shapes.push(Shape::Dots {
+                        points: vec![middle],
+                        radius,
+                        fill: series.color,
+                        notes: Vec::new(),
+                    });
                 }
                 Mark::Errors { .. } => {
                     let ends = vec![[middle[0], y - 0.4 * style.row()], [middle[0], y + 0.4 * style.row()]];

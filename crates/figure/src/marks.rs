@@ -1,11 +1,11 @@
 //! The data of a chart as shapes.
 
-use super::chart::{Mark, Place, Series};
+use super::chart::{Mark, Place, Readout, Series};
 use super::labels::{Box, along, beside, box_of, on};
 use super::layout::{Layout, Plot, line};
 use super::scale::Scale;
 use super::scene::Shape;
-use super::thinning::thinned;
+use super::thinning::kept_points;
 
 /// Half the length of the stroke at the end of an error bar, in pixels.
 const CAP: f32 = 3.0;
@@ -20,6 +20,7 @@ impl Layout<'_> {
         let mut bar_index = 0;
         let mut shapes = Vec::new();
         for series in &self.chart.series {
+            let color = series.color;
             match &series.mark {
                 Mark::Image { image, x, y } => {
                     if let (Some([left, bottom]), Some([right, top])) =
@@ -32,23 +33,34 @@ impl Layout<'_> {
                 }
                 Mark::Line { points, width, dashed } => {
                     let runs = visible_runs(plot, points);
-                    let lines = runs.iter().map(|run| line(thinned(run), series.color, *width, *dashed));
-                    clip(plot, lines.collect(), &mut shapes);
+                    let lines = runs.iter().map(|run| {
+                        let kept: Vec<Vertex> =
+                            kept_points(&places(run)).into_iter().map(|i| run[i]).collect();
+                        let notes = series.readout.notes_of(kept.iter().map(|vertex| vertex.position));
+                        match line(places(&kept), color, *width, *dashed) {
+                            Shape::Line { points, stroke, .. } => Shape::Line { points, stroke, notes },
+                            shape => shape,
+                        }
+                    });
+                    clip(plot, marked(series, lines.collect()), &mut shapes);
                 }
                 Mark::Bars { heights } => {
-                    clip(plot, bars(plot, series, heights, bar_index, bar_series), &mut shapes);
+                    let bars = bars(plot, series, heights, bar_index, bar_series);
+                    clip(plot, marked(series, bars), &mut shapes);
                     bar_index += 1;
                 }
                 Mark::Errors { points, reach } => {
-                    let strokes = error_strokes(plot, points, reach);
-                    shapes.extend(
-                        strokes.into_iter().map(|ends| line(ends.to_vec(), series.color, BAR, false)),
-                    );
+                    let strokes = error_strokes(plot, points, reach).into_iter();
+                    let lines = strokes.map(|ends| line(ends.to_vec(), color, BAR, false));
+                    shapes.extend(marked(series, lines.collect()));
                 }
                 Mark::Dots { points, radius } => {
-                    let points = inside(plot, points);
-                    if !points.is_empty() {
-                        shapes.push(Shape::Dots { points, radius: *radius, fill: series.color });
+                    let inside = inside(plot, points);
+                    if !inside.is_empty() {
+                        let notes = series.readout.notes_of(inside.iter().map(|vertex| vertex.position));
+                        let dots =
+                            Shape::Dots { points: places(&inside), radius: *radius, fill: color, notes };
+                        shapes.extend(marked(series, vec![dots]));
                     }
                 }
                 // Drawn later, on top.
@@ -88,14 +100,14 @@ impl Layout<'_> {
         for series in &self.chart.series {
             match &series.mark {
                 Mark::Dots { points, radius } => {
-                    boxes.extend(inside(plot, points).into_iter().map(|point| box_of(&[point], *radius)));
+                    boxes.extend(inside(plot, points).iter().map(|dot| box_of(&[dot.place], *radius)));
                 }
                 Mark::Errors { points, reach } => {
                     boxes.extend(error_strokes(plot, points, reach).iter().map(|ends| box_of(ends, BAR)));
                 }
                 Mark::Line { points, .. } => {
                     for run in visible_runs(plot, points) {
-                        boxes.extend(run.windows(2).flat_map(|ends| along(ends[0], ends[1])));
+                        boxes.extend(run.windows(2).flat_map(|ends| along(ends[0].place, ends[1].place)));
                     }
                 }
                 _ => {}
@@ -115,8 +127,41 @@ fn clip(plot: &Plot, new: Vec<Shape>, shapes: &mut Vec<Shape>) {
     }
 }
 
-fn inside(plot: &Plot, points: &[[f64; 2]]) -> Vec<[f32; 2]> {
-    points.iter().filter_map(|&point| plot.at(point)).filter(|&point| plot.contains(point)).collect()
+/// A point of a series, with its position among all of them.
+#[derive(Clone, Copy)]
+struct Vertex {
+    position: usize,
+    place: [f32; 2],
+}
+
+fn places(vertices: &[Vertex]) -> Vec<[f32; 2]> {
+    vertices.iter().map(|vertex| vertex.place).collect()
+}
+
+fn inside(plot: &Plot, points: &[[f64; 2]]) -> Vec<Vertex> {
+    let all = points.iter().enumerate();
+    all.filter_map(|(position, &point)| Some(Vertex { position, place: plot.at(point)? }))
+        .filter(|vertex| plot.contains(vertex.place))
+        .collect()
+}
+
+impl Readout {
+    /// The notes of some points, where points have notes.
+    fn notes_of(&self, positions: impl Iterator<Item = usize>) -> Vec<String> {
+        if self.notes.is_empty() {
+            return Vec::new();
+        }
+        positions.map(|position| self.notes.get(position).cloned().unwrap_or_default()).collect()
+    }
+}
+
+/// The shapes of a series, together where a script may ask whose they are.
+fn marked(series: &Series, shapes: Vec<Shape>) -> Vec<Shape> {
+    let Readout { title, data, .. } = &series.readout;
+    if shapes.is_empty() || (title.is_empty() && data.is_empty()) {
+        return shapes;
+    }
+    vec![Shape::Marked { title: title.clone(), data: data.clone(), shapes }]
 }
 
 fn bars(plot: &Plot, series: &Series, heights: &[f64], index: usize, of: usize) -> Vec<Shape> {
@@ -161,10 +206,10 @@ fn error_strokes(plot: &Plot, points: &[[f64; 2]], reach: &[[f64; 2]]) -> Vec<[[
 }
 
 /// The parts of a line that the scales have a place for.
-fn visible_runs(plot: &Plot, points: &[[f64; 2]]) -> Vec<Vec<[f32; 2]>> {
-    let mut runs = vec![Vec::<[f32; 2]>::new()];
+fn visible_runs(plot: &Plot, points: &[[f64; 2]]) -> Vec<Vec<Vertex>> {
+    let mut runs = vec![Vec::<Vertex>::new()];
     let mut before: Option<[f64; 2]> = None;
-    for &point in points {
+    for (position, &point) in points.iter().enumerate() {
         let place = plot.at(point);
         let apart = before.is_some_and(|before| {
             plot.x_scale.separates(before[0], point[0]) || plot.y_scale.separates(before[1], point[1])
@@ -172,7 +217,7 @@ fn visible_runs(plot: &Plot, points: &[[f64; 2]]) -> Vec<Vec<[f32; 2]>> {
         if place.is_none() || apart {
             runs.push(Vec::new());
         }
-        runs.last_mut().expect("starts with one run").extend(place);
+        runs.last_mut().expect("starts with one run").extend(place.map(|place| Vertex { position, place }));
         before = Some(point);
     }
     runs.into_iter().filter(|run| run.len() > 1).collect()
@@ -188,7 +233,7 @@ mod tests {
             size: Size::Plot { width: 100.0, height: 100.0 },
             x: Axis { scale: x, ..Axis::default() },
             y: Axis { scale: y, ..Axis::default() },
-            series: vec![Series { label: String::new(), color: palette::INK, mark }],
+            series: vec![Series::new("", palette::INK, mark)],
             ..Chart::default()
         }
     }
@@ -235,5 +280,24 @@ mod tests {
         assert_eq!(strokes.len(), 3, "the bar and its two ends");
         assert_eq!(error_strokes(&plot, &[[5.0, 1.0]], &[[0.0, 2.0]])[0][0], [50.0, 90.0 + 20.0 - 10.0]);
         assert!(error_strokes(&plot, &[[5.0, f64::NAN]], &[[1.0, 1.0]]).is_empty());
+    }
+
+    #[test]
+    fn points_that_are_drawn_keep_their_notes() {
+        let points = vec![[0.0, 1.0], [1.0, f64::NAN], [2.0, 3.0], [3.0, 1.0], [20.0, 1.0]];
+        let notes: Vec<String> = (0..points.len()).map(|position| position.to_string()).collect();
+        let readout = Readout { title: "a".into(), data: vec![("c", "0.5".into())], notes };
+        let of = |mark| {
+            let mut chart = chart(Scale::Linear, Scale::Linear, mark);
+            chart.x.range = Some([0.0, 10.0]);
+            chart.series[0].readout = readout.clone();
+            chart.scene().to_inline_svg("x")
+        };
+        let dots = of(Mark::Dots { points: points.clone(), radius: 1.0 });
+        assert!(dots.contains("data-title=\"a\" data-c=\"0.5\""), "{dots}");
+        let noted: Vec<&str> = dots.split("data-note=\"").skip(1).map(|rest| &rest[..1]).collect();
+        assert_eq!(noted, ["0", "2", "3"], "without the one that is NaN and the one outside");
+        let line = of(line_of(&points));
+        assert!(line.contains("data-notes=\"2|3|4\""), "{line}");
     }
 }

@@ -138,7 +138,7 @@ mod tests {
             text: 0.8,
             x: axis(label),
             y: axis(label),
-            series: vec![Series { label: String::new(), color: palette::INK, mark: dots }],
+            series: vec![Series::new("", palette::INK, dots)],
             ..Chart::default()
         })
     }
@@ -157,11 +157,11 @@ mod tests {
                 panel("c", "", 30000.0),
             ],
             legend: "series".into(),
-            key: vec![Series {
-                label: "the only one".into(),
-                color: palette::INK,
-                mark: Mark::Dots { points: Vec::new(), radius: 2.0 },
-            }],
+            key: vec![Series::new(
+                "the only one",
+                palette::INK,
+                Mark::Dots { points: Vec::new(), radius: 2.0 },
+            )],
         }
         .scene();
         assert_legible(&scene);

@@ -48,7 +48,7 @@ fn draw(shape: &Shape, pixmap: &mut Pixmap, transform: Transform, mask: Option<&
                 pixmap.fill_rect(rect, &paint(*fill), transform, mask);
             }
         }
-        Shape::Line { points, stroke } => {
+        Shape::Line { points, stroke, .. } => {
             let mut builder = PathBuilder::new();
             for (i, [x, y]) in points.iter().enumerate() {
                 if i == 0 { builder.move_to(*x, *y) } else { builder.line_to(*x, *y) }
@@ -63,7 +63,7 @@ fn draw(shape: &Shape, pixmap: &mut Pixmap, transform: Transform, mask: Option<&
             };
             pixmap.stroke_path(&path, &paint(stroke.color), &pen, transform, mask);
         }
-        Shape::Dots { points, radius, fill } => {
+        Shape::Dots { points, radius, fill, .. } => {
             let mut builder = PathBuilder::new();
             for [x, y] in on_dot_raster(points) {
                 builder.push_circle(x as f32 / DOT_RASTER, y as f32 / DOT_RASTER, *radius);
@@ -105,6 +105,7 @@ fn draw(shape: &Shape, pixmap: &mut Pixmap, transform: Transform, mask: Option<&
             draw_all(shapes, pixmap, transform, Some(&inner));
         }
         Shape::Group { x, y, shapes } => draw_all(shapes, pixmap, transform.pre_translate(*x, *y), mask),
+        Shape::Marked { shapes, .. } => draw_all(shapes, pixmap, transform, mask),
     }
 }
 
@@ -183,8 +184,12 @@ mod tests {
     #[test]
     fn overlapping_dots_are_no_denser_than_one() {
         let half = Color::rgb(0, 0, 0).with_alpha(0.5);
-        let pixmap =
-            pixmap(Shape::Dots { points: vec![[10.0, 10.0], [12.0, 10.0]], radius: 4.0, fill: half });
+        let pixmap = pixmap(Shape::Dots {
+            points: vec![[10.0, 10.0], [12.0, 10.0]],
+            radius: 4.0,
+            fill: half,
+            notes: vec![],
+        });
         assert_eq!(pixel(&pixmap, 22, 20), pixel(&pixmap, 14, 20));
         assert_eq!(pixel(&pixmap, 40, 20), palette::PAPER.rgb);
     }

@@ -1,5 +1,7 @@
 //! A drawing of primitive shapes.
 
+use std::fmt;
+
 use super::image::GreyImage;
 use super::text::{Anchor, Weight, width};
 
@@ -10,17 +12,45 @@ pub struct Color {
     pub rgb: [u8; 3],
     /// Opacity from 0 to 1.
     pub alpha: f32,
+    /// The CSS variable that a page draws with instead, so that its theme decides.
+    pub variable: Option<Variable>,
+}
+
+/// A CSS variable: `--name`, or `--name-number`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    name: &'static str,
+    number: Option<u16>,
 }
 
 impl Color {
-    /// An opaque colour.
+    /// An opaque colour, the same in every theme.
     pub const fn rgb(red: u8, green: u8, blue: u8) -> Self {
-        Self { rgb: [red, green, blue], alpha: 1.0 }
+        Self { rgb: [red, green, blue], alpha: 1.0, variable: None }
     }
 
     /// The same colour with another opacity.
     pub const fn with_alpha(self, alpha: f32) -> Self {
-        Self { rgb: self.rgb, alpha }
+        Self { alpha, ..self }
+    }
+
+    /// The same colour where there is no theme; in a page, that of the variable `--name`.
+    pub const fn named(self, name: &'static str) -> Self {
+        Self { variable: Some(Variable { name, number: None }), ..self }
+    }
+
+    /// The same colour where there is no theme; in a page, that of the variable `--name-number`.
+    pub const fn numbered(self, name: &'static str, number: u16) -> Self {
+        Self { variable: Some(Variable { name, number: Some(number) }), ..self }
+    }
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            Some(number) => write!(f, "--{}-{number}", self.name),
+            None => write!(f, "--{}", self.name),
+        }
     }
 }
 
@@ -41,11 +71,12 @@ pub struct Stroke {
 pub enum Shape {
     /// A filled rectangle.
     Rect { x: f32, y: f32, width: f32, height: f32, fill: Color },
-    /// A line through points; gaps between lines are lines of their own.
-    Line { points: Vec<[f32; 2]>, stroke: Stroke },
+    /// A line through points; gaps between lines are lines of their own. There is a note for each point, or none.
+    Line { points: Vec<[f32; 2]>, stroke: Stroke, notes: Vec<String> },
     /// Filled circles of one size and colour. Where they overlap, the colour is no denser. Drawn on a raster of a tenth of
-    /// a pixel, and once where several fall on one point of it: thousands of dots then make a file of some 60 KB.
-    Dots { points: Vec<[f32; 2]>, radius: f32, fill: Color },
+    /// a pixel, and once where several fall on one point of it: thousands of dots then make a file of some 60 KB. There is
+    /// a note for each point, or none.
+    Dots { points: Vec<[f32; 2]>, radius: f32, fill: Color, notes: Vec<String> },
     /// A line of text; `upwards` turns it by 90 degrees to read from bottom to top.
     Text {
         x: f32,
@@ -63,6 +94,8 @@ pub enum Shape {
     Clip { x: f32, y: f32, width: f32, height: f32, shapes: Vec<Shape> },
     /// Shapes moved to the right and downwards.
     Group { x: f32, y: f32, shapes: Vec<Shape> },
+    /// Shapes that belong together, with what a page's script may ask of them: see [`Readout`](crate::Readout).
+    Marked { title: String, data: Vec<(&'static str, String)>, shapes: Vec<Shape> },
 }
 
 /// A drawing of a fixed size.
@@ -111,7 +144,9 @@ fn collect_words(shapes: &[Shape], [right, down]: [f32; 2], words: &mut Vec<Word
                 };
                 words.push(Words { text: text.clone(), bounds });
             }
-            Shape::Clip { shapes, .. } => collect_words(shapes, [right, down], words),
+            Shape::Clip { shapes, .. } | Shape::Marked { shapes, .. } => {
+                collect_words(shapes, [right, down], words)
+            }
             Shape::Group { x, y, shapes } => collect_words(shapes, [right + x, down + y], words),
             _ => {}
         }

@@ -326,10 +326,8 @@ fn bar_plot(pair: &Pair, rows: &[Row]) -> Chart {
             .find(|row| row.name == name && row.of == of)
             .map_or(String::new(), |row| number(row.value))
     };
-    let bars = |label: &str, color: usize, heights: &[f64]| Series {
-        label: label.into(),
-        color: palette::CATEGORIES[color],
-        mark: Mark::Bars { heights: heights.to_vec() },
+    let bars = |label: &str, color: usize, heights: &[f64]| {
+        Series::new(label, palette::CATEGORIES[color], Mark::Bars { heights: heights.to_vec() })
     };
     Chart {
         title: "P and Q".into(),

@@ -83,7 +83,7 @@ pub fn axis(coefficients: &[f64]) -> Axis {
 pub fn curve(label: &str, color: Color, groups: &[AtCoefficient]) -> [Series; 3] {
     let points: Vec<[f64; 2]> = groups.iter().map(|group| [group.c, group.spread().mean]).collect();
     let reach = groups.iter().map(|group| [0.0, group.spread().std]).collect();
-    let series = |label: &str, mark| Series { label: label.to_owned(), color, mark };
+    let series = |label: &str, mark| Series::new(label, color, mark);
     [
         series("", Mark::Line { points: points.clone(), width: 1.6, dashed: false }),
         series("", Mark::Errors { points: points.clone(), reach }),

@@ -131,8 +131,7 @@ impl Drawn {
             .enumerate()
             .flat_map(|(i, (name, groups))| {
                 let shade = i as f64 / self.lines.len().max(2) as f64;
-                let color =
-                    if name.is_empty() { palette::CATEGORIES[0] } else { palette::sequential_line(shade) };
+                let color = if name.is_empty() { palette::CATEGORIES[0] } else { palette::sequential(shade) };
                 curve(name, color, groups)
             })
             .collect();

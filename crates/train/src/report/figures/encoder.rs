@@ -120,7 +120,7 @@ impl<'a> Cloud<'a> {
                 // Named once.
                 let label = if first == 0 { self.legend_label(class, &classes) } else { String::new() };
                 let color = self.color(class);
-                series.push(Series { label, color, mark: Mark::Dots { points, radius } });
+                series.push(Series::new(label, color, Mark::Dots { points, radius }));
             }
         }
         let [[left, right], [bottom, top]] = self.ends();
@@ -198,11 +198,7 @@ impl<'a> Cloud<'a> {
         names.sort_by(|a, b| b.0.total_cmp(&a.0));
         let points = names.iter().map(|(_, place, _)| *place).collect();
         let texts = names.into_iter().map(|(.., name)| name).collect();
-        Series {
-            label: String::new(),
-            color: palette::INK,
-            mark: Mark::Labels { points, texts, place: Place::On },
-        }
+        Series::new("", palette::INK, Mark::Labels { points, texts, place: Place::On })
     }
 }
 
@@ -259,11 +255,7 @@ pub fn prior_outline(rows: Option<usize>) -> Series {
             vec![[left, bottom], [left, top], [f64::NAN; 2], [right, bottom], [right, top]]
         }
     };
-    Series {
-        label: "prior, 2σ".into(),
-        color: palette::INK,
-        mark: Mark::Line { points, width: 1.2, dashed: true },
-    }
+    Series::new("prior, 2σ", palette::INK, Mark::Line { points, width: 1.2, dashed: true })
 }
 
 #[cfg(test)]

@@ -47,10 +47,8 @@ pub fn learning_curves(history: &[EpochRow], c: f64) -> Panels {
 /// The names and looks of the two curves.
 fn key() -> [Series; 2] {
     [("training", palette::CATEGORIES[1], true), ("test", palette::CATEGORIES[0], false)].map(
-        |(label, color, dashed)| Series {
-            label: label.into(),
-            color,
-            mark: Mark::Line { points: Vec::new(), width: 2.0, dashed },
+        |(label, color, dashed)| {
+            Series::new(label, color, Mark::Line { points: Vec::new(), width: 2.0, dashed })
         },
     )
 }

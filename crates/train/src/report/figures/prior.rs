@@ -18,7 +18,7 @@ pub fn prior(dimensions: usize, range: Range, side: f32) -> Chart {
         false => pairs.collect(),
     };
     let radius = dot_radius(POINTS, side);
-    let points = Series { label: String::new(), color: palette::MUTED, mark: Mark::Dots { points, radius } };
+    let points = Series::new("", palette::MUTED, Mark::Dots { points, radius });
     let axis = |label: &str, range| Axis { label: label.into(), range: Some(range), ..Axis::default() };
     let y = if flat { Axis::of_names("", ["the prior"]) } else { axis("z₁ (prior σ = 1)", range[1]) };
     Chart {

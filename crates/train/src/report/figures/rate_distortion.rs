@@ -21,7 +21,7 @@ pub fn rate_distortion(members: &[(f64, Terms)]) -> Chart {
     let reach = pairs().map(|pair| pair.map(|spread| spread.std)).collect();
     let several = rates.iter().any(|rate| rate.values.len() > 1);
 
-    let series = |label: &str, color, mark| Series { label: label.to_owned(), color, mark };
+    let series = |label: &str, color, mark| Series::new(label, color, mark);
     let blue = palette::CATEGORIES[0];
     let mut all =
         vec![series("", palette::MUTED, Mark::Line { points: points.clone(), width: 1.2, dashed: false })];

@@ -81,7 +81,7 @@ pub fn picture(title: String, subtitle: String, image: GreyImage, wanted: f32) -
 
 /// An image in a chart, from left to right and from bottom to top.
 pub fn series(image: GreyImage, x: [f64; 2], y: [f64; 2]) -> Series {
-    Series { label: String::new(), color: palette::INK, mark: Mark::Image { image, x, y } }
+    Series::new("", palette::INK, Mark::Image { image, x, y })
 }
 
 #[cfg(test)]
