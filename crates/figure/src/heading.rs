@@ -26,7 +26,9 @@ impl Heading {
             );
         }
         let advance: f32 = lines.iter().map(|(_, size, ..)| Self::advance(*size)).sum();
-        Self { height: style.margin() + advance + 1.5 * style.gap(), lines, style }
+        // Without a word, half of a tick's label still stands above the data.
+        let below = if lines.is_empty() { 0.0 } else { 1.5 * style.gap() };
+        Self { height: style.margin() + advance + below, lines, style }
     }
 
     /// From a baseline to the next.

@@ -136,13 +136,12 @@ fn place(
             + (r - plot.right).max(0.0)
             + (plot.top - t).max(0.0)
             + (b - plot.bottom).max(0.0);
-        let texts = others.iter().map(|other| other.place);
-        let covered: f32 =
-            taken.iter().chain(&leaders).copied().chain(texts).map(|o| overlap(place, o)).sum();
+        let covered: f32 = taken.iter().chain(&leaders).map(|&o| overlap(place, o)).sum();
+        let texts: f32 = others.iter().map(|other| overlap(place, other.place)).sum();
         let own = candidate.leader();
         let crossed: f32 = others.iter().flat_map(|o| own.iter().map(|&part| overlap(part, o.place))).sum();
-        // A text that is cut off is worse than one that covers something.
-        covered + crossed + 1000.0 * outside
+        // A text across another is worse than one across a line, and one that is cut off the worst.
+        covered + crossed + 30.0 * texts + 1000.0 * outside
     };
     let candidates = DISTANCES.iter().flat_map(|&distance| {
         DIRECTIONS.iter().map(move |&direction| {

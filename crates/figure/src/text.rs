@@ -10,24 +10,23 @@ use ttf_parser::{Face, GlyphId, OutlineBuilder};
 const REGULAR: &[u8] = include_bytes!("../assets/Inter-Regular.ttf");
 const SEMIBOLD: &[u8] = include_bytes!("../assets/Inter-SemiBold.ttf");
 /// The same, compressed for pages.
-const WEB_FONTS: [(u16, &[u8]); 2] = [
-    (400, include_bytes!("../assets/Inter-Regular.woff2")),
-    (600, include_bytes!("../assets/Inter-SemiBold.woff2")),
-];
+const REGULAR_WOFF2: &[u8] = include_bytes!("../assets/Inter-Regular.woff2");
+const SEMIBOLD_WOFF2: &[u8] = include_bytes!("../assets/Inter-SemiBold.woff2");
 
 /// What the texts of an inline SVG are set in: the font of [`font_face`], or else the page's.
 pub const FONT_FAMILY: &str = "Inter Figure";
 
-/// The style rules that bring the font into a page, some 40 KB: texts then have the widths that they were laid out with.
-pub fn font_face() -> String {
-    let rule = |(weight, font): (u16, &[u8])| {
-        format!(
-            "@font-face{{font-family:\"{FONT_FAMILY}\";font-weight:{weight};\
-             src:url(data:font/woff2;base64,{}) format(\"woff2\")}}\n",
-            STANDARD.encode(font)
-        )
+/// The style rule that brings a weight of the font into a page, some 20 KB: texts then have the widths that they were laid
+/// out with. Titles are semi-bold, all else is regular.
+pub fn font_face(weight: Weight) -> String {
+    let (number, font) = match weight {
+        Weight::Regular => (400, REGULAR_WOFF2),
+        Weight::SemiBold => (600, SEMIBOLD_WOFF2),
     };
-    WEB_FONTS.into_iter().map(rule).collect()
+    format!(
+        "@font-face{{font-family:\"{FONT_FAMILY}\";font-weight:{number};src:url(data:font/woff2;base64,{}) format(\"woff2\")}}\n",
+        STANDARD.encode(font)
+    )
 }
 
 /// Weight of a text.

@@ -10,7 +10,7 @@ use crate::backend::Backend;
 use crate::config::{Part, RunConfig, check_batch_size};
 use crate::member::{Common, MemberResult};
 use crate::progress::{Style, SweepProgress};
-use crate::report::{Report, ReportOptions, Written};
+use crate::report::{FigureSet, Report, ReportOptions, Written};
 use crate::run_dir::{self, ImageCounts, RunRecord, SeedStatistics, Spread, Status};
 use crate::watch::Watch;
 use crate::{data, signals, sweep};
@@ -54,7 +54,11 @@ struct Args {
     #[arg(long)]
     tensorboard: bool,
 
-    /// Leave out the report at the end; `train report` makes it later
+    /// Which figures to write beside the report, each as PNG and SVG
+    #[arg(long, value_enum, default_value_t)]
+    figures: FigureSet,
+
+    /// Leave out the report and its figures at the end; `train report` makes them later
     #[arg(long)]
     no_report: bool,
 
@@ -78,6 +82,10 @@ enum Command {
         /// Rows and columns of decoded images in the figures of the manifold
         #[arg(long, value_name = "N", default_value_t = ReportOptions::default().grid, value_parser = grid)]
         grid: usize,
+
+        /// Which figures to write beside the page, each as PNG and SVG
+        #[arg(long, value_enum, default_value_t)]
+        figures: FigureSet,
 
         /// Open the page in the browser
         #[arg(long)]
@@ -122,8 +130,8 @@ pub fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
-        Some(Command::Report { dirs, output, grid, open }) => {
-            let options = ReportOptions { output: output.clone(), grid: *grid };
+        Some(Command::Report { dirs, output, grid, figures, open }) => {
+            let options = ReportOptions { output: output.clone(), grid: *grid, figures: *figures };
             return report(dirs, &options, *open);
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
@@ -208,8 +216,8 @@ fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
         );
     }
     if !args.no_report && matches!(record.status, Status::Finished | Status::Failed) {
-        let written =
-            Report::read(&[dir.to_path_buf()]).and_then(|report| report.write(&ReportOptions::default()));
+        let options = ReportOptions { figures: args.figures, ..ReportOptions::default() };
+        let written = Report::read(&[dir.to_path_buf()]).and_then(|report| report.write(&options));
         let written = written.with_context(|| {
             format!(
                 "the results are written, the report is not; to make it: {} report {}",
@@ -218,7 +226,7 @@ fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
             )
         })?;
         if !args.quiet {
-            println!("report: {}", written.page.display());
+            print_written(&written);
         }
     }
     for member in &outcome.locked {
@@ -246,12 +254,25 @@ fn program() -> &'static str {
 }
 
 fn report(dirs: &[PathBuf], options: &ReportOptions, open: bool) -> Result<ExitCode> {
-    let Written { page, figures } = Report::read(dirs)?.write(options)?;
-    println!("report: {}; {figures} figures, in figures/ of the runs and of their members", page.display());
+    let written = Report::read(dirs)?.write(options)?;
+    print_written(&written);
     if open {
-        open_in_browser(page.as_os_str())?;
+        open_in_browser(written.page.as_os_str())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Left-out figures that are named: a run without its images lacks the same ones for every member.
+const NAMED_LEFT_OUT: usize = 8;
+
+fn print_written(Written { page, figures, left_out }: &Written) {
+    println!("report: {}; {figures} figures beside it, as PNG and SVG", page.display());
+    for figure in left_out.iter().take(NAMED_LEFT_OUT) {
+        println!("left out: {figure}");
+    }
+    if left_out.len() > NAMED_LEFT_OUT {
+        println!("left out: {} more", left_out.len() - NAMED_LEFT_OUT);
+    }
 }
 
 fn watch(dirs: &[PathBuf], port: u16, open: bool) -> Result<ExitCode> {

@@ -12,7 +12,7 @@ use crate::member::EpochRow;
 
 /// Nats below which a latent dimension counts as collapsed: on average its mean then moves by at most a seventh of the
 /// posterior's own standard deviation, and the decoder gets next to nothing from it.
-const COLLAPSED_KL: f64 = 0.01;
+pub const COLLAPSED_KL: f64 = 0.01;
 
 /// Nats per latent dimension above which the KL counts as exploded: a posterior there is some 14 prior standard
 /// deviations from the origin, or e^100 times narrower than the prior. A code drawn from the prior never comes near.

@@ -47,12 +47,59 @@ fn training_ends_with_a_report_and_its_figures() {
     let headline = data["recommendation"]["headline"].as_str().unwrap();
     assert!(headline.starts_with("Keep c = "), "{headline}");
     assert!(html.contains(headline), "readers without scripts see the headline");
-    for figure in ["figures/small_multiples", "figures/rate_distortion", "c=1/seed=0/figures/encoder"] {
+    for section in ["trade-off", "diagnostics", "curves"] {
+        let (_, after) =
+            html.split_once(&format!("<section id=\"{section}\"")).expect("the section is there");
+        let (section, _) = after.split_once("</section>").expect("it ends");
+        assert!(section.contains("<polyline"), "readers without scripts see the charts");
+    }
+    assert_eq!(
+        figures(&folder),
+        ["diagnostics", "learning_curves", "manifold", "rate_distortion", "small_multiples"]
+    );
+    assert!(!folder.path().join("runs/smoke/c=1/seed=0/figures").exists());
+    assert!(ran.stdout.contains("5 figures") && !ran.stdout.contains("left out"), "{}", ran.stdout);
+}
+
+/// The names of the figures of the smoke run; each is there as PNG and as SVG.
+fn figures(folder: &Folder) -> Vec<String> {
+    let dir = folder.path().join("runs/smoke/figures");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&dir).expect("there are figures") {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            for path in [path.clone(), path.with_extension("png")] {
+                assert!(path.metadata().is_ok_and(|metadata| metadata.len() > 1000), "{}", path.display());
+            }
+            names.push(path.file_stem().unwrap().to_str().unwrap().to_string());
+        }
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn figures_are_written_as_many_as_are_asked_for() {
+    let folder = Folder::new();
+    folder.run(&["--config", &smoke(), "--quiet", "--set", "epochs=1", "--figures", "none"]).expect_code(0);
+    assert!(page(&folder).exists() && !folder.path().join("runs/smoke/figures").exists());
+
+    let ran = folder.run(&["report", "runs/smoke", "--figures", "all"]).expect_code(0);
+    assert!(figures(&folder).contains(&"small_multiples_own_range".to_string()));
+    for figure in ["figures/diagnostics/kl", "c=1/seed=0/figures/encoder", "c=20/seed=0/figures/samples"] {
         for extension in ["png", "svg"] {
             let path = folder.path().join("runs/smoke").join(figure).with_extension(extension);
             assert!(path.metadata().is_ok_and(|metadata| metadata.len() > 1000), "{}", path.display());
         }
     }
+    assert!(!ran.stdout.contains("left out"), "{}", ran.stdout);
+
+    // What cannot be drawn is said.
+    for c in ["0", "1", "20"] {
+        fs::remove_file(folder.path().join(format!("runs/smoke/c={c}/seed=0/weights.safetensors"))).unwrap();
+    }
+    let ran = folder.run(&["report", "runs/smoke"]).expect_code(0);
+    assert!(ran.stdout.contains("left out: manifold of smoke: no member has a network"), "{}", ran.stdout);
 }
 
 #[test]
@@ -211,7 +258,7 @@ fn watch_serves_the_page_as_it_changes_on_this_machine_alone() {
         assert!(Instant::now() < patience, "the page does not follow the run");
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(page_data(&get("/"))["members"][1]["history"]["epoch"], serde_json::json!([1, 2]));
+    assert_eq!(page_data(&get("/"))["members"][1]["epochs"], 2);
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -1,25 +1,23 @@
 //! The report on a run: figures, the page, and which coefficient to keep.
 
+mod charts;
 mod columns;
 mod comparison;
 mod explorer;
-pub mod figures;
+mod figures;
+mod format;
 mod linear;
 mod page;
 mod proposals;
 mod rate_distortion;
 mod recommendation;
 mod run;
+mod table;
 #[cfg(test)]
 mod testing;
 mod write;
 
-pub use columns::{COLUMNS, Column};
-pub use comparison::{Better, Choice, Group, choose};
-pub use linear::collapse_coefficients;
-pub use proposals::{Proposal, proposals};
-pub use rate_distortion::{Gap, Point, front, gaps, knee};
-pub use recommendation::{Number, Purpose, Recommendation, Verdict, groups, recommend};
+pub use figures::FigureSet;
 pub use run::{Member, MemberState, Run};
 use write::Measured;
 pub use write::{Report, ReportOptions, Written};

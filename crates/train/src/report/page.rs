@@ -3,42 +3,48 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use burn::tensor::Device;
+use figure::{Weight, font_face, palette};
 use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 
-use super::columns::{COLUMNS, Column, of_last_epoch};
+use super::charts::Charts;
+use super::columns::{COLUMNS, of_last_epoch};
 use super::comparison::Group;
 use super::explorer::Explorer;
 use super::proposals::{Proposal, proposals};
-use super::recommendation::{Recommendation, groups, recommend};
+use super::recommendation::{Purpose, groups, recommend};
 use super::run::MemberState;
-use super::{Measured, Run};
-use crate::member::EpochRow;
+use super::table::Table;
+use super::{Measured, Run, format};
 use crate::run_dir::now;
 use crate::warnings::{Warning, warnings};
 
 const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
 /// Each before those that use it.
-const SCRIPTS: [&str; 15] = [
-    include_str!("page/vendor/licences.js"),
-    include_str!("page/vendor/d3.min.js"),
-    include_str!("page/vendor/plot.umd.min.js"),
+const SCRIPTS: [&str; 16] = [
+    include_str!("page/dom.js"),
     include_str!("page/format.js"),
     include_str!("page/theme.js"),
     include_str!("page/controls.js"),
     include_str!("page/charts.js"),
-    include_str!("page/figures.js"),
     include_str!("page/table.js"),
     include_str!("page/decoder.js"),
     include_str!("page/members.js"),
     include_str!("page/plane.js"),
-    include_str!("page/explorer.js"),
-    include_str!("page/live.js"),
-    include_str!("page/report.js"),
+    include_str!("page/explorer/store.js"),
+    include_str!("page/explorer/picture.js"),
+    include_str!("page/explorer/coefficients.js"),
+    include_str!("page/explorer/pins.js"),
+    include_str!("page/explorer/path.js"),
+    include_str!("page/explorer/picker.js"),
+    include_str!("page/explorer/explorer.js"),
 ];
+/// After all others: they start them.
+const STARTS: [&str; 2] = [include_str!("page/live.js"), include_str!("page/report.js")];
 
-/// What the page shows. Its script reads this as JSON, its template as values.
+/// What the page shows, but for what is large: its script reads this as JSON, its template as values.
 #[derive(Serialize)]
 struct Page {
     title: String,
@@ -49,9 +55,15 @@ struct Page {
     notes: Vec<String>,
     runs: Vec<PageRun>,
     recommendation: PageRecommendation,
-    columns: &'static [Column],
     members: Vec<PageMember>,
     coefficients: Vec<PageCoefficient>,
+}
+
+/// The same for the script, with the data of the explorer.
+#[derive(Serialize)]
+struct ScriptData<'a> {
+    #[serde(flatten)]
+    page: &'a Page,
     explorer: Option<Explorer>,
 }
 
@@ -75,8 +87,9 @@ struct PageRun {
 
 #[derive(Serialize)]
 struct PageRecommendation {
-    #[serde(flatten)]
-    recommendation: Recommendation,
+    headline: String,
+    caveat: Option<String>,
+    purposes: Vec<Purpose>,
     next: Vec<Proposal>,
     collapse: Option<Collapse>,
 }
@@ -99,38 +112,36 @@ struct PredictedCollapse {
 #[derive(Serialize)]
 struct MeasuredUse {
     c: f64,
-    /// The mean over the seeds.
-    active_units: f64,
-    /// The mean over the seeds, in nats.
-    kl: f64,
+    /// Over the seeds, as they are shown.
+    active_units: String,
+    kl: String,
 }
 
+/// A member of the report's runs.
 #[derive(Serialize)]
-struct PageMember {
-    id: usize,
-    run: usize,
-    c: f64,
-    seed: u64,
-    state: &'static str,
-    message: Option<String>,
-    epochs: usize,
-    values: BTreeMap<&'static str, Option<f64>>,
-    kl_per_dim: Vec<f64>,
-    warnings: Vec<Warning>,
-    history: History,
+pub struct PageMember {
+    /// Its position among all.
+    pub id: usize,
+    /// The position of its run.
+    pub run: usize,
+    pub c: f64,
+    pub seed: u64,
+    /// The coefficient as it is shown.
+    label: String,
+    pub state: &'static str,
+    pub message: Option<String>,
+    pub epochs: usize,
+    pub kl_per_dim: Vec<f64>,
+    pub warnings: Vec<Warning>,
+    #[serde(skip)]
+    values: BTreeMap<&'static str, f64>,
 }
 
-/// A member's terms after each epoch.
-#[derive(Default, Serialize)]
-struct History {
-    epoch: Vec<usize>,
-    train_reconstruction: Vec<f64>,
-    train_kl: Vec<f64>,
-    train_objective: Vec<f64>,
-    test_reconstruction: Vec<f64>,
-    test_kl: Vec<f64>,
-    test_objective: Vec<f64>,
-    test_elbo_loss: Vec<f64>,
+impl PageMember {
+    /// A quantity by its column's key; nothing where it is not known, or not finite.
+    pub fn value(&self, key: &str) -> Option<f64> {
+        self.values.get(key).copied()
+    }
 }
 
 /// A coefficient over its finished seeds.
@@ -138,14 +149,6 @@ struct History {
 struct PageCoefficient {
     c: f64,
     seeds: usize,
-    values: BTreeMap<&'static str, PageSpread>,
-}
-
-/// Mean and standard deviation; nothing of the latter for one seed.
-#[derive(Serialize)]
-struct PageSpread {
-    mean: f64,
-    std: Option<f64>,
 }
 
 /// The page as one HTML document. `live` makes it ask its server for news.
@@ -154,13 +157,17 @@ pub(super) fn render(
     measured: &[Measured<'_>],
     collapse: &[f64],
     notes: &[String],
+    device: &Device,
     live: bool,
 ) -> Result<String> {
     let results = || measured.iter().filter_map(|measured| measured.member.result.as_ref());
     let groups = groups(results());
     let test_images = runs.first().and_then(|run| run.record.as_ref()).map(|record| record.images.test);
     let recommendation = recommend(&groups, test_images);
+    let charts = Charts::new(measured, collapse);
     let names: Vec<&str> = runs.iter().map(|run| run.config.name.as_str()).collect();
+    let kept: Vec<f64> =
+        recommendation.purposes().iter().flat_map(|purpose| purpose.coefficients.iter().copied()).collect();
     let page = Page {
         title: names.join(", "),
         version: env!("CARGO_PKG_VERSION"),
@@ -169,27 +176,52 @@ pub(super) fn render(
         notes: notes.to_vec(),
         runs: runs.iter().map(PageRun::new).collect(),
         recommendation: PageRecommendation {
-            next: proposals(&groups, &recommendation.purposes),
+            next: proposals(&groups, &recommendation),
             collapse: Collapse::new(collapse, &groups),
-            recommendation,
+            headline: recommendation.headline,
+            caveat: recommendation.caveat,
+            purposes: vec![recommendation.generate, recommendation.compress, recommendation.represent],
         },
-        columns: &COLUMNS,
         members: measured.iter().enumerate().map(|(id, measured)| PageMember::new(id, measured)).collect(),
-        coefficients: groups.iter().map(PageCoefficient::new).collect(),
-        explorer: Explorer::new(measured),
+        coefficients: groups
+            .iter()
+            .map(|group| PageCoefficient { c: group.c, seeds: group.members.len() })
+            .collect(),
     };
+    let data = ScriptData { page: &page, explorer: Explorer::new(measured, &kept, device) };
 
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.add_template("report.html", TEMPLATE).context("the page's template is damaged")?;
+    let environment = environment()?;
     // Inside a script element, only "<" could end it.
-    let data =
-        serde_json::to_string(&page).context("cannot write the page's data as JSON")?.replace('<', "\\u003c");
-    let values = context! { title => page.title, css => STYLE, scripts => SCRIPTS, data, report => &page };
+    let json =
+        serde_json::to_string(&data).context("cannot write the page's data as JSON")?.replace('<', "\\u003c");
+    let values = context! {
+        title => &page.title,
+        css => [font_face(Weight::Regular), palette::style(), STYLE.to_owned()].concat(),
+        scripts => SCRIPTS.iter().chain(&STARTS).collect::<Vec<_>>(),
+        data => json,
+        explorer => data.explorer.as_ref().map(Explorer::about),
+        members => Table::of_members(&page.members, runs, &charts),
+        means => Table::of_coefficients(&groups, &charts),
+        columns => &COLUMNS,
+        charts => &charts,
+        report => &page,
+    };
     environment
         .get_template("report.html")
         .and_then(|template| template.render(values))
         .context("cannot fill the page's template")
+}
+
+/// The template with the filters by which it writes numbers as all of the report does.
+fn environment() -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("coefficient", format::coefficient);
+    environment.add_filter("number", format::number);
+    environment.add_filter("count", format::count);
+    environment.add_filter("alternatives", |coefficients: Vec<f64>| format::alternatives(&coefficients, ""));
+    environment.add_template("report.html", TEMPLATE).context("the page's template is damaged")?;
+    Ok(environment)
 }
 
 impl PageRun {
@@ -231,13 +263,13 @@ impl Collapse {
         let measured: Vec<MeasuredUse> = groups
             .iter()
             .filter_map(|group| {
-                let mean = |value: fn(&crate::member::MemberResult) -> Option<f64>| {
-                    group.spread(value).map(|spread| spread.mean)
-                };
+                let active_units = group.spread(|result| Some(result.diagnostics.active_units as f64))?;
+                let kl = group.spread(|result| Some(result.test.kl))?;
+                let digits = usize::from(active_units.mean.fract() != 0.0);
                 Some(MeasuredUse {
                     c: group.c,
-                    active_units: mean(|result| Some(result.diagnostics.active_units as f64))?,
-                    kl: mean(|result| Some(result.test.kl))?,
+                    active_units: format::number(active_units.mean, digits),
+                    kl: format::number(kl.mean, 2),
                 })
             })
             .collect();
@@ -273,13 +305,12 @@ impl PageMember {
             MemberState::Finished => ("finished", None),
             MemberState::Failed(why) => ("failed", Some(why.clone())),
         };
-        let finite = |value: f64| Some(value).filter(|value| value.is_finite());
-        let values = match (&member.result, member.history.last()) {
+        let values: Vec<(&'static str, f64)> = match (&member.result, member.history.last()) {
             (Some(result), _) => {
-                COLUMNS.iter().map(|column| (column.key, (column.value)(result).and_then(finite))).collect()
+                COLUMNS.iter().filter_map(|column| Some((column.key, (column.value)(result)?))).collect()
             }
-            (None, Some(row)) => of_last_epoch(row, c).map(|(key, value)| (key, finite(value))).into(),
-            (None, None) => BTreeMap::new(),
+            (None, Some(row)) => of_last_epoch(row, c).into(),
+            (None, None) => Vec::new(),
         };
         Self {
             id,
@@ -289,37 +320,10 @@ impl PageMember {
             state,
             message,
             epochs: member.history.len(),
-            values,
+            label: format::coefficient(c),
+            values: values.into_iter().filter(|(_, value)| value.is_finite()).collect(),
             kl_per_dim: measured.kl_per_dim(),
             warnings: warnings(&member.history, c),
-            history: History::new(&member.history, c),
         }
-    }
-}
-
-impl History {
-    fn new(rows: &[EpochRow], c: f64) -> Self {
-        let column = |value: fn(&EpochRow, f64) -> f64| rows.iter().map(|row| value(row, c)).collect();
-        Self {
-            epoch: rows.iter().map(|row| row.epoch).collect(),
-            train_reconstruction: column(|row, _| row.train.reconstruction),
-            train_kl: column(|row, _| row.train.kl),
-            train_objective: column(|row, c| row.train.objective(c)),
-            test_reconstruction: column(|row, _| row.test.reconstruction),
-            test_kl: column(|row, _| row.test.kl),
-            test_objective: column(|row, c| row.test.objective(c)),
-            test_elbo_loss: column(|row, _| row.test.elbo_loss()),
-        }
-    }
-}
-
-impl PageCoefficient {
-    fn new(group: &Group<'_>) -> Self {
-        let spread = |column: &Column| {
-            let spread = group.spread(column.value)?;
-            let std = Some(spread.std).filter(|std| std.is_finite());
-            Some((column.key, PageSpread { mean: spread.mean, std }))
-        };
-        Self { c: group.c, seeds: group.members.len(), values: COLUMNS.iter().filter_map(spread).collect() }
     }
 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::comparison::Group;
+use super::format;
 use super::rate_distortion::{Gap, Point, front, gaps};
-use super::recommendation::Purpose;
+use super::recommendation::{Purpose, Recommendation};
 
 /// Gaps of the rate-distortion curve that are named at most.
 const MOST_GAPS: usize = 2;
@@ -26,7 +27,7 @@ pub struct Proposal {
 
 /// The coefficients to try next: where the rate-distortion curve bends and has no point, and beyond the ends of the list
 /// where the best for a purpose is the last one.
-pub fn proposals(groups: &[Group<'_>], purposes: &[Purpose]) -> Vec<Proposal> {
+pub fn proposals(groups: &[Group<'_>], recommendation: &Recommendation) -> Vec<Proposal> {
     let points: Vec<Point> = groups
         .iter()
         .filter(|group| group.c > 0.0)
@@ -48,8 +49,10 @@ pub fn proposals(groups: &[Group<'_>], purposes: &[Purpose]) -> Vec<Proposal> {
         .map(|Gap { between: [low, high], c, depth }| Proposal {
             c: round_to_two_digits(c),
             reason: format!(
-                "Between c = {low} and c = {high} the rate-distortion curve bends and has no point: it may lie up to {depth:.1} \
-                 nats below the line between them."
+                "Between c = {} and c = {} the rate-distortion curve bends and has no point: it may lie up to {depth:.1} nats \
+                 below the line between them.",
+                format::coefficient(low),
+                format::coefficient(high)
             ),
         });
 
@@ -59,12 +62,14 @@ pub fn proposals(groups: &[Group<'_>], purposes: &[Purpose]) -> Vec<Proposal> {
         [(lowest, lowest / OUTWARDS, "smallest"), (highest, highest * OUTWARDS, "greatest")].map(
             |(end, beyond, which)| {
                 let best_at_end = |purpose: &&Purpose| purpose.coefficients.first() == Some(&end);
-                let best: Vec<&str> = purposes.iter().filter(best_at_end).map(|purpose| purpose.key).collect();
+                let purposes = recommendation.purposes().into_iter();
+                let best: Vec<&str> = purposes.filter(best_at_end).map(|purpose| purpose.key).collect();
                 (!best.is_empty()).then(|| Proposal {
                     c: round_to_two_digits(beyond),
                     reason: format!(
-                        "The best coefficient to {} is the {which} above 0, {end}: what lies beyond may be better.",
-                        best.join(" and to ")
+                        "The best coefficient to {} is the {which} above 0, {}: what lies beyond may be better.",
+                        best.join(" and to "),
+                        format::coefficient(end)
                     ),
                 })
             },
@@ -100,7 +105,7 @@ mod tests {
             })
         });
         let groups = groups(members.iter());
-        let found = proposals(&groups, &recommend(&groups, None).purposes);
+        let found = proposals(&groups, &recommend(&groups, None));
         // 44.3 nats of distortion over 4.4 of rate.
         assert_eq!(found[0].c, 10.0);
         assert!(found[0].reason.contains("Between c = 2 and c = 20"), "{}", found[0].reason);
@@ -117,6 +122,6 @@ mod tests {
     fn a_single_coefficient_gives_no_reason_for_another() {
         let members = [finished(1.0, 0, |_| ())];
         let groups = groups(members.iter());
-        assert_eq!(proposals(&groups, &recommend(&groups, None).purposes), []);
+        assert_eq!(proposals(&groups, &recommend(&groups, None)), []);
     }
 }

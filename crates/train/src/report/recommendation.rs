@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::comparison::{Better, Choice, Group, choose};
+use super::format;
 use super::rate_distortion::{Point, knee};
 use crate::member::MemberResult;
 
@@ -24,12 +25,23 @@ const REPRESENT: &str = "the highest accuracy of 10 nearest neighbours on the po
 /// What is recommended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recommendation {
-    /// Two sentences with the numbers that decided.
+    /// A sentence for each purpose, with the numbers that decided.
     pub headline: String,
     /// What one seed cannot tell, or nothing.
     pub caveat: Option<String>,
-    /// To generate, to compress, to represent.
-    pub purposes: Vec<Purpose>,
+    /// To generate from the prior.
+    pub generate: Purpose,
+    /// To compress.
+    pub compress: Purpose,
+    /// To represent the data.
+    pub represent: Purpose,
+}
+
+impl Recommendation {
+    /// All three.
+    pub fn purposes(&self) -> [&Purpose; 3] {
+        [&self.generate, &self.compress, &self.represent]
+    }
 }
 
 /// What a user can want a network for, and the coefficient for it.
@@ -79,121 +91,124 @@ pub struct Number {
 /// A quantity that a number is shown of.
 struct Quantity {
     label: &'static str,
-    decimals: usize,
+    digits: usize,
     value: fn(&MemberResult) -> Option<f64>,
 }
 
 impl Quantity {
     fn of(&self, groups: &[Group<'_>]) -> Vec<Number> {
-        let of_group = |group: &Group<'_>| {
-            let spread = group.spread(self.value)?;
-            let decimals = self.decimals;
-            let value = if spread.std.is_nan() {
-                format!("{:.decimals$}", spread.mean)
-            } else {
-                format!("{:.decimals$} ± {:.decimals$}", spread.mean, spread.std)
-            };
-            Some(Number { c: group.c, label: self.label, value })
-        };
-        groups.iter().filter_map(of_group).collect()
+        let number = |c| Some(Number { c, label: self.label, value: self.at(groups, c)? });
+        groups.iter().filter_map(|group| number(group.c)).collect()
     }
 
-    /// The number of one coefficient, as it is shown.
-    fn at(&self, groups: &[Group<'_>], c: f64) -> String {
-        let group = groups.iter().filter(|group| group.c == c);
-        let shown = group.flat_map(|group| self.of(std::slice::from_ref(group))).next();
-        shown.map_or("unknown".to_string(), |number| number.value)
+    /// The number of one coefficient, as it is shown; nothing where none of its members has it.
+    fn at(&self, groups: &[Group<'_>], c: f64) -> Option<String> {
+        let spread = groups.iter().find(|group| group.c == c)?.spread(self.value)?;
+        Some(format::spread(spread, self.digits))
+    }
+
+    /// The same for a sentence.
+    fn in_words(&self, groups: &[Group<'_>], c: f64) -> String {
+        self.at(groups, c).unwrap_or_else(|| "an unknown number of".into())
     }
 }
 
 const NLL: Quantity = Quantity {
     label: "importance-weighted NLL (nats)",
-    decimals: 2,
+    digits: 2,
     value: |result| Some(result.diagnostics.iwae_nll),
 };
 const NEAR_DATA: Quantity = Quantity {
     label: "prior samples near the data (%)",
-    decimals: 1,
+    digits: 1,
     value: |result| Some(100.0 * result.diagnostics.prior_near_data),
 };
 const JS: Quantity =
-    Quantity { label: "JS to the prior (bits)", decimals: 3, value: |result| result.diagnostics.js_to_prior };
-const RATE: Quantity =
-    Quantity { label: "rate: KL (nats)", decimals: 2, value: |result| Some(result.test.kl) };
+    Quantity { label: "JS to the prior (bits)", digits: 3, value: |result| result.diagnostics.js_to_prior };
+const RATE: Quantity = Quantity { label: "rate: KL (nats)", digits: 2, value: |result| Some(result.test.kl) };
 const DISTORTION: Quantity = Quantity {
     label: "distortion: reconstruction (nats)",
-    decimals: 2,
+    digits: 2,
     value: |result| Some(result.test.reconstruction),
 };
 const ACCURACY: Quantity = Quantity {
     label: "10-NN accuracy (%)",
-    decimals: 1,
+    digits: 1,
     value: |result| result.diagnostics.knn_accuracy.map(|share| 100.0 * share),
 };
 const INFORMATION: Quantity = Quantity {
     label: "mutual information (nats)",
-    decimals: 2,
+    digits: 2,
     value: |result| Some(result.diagnostics.mutual_information),
 };
 
 /// Recommends from the finished members of a sweep whose test set has `test_images` images.
 pub fn recommend(groups: &[Group<'_>], test_images: Option<usize>) -> Recommendation {
-    let purposes = vec![generate(groups), compress(groups), represent(groups, test_images)];
-    let single = purposes.iter().any(|purpose| purpose.verdict == Verdict::SingleSeed);
+    let (generate, compress, represent) =
+        (generate(groups), compress(groups), represent(groups, test_images));
+    let single =
+        [&generate, &compress, &represent].iter().any(|purpose| purpose.verdict == Verdict::SingleSeed);
     let caveat = single.then(|| {
         "With one seed nobody can tell whether the differences are more than noise: train again with, for example, \
          seeds = [0, 1, 2]."
             .to_string()
     });
-    Recommendation { headline: headline(&purposes, groups), caveat, purposes }
+    let headline = if groups.is_empty() {
+        "No member is finished yet. The recommendation comes with the first ones.".to_string()
+    } else {
+        [to_generate(&generate, groups), to_compress(&compress, groups), to_represent(&represent, groups)]
+            .join(" ")
+    };
+    Recommendation { headline, caveat, generate, compress, represent }
 }
 
-/// One sentence for what to generate and compress with, one for what to represent with.
-fn headline(purposes: &[Purpose], groups: &[Group<'_>]) -> String {
-    let [generate, compress, represent] = purposes else { unreachable!("there are three purposes") };
-    if purposes.iter().all(|purpose| purpose.coefficients.is_empty()) {
-        return "No member is finished yet. The recommendation comes with the first ones.".to_string();
+/// The sentence of the headline about a purpose: what decided stands in parentheses.
+fn to_generate(purpose: &Purpose, groups: &[Group<'_>]) -> String {
+    let Some(&c) = purpose.coefficients.first() else {
+        return "Nothing can be said yet about generating from the prior.".to_string();
+    };
+    let near_data = NEAR_DATA.at(groups, c);
+    let near_data = near_data
+        .map_or(String::new(), |share| format!(", {share} % of the prior samples decode near the data"));
+    format!(
+        "Keep {} to generate from the prior (importance-weighted NLL {} nats{near_data}).",
+        purpose.alternatives(),
+        NLL.in_words(groups, c)
+    )
+}
+
+fn to_compress(purpose: &Purpose, groups: &[Group<'_>]) -> String {
+    let Some(&c) = purpose.coefficients.first() else {
+        return "A knee of the rate-distortion curve, to compress, needs three coefficients above 0."
+            .to_string();
+    };
+    format!(
+        "Keep {} to compress ({} nats of rate for {} of distortion).",
+        purpose.alternatives(),
+        RATE.in_words(groups, c),
+        DISTORTION.in_words(groups, c)
+    )
+}
+
+fn to_represent(purpose: &Purpose, groups: &[Group<'_>]) -> String {
+    let Some(&c) = purpose.coefficients.first() else {
+        return "Nothing can be said yet about representing.".to_string();
+    };
+    let accuracy = ACCURACY.at(groups, c);
+    let accuracy = accuracy.map_or(String::new(), |share| {
+        format!("10 nearest neighbours classify {share} % of the test codes; ")
+    });
+    format!(
+        "Keep {} to represent ({accuracy}the codes carry {} nats of information about their images).",
+        purpose.alternatives(),
+        INFORMATION.in_words(groups, c)
+    )
+}
+
+impl Purpose {
+    fn alternatives(&self) -> String {
+        format::alternatives(&self.coefficients, "c = ")
     }
-    let keep = |purpose: &Purpose| {
-        let coefficients: Vec<String> = purpose.coefficients.iter().map(|c| format!("c = {c}")).collect();
-        coefficients.join(" or ")
-    };
-    let generating = match generate.coefficients.first() {
-        Some(&c) => format!(
-            "Keep {} to generate from the prior (importance-weighted NLL {} nats, {} % of the prior samples decode near the data)",
-            keep(generate),
-            NLL.at(groups, c),
-            NEAR_DATA.at(groups, c)
-        ),
-        None => "Nothing can be said yet about generating from the prior".to_string(),
-    };
-    let same = compress.coefficients == generate.coefficients;
-    let compressing = match compress.coefficients.first() {
-        Some(&c) => format!(
-            "{}to compress ({} nats of rate for {} of distortion)",
-            if same { String::new() } else { keep(compress) + " " },
-            RATE.at(groups, c),
-            DISTORTION.at(groups, c)
-        ),
-        None => "a knee of the rate-distortion curve needs three coefficients above 0".to_string(),
-    };
-    let representing = match represent.coefficients.first() {
-        Some(&c) if ACCURACY.at(groups, c) != "unknown" => format!(
-            "Keep {} to represent: 10 nearest neighbours classify {} % of the test codes, which carry {} nats of \
-             information about their images.",
-            keep(represent),
-            ACCURACY.at(groups, c),
-            INFORMATION.at(groups, c)
-        ),
-        Some(&c) => format!(
-            "Keep {} to represent: its codes carry {} nats of information about their images.",
-            keep(represent),
-            INFORMATION.at(groups, c)
-        ),
-        None => "Nothing can be said yet about representing.".to_string(),
-    };
-    let and = if same { " and" } else { ", and" };
-    format!("{generating}{and} {compressing}. {representing}")
 }
 
 fn generate(groups: &[Group<'_>]) -> Purpose {
@@ -212,9 +227,9 @@ fn generate(groups: &[Group<'_>]) -> Purpose {
         format!(
             "{gate}It has the lowest bound on −log p(x), {} nats; {} % of its prior samples decode near the data, and its \
              codes are {} bits (JS) from the prior.",
-            NLL.at(groups, c),
-            NEAR_DATA.at(groups, c),
-            JS.at(groups, c)
+            NLL.in_words(groups, c),
+            NEAR_DATA.in_words(groups, c),
+            JS.in_words(groups, c)
         )
     });
     let numbers = [NLL, NEAR_DATA, JS].iter().flat_map(|quantity| quantity.of(groups)).collect();
@@ -251,8 +266,8 @@ fn compress(groups: &[Group<'_>]) -> Purpose {
         format!(
             "Lower coefficients pay much rate for little less distortion, higher ones save little rate for much more: it \
              spends {} nats of KL for {} of reconstruction.{others}",
-            RATE.at(groups, choice.best),
-            DISTORTION.at(groups, choice.best)
+            RATE.in_words(groups, choice.best),
+            DISTORTION.in_words(groups, choice.best)
         )
     });
     let numbers = [RATE, DISTORTION].iter().flat_map(|quantity| quantity.of(groups)).collect();
@@ -267,8 +282,8 @@ fn represent(groups: &[Group<'_>], test_images: Option<usize>) -> Purpose {
             format!(
                 "The classes lie apart best: 10 nearest neighbours find the class of {} % of the test images from their codes, \
                  which carry {} nats about which image they are of.",
-                ACCURACY.at(groups, choice.best),
-                INFORMATION.at(groups, choice.best)
+                ACCURACY.in_words(groups, choice.best),
+                INFORMATION.in_words(groups, choice.best)
             )
         });
         (choice, why)
@@ -286,8 +301,8 @@ fn represent(groups: &[Group<'_>], test_images: Option<usize>) -> Purpose {
         let why = choice.as_ref().map_or(String::new(), |choice| {
             format!(
                 "There are no labels, so what the codes tell about their images decides: {} nats at a KL of {}.",
-                INFORMATION.at(groups, choice.best),
-                RATE.at(groups, choice.best)
+                INFORMATION.in_words(groups, choice.best),
+                RATE.in_words(groups, choice.best)
             )
         });
         (choice, why)
@@ -322,8 +337,10 @@ fn purpose(
     };
     let reason = match verdict {
         Verdict::Tie => {
-            let others: Vec<String> = ties.iter().map(f64::to_string).collect();
-            format!("{why} Within the noise of the seeds, c = {} is as good.", others.join(", "))
+            format!(
+                "{why} Within the noise of the seeds, {} is as good.",
+                format::alternatives(&ties, "c = ")
+            )
         }
         Verdict::SingleSeed => format!("{why} One seed cannot tell whether that is more than noise."),
         _ => why,
@@ -382,8 +399,10 @@ mod tests {
 
     #[test]
     fn a_sweep_with_seeds_has_a_choice_for_each_purpose_and_says_what_ties() {
-        let Recommendation { headline, caveat, purposes } = recommended(&sweep(3));
-        let found: Vec<_> = purposes.iter().map(|p| (p.key, p.verdict, p.coefficients.clone())).collect();
+        let recommendation = recommended(&sweep(3));
+        let purposes = recommendation.purposes();
+        let found = purposes.map(|purpose| (purpose.key, purpose.verdict, purpose.coefficients.clone()));
+        let Recommendation { headline, caveat, .. } = &recommendation;
         assert_eq!(
             found,
             [
@@ -392,11 +411,11 @@ mod tests {
                 ("represent", Verdict::Choice, vec![0.02]),
             ]
         );
-        assert_eq!(caveat, None);
-        assert_eq!(headline.matches(". ").count(), 1, "two sentences: {headline}");
+        assert_eq!(*caveat, None);
+        assert_eq!(headline.matches("Keep ").count(), 3, "{headline}");
         assert!(headline.starts_with("Keep c = 1 or c = 2 to generate"), "{headline}");
         assert!(
-            headline.contains("149.63 ± 0.25") && headline.contains(", and c = 2 to compress"),
+            headline.contains("149.63 ± 0.25") && headline.contains(" Keep c = 2 to compress"),
             "{headline}"
         );
         assert!(purposes[0].reason.contains("c = 2 is as good"), "{}", purposes[0].reason);
@@ -404,9 +423,10 @@ mod tests {
 
     #[test]
     fn one_seed_is_ahead_but_cannot_tell() {
-        let Recommendation { caveat, purposes, .. } = recommended(&sweep(1));
-        assert!(purposes.iter().all(|purpose| purpose.verdict == Verdict::SingleSeed));
-        assert!(caveat.is_some_and(|text| text.contains("seeds = [0, 1, 2]")));
+        let recommendation = recommended(&sweep(1));
+        let caveat = &recommendation.caveat;
+        assert!(recommendation.purposes().iter().all(|purpose| purpose.verdict == Verdict::SingleSeed));
+        assert!(caveat.as_ref().is_some_and(|text| text.contains("seeds = [0, 1, 2]")));
     }
 
     #[test]
@@ -417,11 +437,11 @@ mod tests {
                 member.diagnostics.prior_near_data = 0.5;
             }
         }
-        assert_eq!(recommended(&members).purposes[0].coefficients, [2.0]);
+        assert_eq!(recommended(&members).generate.coefficients, [2.0]);
         for member in &mut members {
             member.diagnostics.prior_near_data = 0.5;
         }
-        let generate = &recommended(&members).purposes[0];
+        let generate = &recommended(&members).generate;
         assert_eq!(generate.coefficients, [1.0]);
         assert!(generate.reason.starts_with("Of no coefficient"), "{}", generate.reason);
     }
@@ -434,16 +454,13 @@ mod tests {
             // ln 10,000 = 9.21.
             member.diagnostics.mutual_information = if member.c < 0.5 { 9.2 } else { 4.0 };
         }
-        assert_eq!(
-            recommended(&members).purposes[2].coefficients,
-            [0.02],
-            "c = 0 tells as much with more KL"
-        );
+        assert_eq!(recommended(&members).represent.coefficients, [0.02], "c = 0 tells as much with more KL");
     }
 
     #[test]
     fn without_members_nothing_is_known() {
-        let Recommendation { headline, purposes, .. } = recommended(&[]);
+        let recommendation = recommended(&[]);
+        let (headline, purposes) = (&recommendation.headline, recommendation.purposes());
         assert!(headline.starts_with("No member is finished yet."), "{headline}");
         assert!(purposes.iter().all(|purpose| purpose.verdict == Verdict::Unknown));
     }

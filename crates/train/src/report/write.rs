@@ -1,17 +1,17 @@
 //! From run directories to figures and a page.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
 
 use super::figures::{
-    FigureOptions, MemberFigures, SweepFigures, SweepMember, common_range, write_member_figures,
-    write_sweep_figures,
+    Drawing, FigureOptions, FigureSet, LeftOut, MemberFigures, SweepFigures, SweepMember, common_range, write,
 };
 use super::linear::collapse_coefficients;
 use super::page::render;
+use super::recommendation::{groups, recommend};
 use super::run::{Member, Run};
 use crate::backend::Backend;
 use crate::diagnostics::EncodedImages;
@@ -24,12 +24,14 @@ pub struct ReportOptions {
     pub output: Option<PathBuf>,
     /// Rows and columns of the decoder's manifold figures.
     pub grid: usize,
+    /// Which figures are written beside the page.
+    pub figures: FigureSet,
 }
 
 impl Default for ReportOptions {
-    /// 8 x 8 images of the manifold, as in the classic experiment.
+    /// The figures of a paper; 8 x 8 images of the manifold, as in the classic experiment.
     fn default() -> Self {
-        Self { output: None, grid: 8 }
+        Self { output: None, grid: 8, figures: FigureSet::Paper }
     }
 }
 
@@ -40,6 +42,8 @@ pub struct Written {
     pub page: PathBuf,
     /// How many figures, each as PNG and SVG.
     pub figures: usize,
+    /// The figures that were left out, with what they would have needed.
+    pub left_out: Vec<String>,
 }
 
 /// Runs, read and encoded: everything that figures and page are made of.
@@ -119,63 +123,94 @@ impl Report {
             (None, [run]) => run.dir.join("report.html"),
             (None, _) => bail!("a report on several runs needs a place: name the file with --output"),
         };
-        let figures = self.write_figures(options.grid)?;
+        let (figures, left_out) = self.write_figures(options)?;
         write_atomically(&page, self.page(false)?.as_bytes())?;
-        Ok(Written { page, figures })
+        Ok(Written { page, figures, left_out })
     }
 
-    /// Writes the figures of every member and every run; gives back how many.
-    fn write_figures(&self, grid: usize) -> Result<usize> {
+    /// Writes the figures of every run and, where all are wanted, of every member; gives back how many, and what was left
+    /// out.
+    fn write_figures(&self, options: &ReportOptions) -> Result<(usize, Vec<String>)> {
+        if options.figures == FigureSet::None {
+            return Ok((0, Vec::new()));
+        }
         let measured = self.measured();
         let kl_per_dim: Vec<Vec<f64>> = measured.iter().map(Measured::kl_per_dim).collect();
         let clouds = measured.iter().zip(&kl_per_dim);
         let common_range = common_range(
             clouds.filter_map(|(measured, kl_per_dim)| Some((measured.encoded?, kl_per_dim.as_slice()))),
         );
-        let options = FigureOptions { grid, common_range };
-        let mut files = 0;
+        let figure_options = FigureOptions { grid: options.grid, common_range };
+        let all = options.figures == FigureSet::All;
+        let kept = self.kept();
+        let (mut count, mut left_out) = (0, Vec::new());
+        let mut draw =
+            |dir: &Path, of: &str, Drawing { figures, left_out: missing }: Drawing| -> Result<()> {
+                count += figures.len();
+                left_out.extend(
+                    missing.iter().map(|LeftOut { figure, reason }| format!("{figure} of {of}: {reason}")),
+                );
+                write(dir, figures)
+            };
         for (position, run) in self.runs.iter().enumerate() {
             let test = run.dataset.as_ref().map(|dataset| &dataset.test);
-            let mut members = Vec::new();
-            for (measured, kl_per_dim) in
-                measured.iter().zip(&kl_per_dim).filter(|(m, _)| m.run_position == position)
-            {
-                let Member { id, history, result, vae, .. } = measured.member;
-                let figures = MemberFigures {
-                    c: id.kl_coefficient,
-                    seed: id.seed,
-                    vae: vae.as_ref(),
-                    device: &self.device,
-                    size: run.image_size(run.pixels().unwrap_or(1)),
-                    test,
-                    encoded: measured.encoded,
+            let of_run = || measured.iter().zip(&kl_per_dim).filter(|(m, _)| m.run_position == position);
+            let usable = || of_run().filter(|(measured, _)| measured.member.vae.is_some());
+            let shown = usable().find(|(measured, _)| Some(measured.c()) == kept).or_else(|| usable().next());
+            let members: Vec<SweepMember<'_>> = of_run()
+                .map(|(measured, kl_per_dim)| SweepMember {
+                    c: measured.c(),
+                    seed: measured.member.id.seed,
                     kl_per_dim,
-                    history,
-                };
-                let dir = run.dir.join(id.dir()).join("figures");
-                files += write_member_figures(&dir, &figures, &options)?.files.len();
-                members.push(SweepMember {
-                    c: id.kl_coefficient,
-                    seed: id.seed,
-                    kl_per_dim,
-                    test: history.last().map(|row| row.test),
-                    result: result.as_ref(),
+                    history: &measured.member.history,
+                    result: measured.member.result.as_ref(),
                     encoded: measured.encoded,
-                });
-            }
+                })
+                .collect();
             let sweep = SweepFigures {
                 members: &members,
                 labels: test.and_then(|test| test.labels.as_deref()),
-                common_range,
+                shown: shown.map(|(measured, kl_per_dim)| self.member_figures(measured, kl_per_dim)),
             };
-            files += write_sweep_figures(&run.dir.join("figures"), &sweep)?.files.len();
+            let (dir, name) = (run.dir.join("figures"), &run.config.name);
+            draw(&dir, name, sweep.draw(&figure_options))?;
+            if all {
+                draw(&dir, name, sweep.draw_rest(&figure_options))?;
+                for (measured, kl_per_dim) in of_run() {
+                    let id = measured.member.id;
+                    let drawing = self.member_figures(measured, kl_per_dim).draw(&figure_options);
+                    draw(&run.dir.join(id.dir()).join("figures"), &id.to_string(), drawing)?;
+                }
+            }
         }
-        Ok(files / 2)
+        Ok((count, left_out))
+    }
+
+    fn member_figures<'a>(&'a self, measured: &Measured<'a>, kl_per_dim: &'a [f64]) -> MemberFigures<'a> {
+        let Measured { run, member, encoded, .. } = *measured;
+        MemberFigures {
+            c: member.id.kl_coefficient,
+            seed: member.id.seed,
+            vae: member.vae.as_ref(),
+            device: &self.device,
+            size: run.image_size(run.pixels().unwrap_or(1)),
+            test: run.dataset.as_ref().map(|dataset| &dataset.test),
+            encoded,
+            kl_per_dim,
+            history: &member.history,
+        }
+    }
+
+    /// The coefficient to generate with, which stands for all where there is room for one.
+    fn kept(&self) -> Option<f64> {
+        let results =
+            self.runs.iter().flat_map(|run| &run.members).filter_map(|member| member.result.as_ref());
+        recommend(&groups(results), None).generate.coefficients.first().copied()
     }
 
     /// The page, which asks its server for news if it is `live`.
     pub fn page(&self, live: bool) -> Result<String> {
-        render(&self.runs, &self.measured(), &self.collapse, &self.notes, live)
+        render(&self.runs, &self.measured(), &self.collapse, &self.notes, &self.device, live)
     }
 
     fn measured(&self) -> Vec<Measured<'_>> {

@@ -158,7 +158,7 @@ impl<'a> Cloud<'a> {
         }
         let place = |(image, point): (usize, &[f64; 2])| {
             let row = classes.binary_search(&self.class(image)).unwrap_or(0) as f64;
-            [point[0], row + scattered(image)]
+            [point[0], row + jitter(image)]
         };
         self.points.iter().enumerate().map(place).collect()
     }
@@ -229,7 +229,7 @@ fn square(ends: Range) -> Range {
 }
 
 /// A place across a row, from -0.35 to 0.35: multiples of the golden ratio fill it evenly, however many there are.
-pub fn scattered(position: usize) -> f64 {
+pub fn jitter(position: usize) -> f64 {
     const BREADTH: f64 = 0.7;
     const GOLDEN: f64 = 0.618_033_988_749_895;
     BREADTH * ((position as f64 * GOLDEN).fract() - 0.5)

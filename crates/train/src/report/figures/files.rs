@@ -1,24 +1,15 @@
 //! From drawings to files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
-use figure::Scene;
+use figure::{Chart, Scene};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::files::{create_dir, write_atomically};
 
 /// Pixels of a PNG to a pixel of the drawing: sharp on paper and on screens of high resolution.
 const PNG_SCALE: f32 = 2.0;
-
-/// What was written and what was not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
-    /// The files.
-    pub files: Vec<PathBuf>,
-    /// The figures that were left out, with the reason.
-    pub left_out: Vec<LeftOut>,
-}
 
 /// A figure that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +18,23 @@ pub struct LeftOut {
     pub figure: &'static str,
     /// What it would have needed.
     pub reason: &'static str,
+}
+
+/// Figures that can be drawn, and those that cannot.
+#[derive(Default)]
+pub struct Drawing {
+    pub figures: Vec<Figure>,
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Drawing {
+    pub fn add(&mut self, name: &str, chart: Chart) {
+        self.figures.push(Figure::new(name, chart.scene()));
+    }
+
+    pub fn leave_out(&mut self, figure: &'static str, reason: &'static str) {
+        self.left_out.push(LeftOut { figure, reason });
+    }
 }
 
 /// A drawing with its file's name, without the ending.
@@ -44,26 +52,19 @@ impl Figure {
 }
 
 /// Writes each drawing as `name.svg` and `name.png`, several at the same time.
-pub fn write(dir: &Path, figures: Vec<Figure>) -> Result<Vec<PathBuf>> {
+pub fn write(dir: &Path, figures: Vec<Figure>) -> Result<()> {
     for figure in &figures {
         create_dir(dir.join(&figure.name).parent().unwrap_or(dir))?;
     }
-    let written: Vec<[PathBuf; 2]> = figures
-        .into_par_iter()
-        .map(|Figure { name, scene }| {
-            let [svg, png] = ["svg", "png"].map(|ending| dir.join(format!("{name}.{ending}")));
-            write_atomically(&svg, scene.to_svg().as_bytes())?;
-            write_atomically(&png, &scene.to_png(PNG_SCALE))?;
-            Ok([svg, png])
-        })
-        .collect::<Result<_>>()?;
-    Ok(written.into_iter().flatten().collect())
+    figures.into_par_iter().try_for_each(|Figure { name, scene }| {
+        write_atomically(&dir.join(format!("{name}.svg")), scene.to_svg().as_bytes())?;
+        write_atomically(&dir.join(format!("{name}.png")), &scene.to_png(PNG_SCALE))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use figure::Chart;
     use tempfile::TempDir;
 
     #[test]
@@ -71,13 +72,13 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let scene = Chart { title: "a title".into(), ..Chart::default() }.scene();
         let size = [scene.width, scene.height];
-        let files = write(dir.path(), vec![Figure::new("folder/name", scene)]).unwrap();
-        assert_eq!(files, ["folder/name.svg", "folder/name.png"].map(|name| dir.path().join(name)));
-        let png = std::fs::read(&files[1]).unwrap();
+        write(dir.path(), vec![Figure::new("folder/name", scene)]).unwrap();
+        let png = std::fs::read(dir.path().join("folder/name.png")).unwrap();
         // Width and height are the first numbers of a PNG's first chunk.
         let number = |start: usize| u32::from_be_bytes(png[start..start + 4].try_into().unwrap());
         assert_eq!([number(16), number(20)], size.map(|pixels| 2 * pixels));
-        assert!(std::fs::read_to_string(&files[0]).unwrap().contains("aria-label=\"a title\""));
+        let svg = std::fs::read_to_string(dir.path().join("folder/name.svg")).unwrap();
+        assert!(svg.contains("aria-label=\"a title\""));
     }
 
     #[test]

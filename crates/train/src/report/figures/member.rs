@@ -1,16 +1,13 @@
 //! The figures of one member.
 
-use std::path::Path;
-
-use anyhow::Result;
 use burn::tensor::Device;
 use figure::{Chart, Panels};
 use model::Vae;
 
-use super::coefficients::text;
+use super::coefficients::Coefficients;
 use super::encoder::{Cloud, Range};
-use super::files::{Figure, LeftOut, Written, write};
-use super::learning_curves::learning_curves;
+use super::files::{Drawing, Figure};
+use super::learning_curves::{Learner, learning_curves};
 use super::manifold::Plane;
 use super::reconstructions::reconstructions;
 use super::samples::{SIDE as SAMPLES_SIDE, samples};
@@ -18,6 +15,7 @@ use super::traversals::{ROWS, traversals};
 use crate::data::Images;
 use crate::diagnostics::EncodedImages;
 use crate::member::EpochRow;
+use crate::report::format;
 
 /// What figures look like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,28 +52,9 @@ pub struct MemberFigures<'a> {
 /// Side of the data of an encoder plot, in pixels.
 pub(super) const SIDE: f32 = 560.0;
 
-/// Draws and writes what can be drawn of a member into a folder.
-///
-/// # Errors
-///
-/// Fails when a file cannot be written.
-pub fn write_member_figures(
-    dir: &Path,
-    member: &MemberFigures<'_>,
-    options: &FigureOptions,
-) -> Result<Written> {
-    let Drawing { figures, left_out } = member.draw(options);
-    Ok(Written { files: write(dir, figures)?, left_out })
-}
-
-pub(super) struct Drawing {
-    pub figures: Vec<Figure>,
-    pub left_out: Vec<LeftOut>,
-}
-
 impl MemberFigures<'_> {
-    pub(super) fn draw(&self, options: &FigureOptions) -> Drawing {
-        let mut drawing = Drawing { figures: Vec::new(), left_out: Vec::new() };
+    pub fn draw(&self, options: &FigureOptions) -> Drawing {
+        let mut drawing = Drawing::default();
         self.draw_encoder(options, &mut drawing);
         self.draw_decoder(options, &mut drawing);
         match (self.vae, self.test, self.encoded) {
@@ -89,7 +68,8 @@ impl MemberFigures<'_> {
         if self.history.is_empty() {
             drawing.leave_out("learning_curves", "no epoch is finished");
         } else {
-            let panels = learning_curves(self.history, self.c);
+            let Self { c, seed, history, .. } = *self;
+            let panels = learning_curves(&[Learner { c, seed, history }], &Coefficients::new([c]));
             let subtitle =
                 "Training images as the weights were when each was seen, test images after each epoch."
                     .into();
@@ -117,8 +97,10 @@ impl MemberFigures<'_> {
             (NAMES[0], options.common_range, "the axes are those of every member"),
             (NAMES[1], cloud.own_range(), "the axes are this member's own"),
         ] {
-            let subtitle =
-                format!("Posterior means of {} test images{shown}; {axes}.", thousands(cloud.points.len()));
+            let subtitle = format!(
+                "Posterior means of {} test images{shown}; {axes}.",
+                format::count(cloud.points.len())
+            );
             drawing.add(name, self.titled("Encoder output", &subtitle, cloud.chart(range, SIDE)));
         }
     }
@@ -131,10 +113,9 @@ impl MemberFigures<'_> {
             return;
         };
         let Self { size, device, kl_per_dim, .. } = *self;
+        drawing.add("manifold", self.manifold(vae, options.grid));
         let plane = Plane { vae, device, size, kl_per_dim };
-        let others = if kl_per_dim.len() > 2 { ", the other dimensions at 0" } else { "" };
-        let subtitle = format!("The decoder's means for codes from −3 to 3 at equal distances{others}.");
-        drawing.add("manifold", self.titled("Manifold", &subtitle, plane.evenly_spaced(options.grid)));
+        let others = others_at_0(kl_per_dim);
         let subtitle = format!(
             "The decoder's means for codes at the quantiles of N(0, 1), where each image stands for as \
                                 much of the prior as any other{others}."
@@ -161,8 +142,16 @@ impl MemberFigures<'_> {
         }
     }
 
+    /// What the decoder makes of codes at equal distances.
+    pub(super) fn manifold(&self, vae: &Vae, grid: usize) -> Chart {
+        let Self { size, device, kl_per_dim, .. } = *self;
+        let others = others_at_0(kl_per_dim);
+        let subtitle = format!("The decoder's means for codes from −3 to 3 at equal distances{others}.");
+        self.titled("Manifold", &subtitle, Plane { vae, device, size, kl_per_dim }.evenly_spaced(grid))
+    }
+
     fn title(&self, what: &str) -> String {
-        format!("{what}, c = {}, seed {}", text(self.c), self.seed)
+        format!("{what}, c = {}, seed {}", format::coefficient(self.c), self.seed)
     }
 
     fn titled(&self, what: &str, subtitle: &str, chart: Chart) -> Chart {
@@ -170,29 +159,15 @@ impl MemberFigures<'_> {
     }
 }
 
-impl Drawing {
-    pub fn add(&mut self, name: &str, chart: Chart) {
-        self.figures.push(Figure::new(name, chart.scene()));
-    }
-
-    pub fn leave_out(&mut self, figure: &'static str, reason: &'static str) {
-        self.left_out.push(LeftOut { figure, reason });
-    }
-}
-
-/// A count with its thousands set apart.
-pub(super) fn thousands(count: usize) -> String {
-    let digits = count.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(",")
+/// What becomes of the dimensions that a plane does not show.
+fn others_at_0(kl_per_dim: &[f64]) -> &'static str {
+    if kl_per_dim.len() > 2 { ", the other dimensions at 0" } else { "" }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::figures::testing::{SIZE, Tiny, assert_sound, texts};
-    use tempfile::TempDir;
 
     const OPTIONS: FigureOptions = FigureOptions { grid: 8, common_range: [[-6.0, 6.0]; 2] };
 
@@ -241,21 +216,5 @@ mod tests {
         let waiting = MemberFigures { vae: None, history: &[], ..without_images };
         assert_eq!(left_out(&waiting).len(), 7);
         assert!(waiting.draw(&OPTIONS).figures.is_empty());
-    }
-
-    #[test]
-    fn the_files_are_where_they_are_said_to_be() {
-        let (tiny, dir) = (Tiny::new(2), TempDir::new().unwrap());
-        let Written { files, .. } = write_member_figures(dir.path(), &member(&tiny), &OPTIONS).unwrap();
-        assert_eq!(files.len(), 14);
-        for name in ["encoder.png", "encoder.svg", "manifold_quantiles.png", "learning_curves.svg"] {
-            assert!(files.contains(&dir.path().join(name)), "no {name}");
-        }
-        assert!(files.iter().all(|file| file.is_file()));
-    }
-
-    #[test]
-    fn a_count_has_its_thousands_set_apart() {
-        assert_eq!([0, 999, 10_000, 1_234_567].map(thousands), ["0", "999", "10,000", "1,234,567"]);
     }
 }

@@ -4,8 +4,8 @@
 //! shows the two of highest KL, the others at 0. Classes have the colours of [`figure::palette::CLASSES`] and their
 //! names on the data, so that a greyscale print can be read.
 
-mod arrangement;
 mod coefficients;
+mod collapse;
 mod diagnostics;
 mod dimensions;
 mod encoder;
@@ -24,7 +24,14 @@ mod testing;
 mod tiles;
 mod traversals;
 
-pub use encoder::{Range, common_range};
-pub use files::{LeftOut, Written};
-pub use member::{FigureOptions, MemberFigures, write_member_figures};
-pub use sweep::{SweepFigures, SweepMember, write_sweep_figures};
+pub use coefficients::{Coefficients, by_coefficient};
+pub use collapse::collapse;
+pub use diagnostics::{DiagnosticChart, diagnostic_charts};
+pub use encoder::common_range;
+pub use files::{Drawing, LeftOut, write};
+pub use learning_curves::{LEARNING_CURVES, Learner, LearningCurve};
+pub use manifold::{REACH, evenly_spaced};
+pub use member::{FigureOptions, MemberFigures};
+pub use rate_distortion::{Trained, rate_distortion};
+pub use sweep::{FigureSet, SweepFigures, SweepMember};
+pub use tiles::Tiles;

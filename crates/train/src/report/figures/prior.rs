@@ -2,7 +2,7 @@
 
 use figure::{Axis, Chart, Lines, Mark, Series, Size, palette};
 
-use super::encoder::{Range, dot_radius, prior_outline, scattered};
+use super::encoder::{Range, dot_radius, jitter, prior_outline};
 use crate::random::{Purpose, noise};
 
 /// Points of the reference picture.
@@ -14,7 +14,7 @@ pub fn prior(dimensions: usize, range: Range, side: f32) -> Chart {
     let pairs = drawn.chunks_exact(2).map(|pair| [f64::from(pair[0]), f64::from(pair[1])]);
     let flat = dimensions < 2;
     let points: Vec<[f64; 2]> = match flat {
-        true => pairs.enumerate().map(|(i, [x, _])| [x, scattered(i)]).collect(),
+        true => pairs.enumerate().map(|(i, [x, _])| [x, jitter(i)]).collect(),
         false => pairs.collect(),
     };
     let radius = dot_radius(POINTS, side);

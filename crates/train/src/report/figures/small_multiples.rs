@@ -2,11 +2,10 @@
 
 use figure::{Chart, Mark, Panels, Series};
 
-use super::arrangement::columns_of;
-use super::coefficients::text;
 use super::dimensions;
 use super::encoder::{Cloud, PRIOR_RANGE, Range};
 use super::prior::prior;
+use crate::report::format;
 
 /// Width of the data of a panel, in pixels.
 const SIDE: f32 = 210.0;
@@ -46,7 +45,11 @@ pub fn small_multiples(mut entries: Vec<Entry<'_>>, common: Option<Range>) -> Pa
     let panel = |entry: &Entry<'_>| {
         let range = common.unwrap_or_else(|| entry.cloud.own_range());
         let seed = if seeds.len() > 1 { format!(", seed {}", entry.seed) } else { String::new() };
-        named(entry.cloud.chart(range, SIDE), format!("c = {}{seed}", text(entry.c)), &entry.cloud.axes)
+        named(
+            entry.cloud.chart(range, SIDE),
+            format!("c = {}{seed}", format::coefficient(entry.c)),
+            &entry.cloud.axes,
+        )
     };
     let panels: Vec<Chart> = entries.iter().map(panel).collect();
     let Chart { legend, series, .. } = panels[0].clone();
@@ -105,6 +108,11 @@ fn arranged(reference: Chart, panels: Vec<Chart>, seeds: usize) -> (usize, Vec<O
         charts.push(Some(panel));
     }
     (per_row + 1, charts)
+}
+
+/// The number of columns, from 3 to 5, that leaves the fewest places free; of two alike, the wider page.
+pub fn columns_of(panels: usize) -> usize {
+    (3..=5).rev().min_by_key(|columns| panels.next_multiple_of(*columns)).unwrap_or(3).min(panels.max(1))
 }
 
 /// On common axes, what the outer panels say holds for all.
@@ -180,5 +188,11 @@ mod tests {
         assert_eq!(panels.charts.iter().flatten().count(), PANELS + 1);
         let drawn = crate::report::figures::testing::dots(panels.charts[1].as_ref().unwrap());
         assert_eq!(drawn.len(), 10_000_usize.div_ceil(9));
+    }
+
+    #[test]
+    fn a_page_has_as_few_free_places_as_it_can() {
+        let columns = [1, 2, 3, 6, 7, 12, 13, 16, 17].map(columns_of);
+        assert_eq!(columns, [1, 2, 3, 3, 4, 4, 5, 4, 3]);
     }
 }

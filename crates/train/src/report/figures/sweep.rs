@@ -1,20 +1,20 @@
 //! The figures of a whole sweep.
 
-use std::path::Path;
-
-use anyhow::Result;
+use clap::ValueEnum;
 use figure::{Chart, Panels};
 
-use super::diagnostics::{drawn, page};
+use super::coefficients::Coefficients;
+use super::diagnostics::{DiagnosticChart, diagnostic_charts, overview};
 use super::encoder::{Cloud, PRIOR_RANGE, Range};
-use super::files::{Figure, Written, write};
-use super::member::{Drawing, SIDE, thousands};
+use super::files::{Drawing, Figure};
+use super::learning_curves::{Learner, learning_curves};
+use super::member::{FigureOptions, MemberFigures, SIDE};
 use super::prior::{POINTS, prior};
-use super::rate_distortion::rate_distortion;
+use super::rate_distortion::{Trained, rate_distortion};
 use super::small_multiples::{Entry, PANELS, small_multiples, stride};
 use crate::diagnostics::EncodedImages;
-use crate::evaluate::Terms;
-use crate::member::MemberResult;
+use crate::member::{EpochRow, MemberResult};
+use crate::report::format;
 
 /// What is known of all members.
 pub struct SweepFigures<'a> {
@@ -22,8 +22,8 @@ pub struct SweepFigures<'a> {
     pub members: &'a [SweepMember<'a>],
     /// The classes of the test images, where they have some.
     pub labels: Option<&'a [u8]>,
-    /// The axes of all encoder outputs, from [`common_range`](super::common_range).
-    pub common_range: Range,
+    /// The member that stands for all where there is room for one.
+    pub shown: Option<MemberFigures<'a>>,
 }
 
 /// A member of a sweep.
@@ -35,101 +35,151 @@ pub struct SweepMember<'a> {
     pub seed: u64,
     /// The KL of each latent dimension, in nats per image.
     pub kl_per_dim: &'a [f64],
-    /// The terms on the test images after its last epoch; nothing if it has none.
-    pub test: Option<Terms>,
+    /// Its finished epochs.
+    pub history: &'a [EpochRow],
     /// What was measured of it; nothing if it is not finished.
     pub result: Option<&'a MemberResult>,
     /// The posteriors of the test images; nothing without these or without a network.
     pub encoded: Option<&'a EncodedImages>,
 }
 
-/// Draws and writes what can be drawn of a sweep into a folder.
-///
-/// # Errors
-///
-/// Fails when a file cannot be written.
-pub fn write_sweep_figures(dir: &Path, sweep: &SweepFigures<'_>) -> Result<Written> {
-    let Drawing { figures, left_out } = sweep.draw();
-    Ok(Written { files: write(dir, figures)?, left_out })
+/// How many figures are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FigureSet {
+    /// The handful that one puts into a paper
+    #[default]
+    Paper,
+    /// Every figure of the sweep, and those of each member
+    All,
+    /// No figure: the page alone
+    None,
 }
 
 impl SweepFigures<'_> {
-    pub(super) fn draw(&self) -> Drawing {
-        let mut drawing = Drawing { figures: Vec::new(), left_out: Vec::new() };
-        let latent = self.members.iter().map(|member| member.kl_per_dim.len()).max().unwrap_or(2);
-        for (name, range, axes) in [
-            ("prior", self.common_range, "on the axes of all encoder outputs"),
-            ("prior_own_range", PRIOR_RANGE, "on axes of their own"),
-        ] {
-            let subtitle = format!("{} points of a standard normal, {axes}.", thousands(POINTS));
-            drawing.add(name, Chart { title: "The prior".into(), subtitle, ..prior(latent, range, SIDE) });
-        }
-        self.draw_small_multiples(&mut drawing);
+    /// The handful that one puts into a paper: the encoders side by side, rate and distortion, the learning curves, the
+    /// diagnostics, and one manifold.
+    pub fn draw(&self, options: &FigureOptions) -> Drawing {
+        let mut drawing = Drawing::default();
+        self.draw_small_multiples("small_multiples", Some(options.common_range), &mut drawing);
 
-        let terms: Vec<(f64, Terms)> =
-            self.members.iter().filter_map(|member| Some((member.c, member.test?))).collect();
-        if terms.is_empty() {
+        let trained: Vec<Trained> = self.members.iter().filter_map(SweepMember::trained).collect();
+        if trained.is_empty() {
             drawing.leave_out("rate_distortion", "no member has a finished epoch");
+            drawing.leave_out("learning_curves", "no member has a finished epoch");
         } else {
-            drawing.add("rate_distortion", rate_distortion(&terms));
+            drawing.add("rate_distortion", rate_distortion(&trained, &self.coefficients()));
+            let panels = Panels {
+                title: "Learning curves".into(),
+                subtitle:
+                    "Training images as the weights were when each was seen, test images after each epoch."
+                        .into(),
+                ..learning_curves(&self.learners(), &self.coefficients())
+            };
+            drawing.figures.push(Figure::new("learning_curves", panels.scene()));
         }
 
-        let results: Vec<&MemberResult> = self.members.iter().filter_map(|member| member.result).collect();
-        let quantities = drawn(&results);
-        if quantities.is_empty() {
+        let charts = self.diagnostic_charts();
+        if charts.is_empty() {
             drawing.leave_out("diagnostics", "no member is finished");
         } else {
-            drawing.figures.push(Figure::new("diagnostics", page(&quantities).scene()));
-            for quantity in &quantities {
-                drawing.add(&format!("diagnostics/{}", quantity.key), quantity.chart());
-            }
+            drawing.figures.push(Figure::new("diagnostics", overview(&charts, &self.coefficients()).scene()));
+        }
+
+        match self.shown.as_ref().and_then(|member| Some((member, member.vae?))) {
+            Some((member, vae)) => drawing.add("manifold", member.manifold(vae, options.grid)),
+            None => drawing.leave_out("manifold", "no member has a network that can be used"),
         }
         drawing
     }
 
-    fn draw_small_multiples(&self, drawing: &mut Drawing) {
-        let entries = || -> Vec<Entry<'_>> {
-            let entry = |member: &SweepMember<'_>| {
-                let cloud = Cloud::new(member.encoded?, self.labels, member.kl_per_dim);
-                Some(Entry { c: member.c, seed: member.seed, cloud })
-            };
-            self.members.iter().filter_map(entry).collect()
+    /// What [`draw`](Self::draw) leaves to those who want all.
+    pub fn draw_rest(&self, options: &FigureOptions) -> Drawing {
+        let mut drawing = Drawing::default();
+        let latent = self.members.iter().map(|member| member.kl_per_dim.len()).max().unwrap_or(2);
+        for (name, range, axes) in [
+            ("prior", options.common_range, "on the axes of all encoder outputs"),
+            ("prior_own_range", PRIOR_RANGE, "on axes of their own"),
+        ] {
+            let subtitle = format!("{} points of a standard normal, {axes}.", format::count(POINTS));
+            drawing.add(name, Chart { title: "The prior".into(), subtitle, ..prior(latent, range, SIDE) });
+        }
+        self.draw_small_multiples("small_multiples_own_range", None, &mut drawing);
+        for chart in self.diagnostic_charts() {
+            drawing.add(&format!("diagnostics/{}", chart.key), chart.chart(&self.coefficients()));
+        }
+        drawing
+    }
+
+    fn coefficients(&self) -> Coefficients {
+        Coefficients::new(self.members.iter().map(|member| member.c))
+    }
+
+    fn learners(&self) -> Vec<Learner<'_>> {
+        let members = self.members.iter();
+        members.map(|&SweepMember { c, seed, history, .. }| Learner { c, seed, history }).collect()
+    }
+
+    fn diagnostic_charts(&self) -> Vec<DiagnosticChart> {
+        let results: Vec<&MemberResult> = self.members.iter().filter_map(|member| member.result).collect();
+        diagnostic_charts(&results)
+    }
+
+    /// Each member's cloud on the `common` axes, or on its own where there are none.
+    fn draw_small_multiples(&self, name: &'static str, common: Option<Range>, drawing: &mut Drawing) {
+        let entry = |member: &SweepMember<'_>| {
+            let cloud = Cloud::new(member.encoded?, self.labels, member.kl_per_dim);
+            Some(Entry { c: member.c, seed: member.seed, cloud })
         };
-        let count = entries().len();
-        let mut shown = match stride(&entries()) {
+        let entries: Vec<Entry<'_>> = self.members.iter().filter_map(entry).collect();
+        let count = entries.len();
+        if count == 0 {
+            drawing.leave_out(name, "it needs the test images and a network");
+            return;
+        }
+        let mut shown = match stride(&entries) {
             1 => String::new(),
             stride => format!(" One image in {stride} is shown."),
         };
         if count > PANELS {
             shown += &format!(" The first {PANELS} of {count} members.");
         }
-        for (name, common, axes) in [
-            ("small_multiples", Some(self.common_range), "all on the same axes"),
-            ("small_multiples_own_range", None, "each on its own axes"),
-        ] {
-            if count == 0 {
-                drawing.leave_out(name, "it needs the test images and a network");
-                continue;
-            }
-            let panels = Panels {
-                title: "Encoder outputs beside the prior".into(),
-                subtitle: format!("Posterior means of the test images, {axes} (prior σ = 1).{shown}"),
-                ..small_multiples(entries(), common)
-            };
-            drawing.figures.push(Figure::new(name, panels.scene()));
-        }
+        let axes = if common.is_some() { "all on the same axes" } else { "each on its own axes" };
+        let panels = Panels {
+            title: "Encoder outputs beside the prior".into(),
+            subtitle: format!("Posterior means of the test images, {axes} (prior σ = 1).{shown}"),
+            ..small_multiples(entries, common)
+        };
+        drawing.figures.push(Figure::new(name, panels.scene()));
+    }
+}
+
+impl SweepMember<'_> {
+    /// As far as it got; nothing before its first epoch.
+    pub fn trained(&self) -> Option<Trained> {
+        let terms = self.history.last()?.test;
+        Some(Trained { c: self.c, terms, finished: self.result.is_some() })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::figures::testing::{Tiny, assert_sound};
+    use crate::evaluate::Terms;
+    use crate::report::figures::testing::{SIZE, Tiny, assert_sound};
     use crate::report::testing::finished;
+
+    const OPTIONS: FigureOptions = FigureOptions { grid: 8, common_range: [[-6.0, 6.0]; 2] };
+
+    fn names(drawing: &Drawing) -> Vec<&str> {
+        drawing.figures.iter().map(|figure| figure.name.as_str()).collect()
+    }
 
     #[test]
     fn a_sweep_has_all_its_figures_and_each_can_be_read() {
-        let tiny = Tiny::new(2);
+        let mut tiny = Tiny::new(2);
+        for row in &mut tiny.history {
+            row.test = Terms { reconstruction: 145.0 + row.epoch as f64, kl: 5.0 };
+        }
         let results: Vec<MemberResult> = [0.0, 0.001, 0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 20.0, 100.0]
             .into_iter()
             .flat_map(|c| [0, 1, 2].map(|seed| (c, seed)))
@@ -147,44 +197,55 @@ mod tests {
                     c: result.c,
                     seed: result.seed,
                     kl_per_dim: &result.diagnostics.kl_per_dim,
-                    test: Some(result.test),
+                    history: &tiny.history,
                     result: Some(result),
                     encoded: Some(&tiny.encoded),
                 })
                 .collect();
+            let shown = MemberFigures {
+                c: 0.0,
+                seed: 0,
+                vae: Some(&tiny.vae),
+                device: &tiny.device,
+                size: SIZE,
+                test: None,
+                encoded: None,
+                kl_per_dim: &tiny.kl_per_dim,
+                history: &tiny.history,
+            };
             let labels = tiny.test.labels.as_deref();
-            let sweep = SweepFigures { members: &members, labels, common_range: [[-6.0, 6.0]; 2] };
-            let Drawing { figures, left_out } = sweep.draw();
-            assert_eq!(left_out, []);
-            for figure in &figures {
+            let sweep = SweepFigures { members: &members, labels, shown: Some(shown) };
+            let (paper, rest) = (sweep.draw(&OPTIONS), sweep.draw_rest(&OPTIONS));
+            assert_eq!([&paper.left_out[..], &rest.left_out[..]], [&[], &[]]);
+            for figure in paper.figures.iter().chain(&rest.figures) {
                 assert_sound(&format!("{} of {count}", figure.name), &figure.scene);
             }
-            let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
-            for name in [
-                "prior",
-                "prior_own_range",
-                "small_multiples",
-                "rate_distortion",
-                "diagnostics",
-                "diagnostics/kl",
-            ] {
-                assert!(names.contains(&name), "no {name} in {names:?}");
+            let expected =
+                ["small_multiples", "rate_distortion", "learning_curves", "diagnostics", "manifold"];
+            assert_eq!(names(&paper), expected);
+            for name in ["prior", "prior_own_range", "small_multiples_own_range", "diagnostics/kl"] {
+                assert!(names(&rest).contains(&name), "no {name} in {:?}", names(&rest));
             }
         }
     }
 
     #[test]
-    fn before_the_first_epoch_there_is_only_the_prior() {
-        let member =
-            SweepMember { c: 1.0, seed: 0, kl_per_dim: &[0.0, 0.0], test: None, result: None, encoded: None };
-        let sweep = SweepFigures { members: &[member], labels: None, common_range: [[-6.0, 6.0]; 2] };
-        let Drawing { figures, left_out } = sweep.draw();
-        let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
-        assert_eq!(names, ["prior", "prior_own_range"]);
+    fn what_cannot_be_drawn_before_the_first_epoch_is_said() {
+        let member = SweepMember {
+            c: 1.0,
+            seed: 0,
+            kl_per_dim: &[0.0, 0.0],
+            history: &[],
+            result: None,
+            encoded: None,
+        };
+        let sweep = SweepFigures { members: &[member], labels: None, shown: None };
+        let Drawing { figures, left_out } = sweep.draw(&OPTIONS);
+        assert!(figures.is_empty());
         let missing: Vec<&str> = left_out.iter().map(|left_out| left_out.figure).collect();
-        assert_eq!(
-            missing,
-            ["small_multiples", "small_multiples_own_range", "rate_distortion", "diagnostics"]
-        );
+        let expected = ["small_multiples", "rate_distortion", "learning_curves", "diagnostics", "manifold"];
+        assert_eq!(missing, expected);
+        let rest = sweep.draw_rest(&OPTIONS);
+        assert_eq!(names(&rest), ["prior", "prior_own_range"]);
     }
 }

@@ -27,15 +27,14 @@ klsweep.decoder = (() => {
     return Int16Array.from({ length: count }, (_, i) => at(i));
   }
 
-  /**
-   * The upper three bytes of 32-bit floats: sign, exponent, 15 bits of mantissa. Half the size of a float is not enough: with
-   * codes of a hundred, as c = 0 has them, half precision puts logits wrong by a third.
-   */
-  function float24(base64) {
-    const raw = bytes(base64);
-    const bits = new Uint32Array(raw.length / 3);
-    for (let i = 0, j = 0; i < bits.length; i++, j += 3) bits[i] = (raw[j] << 8) | (raw[j + 1] << 16) | (raw[j + 2] << 24);
-    return new Float32Array(bits.buffer);
+  /** The rows of a matrix of 16-bit integers, each column with an offset and a scale: see `Columns` in `explorer.rs`. */
+  function columns({ offset, scale, values: integers }) {
+    const [offsets, scales, all] = [float32(offset), float32(scale), int16(integers)];
+    const width = offsets.length;
+    return {
+      rows: all.length / width,
+      at: (row, column) => offsets[column] + scales[column] * all[row * width + column],
+    };
   }
 
   class Decoder {
@@ -45,8 +44,10 @@ klsweep.decoder = (() => {
 
     /** `layers` as in the report's data. */
     constructor(layers) {
-      this.#layers = layers.map(({ inputs, outputs, weight, bias }) => {
-        const layer = { inputs, outputs, weight: float24(weight), bias: float24(bias) };
+      this.#layers = layers.map(({ inputs, outputs, scale, weight, bias }) => {
+        const scales = float32(scale);
+        const weights = Float32Array.from(int16(weight), (integer, i) => integer * scales[i % outputs]);
+        const layer = { inputs, outputs, weight: weights, bias: float32(bias) };
         if (layer.weight.length !== inputs * outputs || layer.bias.length !== outputs) {
           throw new Error(`a layer of ${inputs} x ${outputs} has ${layer.weight.length} weights and ${layer.bias.length} biases`);
         }
@@ -88,7 +89,7 @@ klsweep.decoder = (() => {
     context.putImageData(image, 0, 0);
   }
 
-  /** Nats that the image loses under these grey levels: its Bernoulli cross-entropy. */
+  /** Nats that an image loses under these grey levels: its Bernoulli cross-entropy. */
   function reconstruction(image, grey) {
     let sum = 0;
     for (let i = 0; i < grey.length; i++) {
@@ -98,5 +99,5 @@ klsweep.decoder = (() => {
     return sum;
   }
 
-  return { Decoder, bytes, float32, int16, paint, reconstruction };
+  return { Decoder, bytes, columns, paint, reconstruction };
 })();

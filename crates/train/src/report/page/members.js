@@ -1,61 +1,84 @@
 "use strict";
-// What the explorer knows of a member: its codes, the posteriors of the images to pick, and its decoder, each unpacked
-// when it is first needed.
+// What the explorer knows of a member: its codes, the posteriors of the images to pick, and its decoder or pictures of a
+// grid of codes, each unpacked when it is first needed.
 
 klsweep.ExplorerMember = class {
   #data;
-  #latent;
+  #explorer;
   #codes;
   #posteriors;
   #decoder;
+  #grey;
+  #tiles;
 
   /** `data` is one of `explorer.members`, `member` that of `members` which it belongs to. */
-  constructor(data, member, latent) {
+  constructor(data, member, explorer) {
     this.#data = data;
-    this.#latent = latent;
+    this.#explorer = explorer;
+    this.#grey = new Float32Array(explorer.width * explorer.height);
     this.member = member;
     this.id = data.member;
     this.c = data.c;
     this.run = data.run;
-    this.seed = data.seed;
+    this.label = member.label;
     this.dimensions = data.dimensions;
+    /** Whether its decoder is in the page. */
+    this.live = Boolean(data.decoder);
   }
 
-  get latent() { return this.#latent; }
-
-  /** `{ count, x, y }`, the means of the test images in the dimensions shown; null where the data were not at hand. */
+  /** `{ count, x, y }`, the means of test images in the dimensions shown; null where the data were not at hand. */
   get codes() {
-    if (this.#codes === undefined) this.#codes = this.#unpackCodes();
+    if (this.#codes === undefined) {
+      const packed = this.#data.codes && klsweep.decoder.columns(this.#data.codes);
+      const axis = (column) => Float32Array.from({ length: packed.rows }, (_, row) => packed.at(row, column));
+      this.#codes = packed && { count: packed.rows, x: axis(0), y: this.dimensions.length > 1 ? axis(1) : null };
+    }
     return this.#codes;
   }
 
-  #unpackCodes() {
-    const packed = this.#data.codes;
-    if (!packed) return null;
-    const all = klsweep.decoder.int16(packed.values);
-    const width = this.dimensions.length;
-    const count = all.length / width;
-    const axis = (d) => Float32Array.from({ length: count }, (_, i) => packed.offset[d] + packed.scale[d] * all[i * width + d]);
-    return { count, x: axis(0), y: width > 1 ? axis(1) : null };
-  }
-
-  /** Mean and standard deviation of all dimensions of a picked image; null where they are not known. */
+  /** Mean and standard deviation of all dimensions of a picked image, and their KL; null where they are not known. */
   posterior(image) {
     if (!this.#data.posteriors) return null;
-    this.#posteriors ??= {
-      mean: klsweep.decoder.float32(this.#data.posteriors.mean),
-      logVar: klsweep.decoder.float32(this.#data.posteriors.log_var),
-    };
-    const part = (all) => all.subarray(image * this.#latent, (image + 1) * this.#latent);
-    const [mean, logVar] = [part(this.#posteriors.mean), part(this.#posteriors.logVar)];
+    this.#posteriors ??= { mean: klsweep.decoder.columns(this.#data.posteriors.mean), logVar: klsweep.decoder.columns(this.#data.posteriors.log_var) };
+    const of = (columns) => Float32Array.from({ length: this.#explorer.latent }, (_, dimension) => columns.at(image, dimension));
+    const [mean, logVar] = [of(this.#posteriors.mean), of(this.#posteriors.logVar)];
     const kl = mean.reduce((sum, m, d) => sum + 0.5 * (m * m + Math.exp(logVar[d]) - 1 - logVar[d]), 0);
     return { mean, std: logVar.map((v) => Math.exp(v / 2)), kl };
   }
 
-  /** Grey levels of a code of all latent dimensions. */
-  decode(z, out) {
-    this.#decoder ??= new klsweep.decoder.Decoder(this.#data.layers);
-    return this.#decoder.decode(z, out);
+  /** Grey levels of a code of all latent dimensions, valid until the next call; null where the decoder is not in the page. */
+  decode(z) {
+    if (!this.live) return null;
+    this.#decoder ??= new klsweep.decoder.Decoder(this.#data.decoder);
+    return this.#decoder.decode(z, this.#grey);
+  }
+
+  /** Draws what is decoded at a code, or the nearest of the pictures that there are, onto a canvas. */
+  paint(canvas, z) {
+    const { width, height } = this.#explorer;
+    if (this.live) {
+      klsweep.decoder.paint(canvas, this.decode(z), width, height);
+      return;
+    }
+    const { reach, tiles: n } = this.#explorer;
+    const nearest = (value) => Math.max(0, Math.min(Math.round((0.5 + value / (2 * reach)) * (n - 1)), n - 1));
+    const [column, row] = this.dimensions.map((dimension) => nearest(z[dimension]));
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const draw = () => {
+      const top = row === undefined ? 0 : (n - 1 - row) * height;
+      canvas.getContext("2d").drawImage(this.#tiles, column * width, top, width, height, 0, 0, width, height);
+    };
+    if (this.isLoaded) draw();
+    else this.loaded().then(draw);
+  }
+
+  get isLoaded() { return this.live || Boolean(this.#tiles?.complete); }
+
+  /** When `paint` can draw at once. */
+  loaded() {
+    if (this.live) return Promise.resolve();
+    this.#tiles ??= Object.assign(new Image(), { src: `data:image/png;base64,${this.#data.tiles}` });
+    return this.#tiles.decode();
   }
 
   /** The code of a point of the plane: `others` in the dimensions that are not shown. */
@@ -67,7 +90,8 @@ klsweep.ExplorerMember = class {
 
   /** The extent of the codes, `[[least, greatest], ...]` for each dimension shown. */
   get extent() {
-    return this.codes && [this.codes.x, ...(this.codes.y ? [this.codes.y] : [])].map((values) => d3.extent(values));
+    const ends = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+    return this.codes && [this.codes.x, ...(this.codes.y ? [this.codes.y] : [])].map(ends);
   }
 
   /** The code nearest to a point, `{ index, distance }`. */

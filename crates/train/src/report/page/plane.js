@@ -19,7 +19,7 @@ klsweep.Plane = class Plane {
   constructor(root, canvas, svg, events) {
     this.#root = root;
     this.#canvas = canvas;
-    this.#svg = d3.select(svg);
+    this.#svg = svg;
     this.#events = events;
     this.#listen();
     new ResizeObserver(() => { if (!klsweep.theme.isPrinting()) this.resize(); }).observe(root);
@@ -40,18 +40,16 @@ klsweep.Plane = class Plane {
     const tall = this.#scene?.flat ? Math.round(0.5 * inner) : inner;
     this.#size = { width, inner, tall, height: tall + top + bottom };
     this.#root.style.height = `${this.#size.height}px`;
-    this.#svg.attr("viewBox", `0 0 ${width} ${this.#size.height}`);
+    this.#svg.setAttribute("viewBox", `0 0 ${width} ${this.#size.height}`);
   }
-
-  get cell() { return this.#size.inner; }
 
   /** A stretch of the axis in pixels, from a value of it. */
   #scales() {
     const { left, top } = Plane.#MARGIN;
     const { inner, tall } = this.#size;
     const { region } = this.#scene;
-    const x = d3.scaleLinear(region[0], [left, left + inner]);
-    const y = d3.scaleLinear(region[1] ?? [0, 1], [top + tall, top]);
+    const x = klsweep.scale.linear(region[0], [left, left + inner]);
+    const y = klsweep.scale.linear(region[1] ?? [0, 1], [top + tall, top]);
     return { x, y };
   }
 
@@ -130,7 +128,6 @@ klsweep.Plane = class Plane {
     const canvas = Object.assign(document.createElement("canvas"), { width: columns * width, height: rows * height });
     const context = canvas.getContext("2d");
     const tile = document.createElement("canvas");
-    const grey = new Float32Array(width * height);
     this.#grid = { key, canvas, frame: 0 };
     let at = 0;
     const slice = (all) => {
@@ -139,77 +136,86 @@ klsweep.Plane = class Plane {
         const [row, column] = [Math.floor(at / columns), at % columns];
         const middle = ([low, high], i, n) => low + ((i + 0.5) / n) * (high - low);
         const point = [middle(region[0], column, columns), flat ? 0 : middle(region[1], rows - 1 - row, rows)];
-        klsweep.decoder.paint(tile, member.decode(member.code(point, others), grey), width, height);
+        member.paint(tile, member.code(point, others));
         context.drawImage(tile, column * width, row * height);
         at += 1;
       }
       if (at < rows * columns) this.#grid.frame = requestAnimationFrame(() => { slice(false); this.#paint(); });
     };
-    slice(klsweep.theme.isPrinting());
+    // Pictures that are still loading are drawn when they are there, if they are still wanted.
+    if (member.isLoaded) slice(klsweep.theme.isPrinting());
+    else member.loaded().then(() => { if (this.#grid.key === key) { slice(true); this.#paint(); } });
   }
 
   // SVG ---------------------------------------------------------------------------------------------------------------
 
   #drawAxes() {
+    const { svg } = klsweep.dom;
     const { left, top } = Plane.#MARGIN;
     const { inner, tall } = this.#size;
-    const { flat, titles, classNames } = this.#scene;
+    const { region, flat, titles, classNames } = this.#scene;
     const { x, y } = this.#scales();
-    const svg = this.#svg;
-    svg.selectAll("*").remove();
-    const clip = svg.append("clipPath").attr("id", "plane-clip").append("rect");
-    clip.attr("x", left).attr("y", top).attr("width", inner).attr("height", tall);
-
-    const axes = svg.append("g");
+    const axes = svg("g");
+    const line = (x1, y1, x2, y2) => axes.append(svg("line", { class: "tick", x1, y1, x2, y2 }));
+    const text = (attributes, words) => axes.append(svg("text", attributes, words));
     const most = (length) => Math.max(3, Math.min(9, length / 70));
-    const text = klsweep.format.ticks(x.domain(), most(inner));
-    for (const t of x.ticks(most(inner))) {
-      axes.append("line").attr("class", "tick").attr("x1", x(t)).attr("x2", x(t)).attr("y1", top + tall).attr("y2", top + tall + 5);
-      axes.append("text").attr("x", x(t)).attr("y", top + tall + 18).attr("text-anchor", "middle").text(text(t));
+    for (const { value, label } of klsweep.scale.ticks(region[0], most(inner))) {
+      line(x(value), top + tall, x(value), top + tall + 5);
+      text({ x: x(value), y: top + tall + 18, "text-anchor": "middle" }, label);
     }
-    if (flat && classNames) {
-      for (const [i, name] of classNames.entries()) {
-        axes.append("text").attr("x", left - 8).attr("y", y((i + 0.5) / classNames.length)).attr("text-anchor", "end").attr("dominant-baseline", "central").text(name);
-      }
-    } else if (!flat) {
-      for (const t of y.ticks(most(tall))) {
-        axes.append("line").attr("class", "tick").attr("x1", left - 5).attr("x2", left).attr("y1", y(t)).attr("y2", y(t));
-        axes.append("text").attr("x", left - 8).attr("y", y(t)).attr("text-anchor", "end").attr("dominant-baseline", "central").text(text(t));
+    const beside = (at, label) => text({ x: left - 8, y: at, "text-anchor": "end", "dominant-baseline": "central" }, label);
+    if (flat) classNames?.forEach((name, i) => beside(y((i + 0.5) / classNames.length), name));
+    else {
+      for (const { value, label } of klsweep.scale.ticks(region[1], most(tall))) {
+        line(left - 5, y(value), left, y(value));
+        beside(y(value), label);
       }
     }
-    axes.append("rect").attr("class", "frame").attr("x", left).attr("y", top).attr("width", inner).attr("height", tall);
-    axes.append("text").attr("class", "title").attr("x", left + inner / 2).attr("y", top + tall + 37).attr("text-anchor", "middle").text(titles[0]);
+    axes.append(svg("rect", { class: "frame", x: left, y: top, width: inner, height: tall }));
+    text({ class: "title", x: left + inner / 2, y: top + tall + 37, "text-anchor": "middle" }, titles[0]);
     const vertical = flat ? (classNames ? "class" : "") : titles[1];
-    axes.append("text").attr("class", "title").attr("transform", `translate(12 ${top + tall / 2}) rotate(-90)`).attr("text-anchor", "middle").text(vertical);
+    text({ class: "title", transform: `translate(12 ${top + tall / 2}) rotate(-90)`, "text-anchor": "middle" }, vertical);
 
-    const prior = svg.append("g").attr("clip-path", "url(#plane-clip)");
+    const clip = svg("clipPath", { id: "plane-clip" }, svg("rect", { x: left, y: top, width: inner, height: tall }));
+    this.#svg.replaceChildren(clip, axes, this.#prior(x, y), svg("g", { class: "marks", "clip-path": "url(#plane-clip)" }));
+  }
+
+  /** One and two standard deviations of the prior. */
+  #prior(x, y) {
+    const { svg } = klsweep.dom;
+    const { top } = Plane.#MARGIN;
+    const { tall } = this.#size;
+    const prior = svg("g", { "clip-path": "url(#plane-clip)" });
+    const both = (tag, attributes) => { for (const name of ["halo", "prior"]) prior.append(svg(tag, { class: name, ...attributes })); };
     for (const radius of [1, 2]) {
-      if (flat) {
-        for (const sign of [-1, 1]) {
-          for (const name of ["halo", "prior"]) prior.append("line").attr("class", name).attr("x1", x(sign * radius)).attr("x2", x(sign * radius)).attr("y1", top).attr("y2", top + tall);
-        }
-        prior.append("text").attr("class", "prior-label").attr("x", x(radius) + 4).attr("y", top + 14).text(`${radius}σ`);
+      if (this.#scene.flat) {
+        for (const at of [x(-radius), x(radius)]) both("line", { x1: at, x2: at, y1: top, y2: top + tall });
+        prior.append(svg("text", { class: "prior-label", x: x(radius) + 4, y: top + 14 }, `${radius}σ`));
         continue;
       }
       const [rx, ry] = [Math.abs(x(radius) - x(0)), Math.abs(y(radius) - y(0))];
-      for (const name of ["halo", "prior"]) prior.append("ellipse").attr("class", name).attr("cx", x(0)).attr("cy", y(0)).attr("rx", rx).attr("ry", ry);
+      both("ellipse", { cx: x(0), cy: y(0), rx, ry });
       // Too small a circle has no room for its name.
-      if (rx > 14 && (radius === 2 || rx > 40)) prior.append("text").attr("class", "prior-label").attr("x", x(0)).attr("y", y(radius) - 4).attr("text-anchor", "middle").text(`${radius}σ${radius === 2 ? " of the prior" : ""}`);
+      if (rx > 14 && (radius === 2 || rx > 40)) {
+        const name = `${radius}σ${radius === 2 ? " of the prior" : ""}`;
+        prior.append(svg("text", { class: "prior-label", x: x(0), y: y(radius) - 4, "text-anchor": "middle" }, name));
+      }
     }
-    svg.append("g").attr("class", "marks").attr("clip-path", "url(#plane-clip)");
+    return prior;
   }
 
   /** `marks`: `point`; `posterior`, `{ mean, std }` in the plane; `path`, two points; `pins`, `{ point, number, here }`. */
   drawMarks(marks) {
+    const { svg } = klsweep.dom;
     this.#scene.marks = marks;
     const { top } = Plane.#MARGIN;
     const { tall } = this.#size;
     const { flat } = this.#scene;
     const { x, y } = this.#scales();
     const place = (point) => [x(point[0]), flat ? top + tall / 2 : y(point[1])];
-    const layer = this.#svg.select(".marks");
-    layer.selectAll("*").remove();
-    const both = (draw) => { draw("halo"); draw("mark"); };
+    const shapes = [];
+    const add = (tag, attributes, ...children) => shapes.push(svg(tag, attributes, ...children));
+    const both = (tag, attributes, name = "mark") => { for (const one of ["halo", name]) add(tag, { class: one, ...attributes }); };
 
     if (marks.posterior) {
       const [cx, cy] = place(marks.posterior.mean);
@@ -218,24 +224,23 @@ klsweep.Plane = class Plane {
         const ry = flat ? Math.min(rx, tall / 2 - 2) : Math.abs(y(deviations * marks.posterior.std[1]) - y(0));
         // A posterior smaller than the lines that mark it is a cross alone.
         if (deviations === 2 && Math.max(rx, ry) < 4) continue;
-        for (const name of ["halo", `ellipse${deviations === 2 ? " outer" : ""}`]) layer.append("ellipse").attr("class", name).attr("cx", cx).attr("cy", cy).attr("rx", rx).attr("ry", ry);
+        both("ellipse", { cx, cy, rx, ry }, deviations === 2 ? "ellipse outer" : "ellipse");
       }
-      both((name) => layer.append("path").attr("class", name).attr("d", `M${cx - 9},${cy}h5m8,0h5M${cx},${cy - 9}v5m0,8v5`));
+      both("path", { d: `M${cx - 9},${cy}h5m8,0h5M${cx},${cy - 9}v5m0,8v5` });
     }
     if (marks.path) {
-      const [[ax, ay], [bx, by]] = marks.path.map(place);
-      both((name) => layer.append("line").attr("class", name).attr("x1", ax).attr("y1", ay).attr("x2", bx).attr("y2", by));
-      for (const [cx, cy] of [[ax, ay], [bx, by]]) layer.append("circle").attr("cx", cx).attr("cy", cy).attr("r", 3.5).attr("fill", "var(--ink)").attr("stroke", "var(--paper)");
+      const [[x1, y1], [x2, y2]] = marks.path.map(place);
+      both("line", { x1, y1, x2, y2 });
+      for (const [cx, cy] of [[x1, y1], [x2, y2]]) add("circle", { cx, cy, r: 3.5, fill: "var(--ink)", stroke: "var(--paper)" });
     }
     for (const { point, number, here } of marks.pins) {
       const [cx, cy] = place(point);
-      const pin = layer.append("g").attr("class", here ? "pin" : "pin other").attr("transform", `translate(${cx} ${cy})`);
-      pin.append("circle").attr("r", 9);
-      pin.append("text").text(number);
+      add("g", { class: here ? "pin" : "pin other", transform: `translate(${cx} ${cy})` }, svg("circle", { r: 9 }), svg("text", {}, number));
     }
     const [px, py] = place(marks.point);
-    if (flat) both((name) => layer.append("line").attr("class", name).attr("x1", px).attr("x2", px).attr("y1", top).attr("y2", top + tall));
-    else both((name) => layer.append("circle").attr("class", name).attr("cx", px).attr("cy", py).attr("r", 7));
+    if (flat) both("line", { x1: px, x2: px, y1: top, y2: top + tall });
+    else both("circle", { cx: px, cy: py, r: 7 });
+    this.#svg.querySelector(".marks").replaceChildren(...shapes);
   }
 
   // Pointer and keys --------------------------------------------------------------------------------------------------

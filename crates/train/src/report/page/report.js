@@ -17,18 +17,15 @@
   }
 
   klsweep.theme.start();
-  klsweep.figures.defineColors(report);
-  const table = part("members", () => klsweep.table.start(report, remembered?.table));
-  part("trade-off", () => klsweep.figures.tradeOff(report));
+  const table = part("members", () => klsweep.table.start(remembered?.table));
+  part("trade-off", () => klsweep.charts.start());
   const explorer = part("explorer", () => klsweep.explorer.start(report, remembered?.explorer));
-  part("recommendation", () => klsweep.figures.collapse(report));
-  part("diagnostics", () => klsweep.figures.diagnostics(report));
-  part("curves", () => klsweep.figures.curves(report));
 
   // From each purpose to its member in the explorer.
+  const labels = new Map(report.members.map(({ c, label }) => [c, label]));
   for (const { key, coefficients } of report.recommendation.purposes) {
     const links = coefficients.filter((c) => explorer?.has(c)).map((c) => {
-      const link = element("a", { href: "#explorer" }, `c = ${klsweep.format.coefficient(c)} in the explorer`);
+      const link = element("a", { href: "#explorer" }, `c = ${labels.get(c)} in the explorer`);
       link.addEventListener("click", () => explorer.show(c));
       return link;
     });

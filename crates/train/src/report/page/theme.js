@@ -10,10 +10,10 @@ klsweep.theme = (() => {
 
   const isDark = () => !printing && (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
 
-  /** The value that a colour of the style sheet has now, as canvases want it. */
-  function color(variable) {
+  /** A colour of the style sheet as canvases want it: the value that it has now. */
+  function resolve(color) {
     const probe = document.createElement("span");
-    probe.style.cssText = `position:absolute;visibility:hidden;color-scheme:${isDark() ? "dark" : "light"};color:var(${variable})`;
+    probe.style.cssText = `position:absolute;visibility:hidden;color-scheme:${isDark() ? "dark" : "light"};color:${color}`;
     document.body.append(probe);
     const value = getComputedStyle(probe).color;
     probe.remove();
@@ -47,5 +47,5 @@ klsweep.theme = (() => {
     label();
   }
 
-  return { start, isDark, isPrinting: () => printing, color, onChange };
+  return { start, isDark, isPrinting: () => printing, resolve, onChange };
 })();

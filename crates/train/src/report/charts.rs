@@ -1,0 +1,163 @@
+//! The charts of the page: the figures, smaller and without the words that stand around them in HTML.
+
+use figure::{Chart, Scene, Size};
+use serde::Serialize;
+
+use super::Measured;
+use super::figures::{
+    Coefficients, LEARNING_CURVES, Learner, Trained, by_coefficient, collapse, diagnostic_charts,
+    rate_distortion,
+};
+use super::recommendation::groups;
+use crate::member::MemberResult;
+
+/// Everything that is drawn, each as SVG.
+#[derive(Serialize)]
+pub struct Charts {
+    /// For wide and for narrow screens; nothing before the first epoch of the first member.
+    trade_off: Option<TradeOff>,
+    /// A panel for each quantity; none before the first member is finished.
+    diagnostics: Vec<Panel>,
+    /// A panel for each term; none before the first epoch.
+    curves: Vec<Panel>,
+    collapse: Option<String>,
+    /// The coefficients with their colours, for what is not drawn here.
+    coefficients: Vec<ColoredCoefficient>,
+}
+
+#[derive(Serialize)]
+struct TradeOff {
+    wide: String,
+    narrow: String,
+}
+
+#[derive(Serialize)]
+struct Panel {
+    title: String,
+    unit: String,
+    svg: String,
+}
+
+#[derive(Serialize)]
+struct ColoredCoefficient {
+    c: f64,
+    /// As the marks of the charts have it.
+    key: String,
+    /// As CSS.
+    color: String,
+}
+
+const WIDE: Size = Size::Whole { width: 920, height: 480 };
+const NARROW: Size = Size::Whole { width: 380, height: 380 };
+const SMALL: Size = Size::Whole { width: 330, height: 215 };
+const CURVE: Size = Size::Whole { width: 460, height: 270 };
+const COLLAPSE: Size = Size::Whole { width: 430, height: 230 };
+/// Size of the text of a small chart, where 1 is the usual.
+const SMALL_TEXT: f32 = 0.88;
+
+impl Charts {
+    /// `predicted`: the coefficients at which a linear decoder would collapse.
+    pub fn new(measured: &[Measured<'_>], predicted: &[f64]) -> Self {
+        let coefficients = Coefficients::new(measured.iter().map(Measured::c));
+        let results: Vec<&MemberResult> =
+            measured.iter().filter_map(|measured| measured.member.result.as_ref()).collect();
+        Self {
+            trade_off: trade_off(measured, &coefficients),
+            diagnostics: diagnostics(&results, &coefficients),
+            curves: curves(measured, &coefficients),
+            collapse: collapse_chart(&results, predicted, &coefficients),
+            coefficients: coefficients
+                .iter()
+                .map(|c| ColoredCoefficient { c, key: c.to_string(), color: css_color(&coefficients, c) })
+                .collect(),
+        }
+    }
+
+    /// The colour of a coefficient as CSS.
+    pub fn color(&self, c: f64) -> &str {
+        self.coefficients.iter().find(|colored| colored.c == c).map_or("", |colored| &colored.color)
+    }
+}
+
+fn css_color(coefficients: &Coefficients, c: f64) -> String {
+    coefficients.color(c).variable.map_or(String::new(), |variable| format!("var({variable})"))
+}
+
+fn trade_off(measured: &[Measured<'_>], coefficients: &Coefficients) -> Option<TradeOff> {
+    let trained = |measured: &Measured<'_>| {
+        let terms = measured.member.history.last()?.test;
+        Some(Trained { c: measured.c(), terms, finished: measured.member.result.is_some() })
+    };
+    let trained: Vec<Trained> = measured.iter().filter_map(trained).collect();
+    if trained.iter().all(|member| !member.terms.elbo_loss().is_finite()) {
+        return None;
+    }
+    let chart = rate_distortion(&trained, coefficients);
+    Some(TradeOff {
+        wide: inline("trade-off-wide", chart.clone(), WIDE, 1.0),
+        narrow: inline("trade-off-narrow", chart, NARROW, SMALL_TEXT),
+    })
+}
+
+fn diagnostics(results: &[&MemberResult], coefficients: &Coefficients) -> Vec<Panel> {
+    let panel = |chart: super::figures::DiagnosticChart| {
+        let id = format!("diagnostic-{}", chart.key);
+        // The heading says the unit.
+        let mut drawn = chart.chart(coefficients);
+        drawn.y.label.clear();
+        let svg = inline(&id, drawn, SMALL, SMALL_TEXT);
+        Panel { title: chart.title, unit: chart.unit, svg }
+    };
+    diagnostic_charts(results).into_iter().map(panel).collect()
+}
+
+fn curves(measured: &[Measured<'_>], coefficients: &Coefficients) -> Vec<Panel> {
+    let learners: Vec<Learner<'_>> = measured
+        .iter()
+        .map(|measured| Learner {
+            c: measured.c(),
+            seed: measured.member.id.seed,
+            history: &measured.member.history,
+        })
+        .filter(|learner| !learner.history.is_empty())
+        .collect();
+    if learners.is_empty() {
+        return Vec::new();
+    }
+    let panel = |curve: &super::figures::LearningCurve| {
+        let mut chart = curve.chart(&learners, coefficients);
+        let unit = std::mem::take(&mut chart.y.label);
+        let svg = inline(&format!("curve-{}", curve.key), chart, CURVE, SMALL_TEXT);
+        Panel { title: curve.title.into(), unit, svg }
+    };
+    LEARNING_CURVES.iter().map(panel).collect()
+}
+
+fn collapse_chart(
+    results: &[&MemberResult],
+    predicted: &[f64],
+    coefficients: &Coefficients,
+) -> Option<String> {
+    let groups = groups(results.iter().copied());
+    let active_units = by_coefficient(groups.iter().flat_map(|group| {
+        group.members.iter().map(|member| (group.c, member.diagnostics.active_units as f64))
+    }));
+    if predicted.is_empty() || active_units.is_empty() {
+        return None;
+    }
+    Some(inline("collapse", collapse(&active_units, predicted, coefficients), COLLAPSE, SMALL_TEXT))
+}
+
+/// A chart as an element of the page. Its title and legend stand in HTML.
+fn inline(id: &str, mut chart: Chart, size: Size, text: f32) -> String {
+    let description =
+        format!("{}. {}", chart.title, chart.subtitle).trim_end_matches(['.', ' ']).to_owned() + ".";
+    chart.title.clear();
+    chart.subtitle.clear();
+    chart.legend.clear();
+    for series in &mut chart.series {
+        series.label.clear();
+    }
+    let scene = Chart { size, text, ..chart }.scene();
+    Scene { description, ..scene }.to_inline_svg(id)
+}
