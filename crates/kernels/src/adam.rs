@@ -1,0 +1,188 @@
+//! Adam in one pass over a parameter and its moments.
+
+use crate::KernelSet;
+use crate::helper::in_halves;
+use crate::memory::Parts;
+use crate::vectors::{Arithmetic, for_each_set};
+
+/// The numbers of one update, the same for every parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Decay of the average of the gradient.
+    pub beta_1: f32,
+    /// Decay of the average of the squared gradient.
+    pub beta_2: f32,
+    /// `1 - beta_1`, rounded once.
+    pub one_minus_beta_1: f32,
+    /// `1 - beta_2`, rounded once.
+    pub one_minus_beta_2: f32,
+    /// `learning_rate / (1 - beta_1^t)`.
+    pub step_size: f32,
+    /// `1 / √(1 - beta_2^t)`.
+    pub second_moment_scale: f32,
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+}
+
+/// A few thousand numbers are updated before a second thread could begin.
+const NUMBERS_OF_A_HALF: usize = 8192;
+
+/// Updates weights and their moments in place:
+///
+/// ```text
+/// m = beta_1 m + (1 - beta_1) g
+/// v = beta_2 v + (1 - beta_2) g²
+/// w = w - step_size m / (second_moment_scale √v + epsilon)
+/// ```
+///
+/// Denormal numbers, which a processor computes a hundred times slower than others, are kept out: a moment that would become
+/// one becomes 0, and so counts a gradient whose `(1 - beta_2) g²` would be one, below 3.4e-18 for the usual 0.999.
+///
+/// Source: Kingma and Ba, *Adam: A Method for Stochastic Optimization* (2015), algorithm 1.
+///
+/// # Panics
+///
+/// Panics if the slices differ in length.
+pub fn adam(step: &AdamStep, weights: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]) {
+    adam_with(KernelSet::active(), step, weights, first, second, gradient);
+}
+
+fn adam_with(
+    set: KernelSet,
+    step: &AdamStep,
+    weights: &mut [f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    gradient: &[f32],
+) {
+    let count = gradient.len();
+    assert!(
+        [weights.len(), first.len(), second.len()] == [count; 3],
+        "{count} gradients for {} weights with {} and {} moments",
+        weights.len(),
+        first.len(),
+        second.len()
+    );
+    let parts = [weights, first, second].map(Parts::new);
+    in_halves(count, NUMBERS_OF_A_HALF, |range| {
+        // SAFETY: the slices are borrowed for as long, and the halves do not overlap.
+        let [weights, first, second] = parts.map(|part| unsafe { part.part(range.clone()) });
+        update(set, step, weights, first, second, &gradient[range]);
+    });
+}
+
+for_each_set! {
+    fn update(
+        step: &AdamStep, weights: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32],
+    ) = update_body
+}
+
+#[inline(always)]
+fn update_body<A: Arithmetic>(
+    step: &AdamStep,
+    weights: &mut [f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    gradient: &[f32],
+) {
+    let AdamStep {
+        beta_1,
+        beta_2,
+        one_minus_beta_1,
+        one_minus_beta_2,
+        step_size,
+        second_moment_scale,
+        epsilon,
+    } = *step;
+    let least_gradient = (f32::MIN_POSITIVE / one_minus_beta_2).sqrt();
+    let flush = |value: f32, least: f32| if value.abs() < least { 0.0 } else { value };
+    let values = weights.iter_mut().zip(first).zip(second).zip(gradient);
+    for (((weight, first), second), &gradient) in values {
+        let gradient = flush(gradient, least_gradient);
+        *first = flush(A::multiply_add(beta_1, *first, one_minus_beta_1 * gradient), f32::MIN_POSITIVE);
+        *second = flush(
+            A::multiply_add(beta_2, *second, one_minus_beta_2 * gradient * gradient),
+            f32::MIN_POSITIVE,
+        );
+        let deviation = A::multiply_add(second.sqrt(), second_moment_scale, epsilon);
+        *weight -= step_size * *first / deviation;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    /// Of values of about 1: a few roundings of 6e-8.
+    const ABSOLUTE: f64 = 3e-7;
+    const STEP: AdamStep = AdamStep {
+        beta_1: 0.9,
+        beta_2: 0.999,
+        one_minus_beta_1: 0.1,
+        one_minus_beta_2: 0.001,
+        step_size: 1e-2,
+        second_moment_scale: 3.0,
+        epsilon: 1e-7,
+    };
+
+    #[test]
+    fn an_update_is_that_of_the_definition() {
+        let mut rng = StdRng::seed_from_u64(1);
+        for set in KernelSet::available() {
+            for count in [0, 1, 15, 16, 107, 4_001] {
+                let mut random = |scale: f32| -> Vec<f32> {
+                    (0..count).map(|_| scale * (2.0 * rng.random::<f32>() - 1.0)).collect()
+                };
+                let (before, first, gradient) = (random(1.0), random(1e-2), random(1e-1));
+                let second: Vec<f32> = random(1e-2).into_iter().map(f32::abs).collect();
+                let (mut values, mut new_first, mut new_second) =
+                    (before.clone(), first.clone(), second.clone());
+                adam_with(set, &STEP, &mut values, &mut new_first, &mut new_second, &gradient);
+                for at in 0..count {
+                    let [w, m, v, g] = [before[at], first[at], second[at], gradient[at]].map(f64::from);
+                    let m = 0.9 * m + 0.1 * g;
+                    let v = 0.999 * v + 0.001 * g * g;
+                    let w = w - 1e-2 * m / (v.sqrt() * 3.0 + 1e-7);
+                    for (found, expected) in [(values[at], w), (new_first[at], m), (new_second[at], v)] {
+                        assert!(
+                            (f64::from(found) - expected).abs() <= ABSOLUTE,
+                            "{set}: {found}, expected {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn moments_without_gradient_end_in_zero_and_not_among_the_denormals() {
+        for set in KernelSet::available() {
+            let (mut weight, mut first, mut second) = ([1.0], [1e-30], [1e-36]);
+            for _ in 0..5_000 {
+                adam_with(set, &STEP, &mut weight, &mut first, &mut second, &[0.0]);
+                for moment in [first[0], second[0]] {
+                    assert!(moment == 0.0 || moment.is_normal(), "{moment:e}");
+                }
+            }
+            assert_eq!((first, second), ([0.0], [0.0]));
+        }
+    }
+
+    #[test]
+    fn gradients_whose_square_would_be_denormal_count_as_zero() {
+        for set in KernelSet::available() {
+            let (mut weight, mut first, mut second) = ([1.0; 3], [0.0; 3], [0.0; 3]);
+            adam_with(set, &STEP, &mut weight, &mut first, &mut second, &[1e-40, 3e-18, 4e-18]);
+            assert_eq!((first[0], first[1]), (0.0, 0.0));
+            assert!(first[2].is_normal() && second[2].is_normal());
+        }
+    }
+
+    #[test]
+    fn nan_is_passed_on() {
+        let (mut weight, mut first, mut second) = ([1.0], [0.0], [0.0]);
+        adam(&STEP, &mut weight, &mut first, &mut second, &[f32::NAN]);
+        assert!(weight[0].is_nan() && first[0].is_nan() && second[0].is_nan());
+    }
+}

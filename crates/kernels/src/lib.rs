@@ -1,0 +1,28 @@
+//! The loops that klsweep spends its time in: everything that needs vectors or `unsafe`, on slices.
+//!
+//! There is a set of kernels for each kind of processor, see [`KernelSet`]. The same set gives the same bits everywhere, on
+//! however many threads.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+mod adam;
+mod bernoulli;
+mod dense;
+mod exponential;
+mod gaussian;
+mod helper;
+mod logistic;
+mod memory;
+mod product;
+mod set;
+mod vectors;
+
+pub use adam::{AdamStep, adam};
+pub use bernoulli::{bernoulli_nll, bernoulli_nll_and_gradient};
+pub use dense::{Activation, DenseGradients, dense, dense_backward};
+pub use gaussian::{
+    PosteriorGradients, kl_to_standard_normal, kl_to_standard_normal_backward, sample, sample_backward,
+};
+pub use helper::assisted;
+pub use product::{Matrix, multiply};
+pub use set::{KernelSet, SetError, VARIABLE};

@@ -1,0 +1,169 @@
+//! Tiles in plain Rust, compiled for the vectors of a set.
+
+use std::mem::MaybeUninit;
+
+use super::Matrix;
+use super::packed::{Block, Left, Output, Tiles};
+#[cfg(target_arch = "x86_64")]
+use crate::vectors::Fused;
+use crate::vectors::{self, Arithmetic};
+
+/// Of the portable set.
+pub(super) struct Portable;
+
+/// Of AVX2 with fused multiplication and addition.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Avx2;
+
+impl Tiles for Portable {
+    const ROWS: usize = 4;
+    const COLUMNS: usize = 8;
+    const LANES: usize = 4;
+    const DEPTH: usize = 256;
+
+    unsafe fn collect(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
+        collect::<4>(lhs, block)
+    }
+
+    unsafe fn pack(rhs: Matrix<'_>, panel: &mut [f32]) {
+        pack(rhs, 4, panel);
+    }
+
+    unsafe fn tile(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, accumulate: bool) {
+        if panel_width::<4>(output) == 8 {
+            tile::<vectors::Portable, 4, 8>(left, panel, output, accumulate);
+        } else {
+            tile::<vectors::Portable, 4, 4>(left, panel, output, accumulate);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Tiles for Avx2 {
+    const ROWS: usize = 6;
+    const COLUMNS: usize = 16;
+    const LANES: usize = 8;
+    const DEPTH: usize = 256;
+
+    unsafe fn collect(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
+            collect::<6>(lhs, block)
+        }
+        // SAFETY: the caller's promise about the processor.
+        unsafe { avx2(lhs, block) }
+    }
+
+    unsafe fn pack(rhs: Matrix<'_>, panel: &mut [f32]) {
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2(rhs: Matrix<'_>, panel: &mut [f32]) {
+            pack(rhs, 8, panel);
+        }
+        // SAFETY: as above.
+        unsafe { avx2(rhs, panel) }
+    }
+
+    unsafe fn tile(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, accumulate: bool) {
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, accumulate: bool) {
+            if panel_width::<8>(output) == 16 {
+                tile::<Fused, 6, 16>(left, panel, output, accumulate);
+            } else {
+                tile::<Fused, 6, 8>(left, panel, output, accumulate);
+            }
+        }
+        // SAFETY: as above.
+        unsafe { avx2(left, panel, output, accumulate) }
+    }
+}
+
+fn panel_width<const LANES: usize>(output: &Output<'_>) -> usize {
+    output.columns.next_multiple_of(LANES)
+}
+
+/// Always by columns: a tile reads the values of a column side by side.
+#[inline(always)]
+fn collect<const ROWS: usize>(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
+    let mut count = 0;
+    let (places, _) = block.values.as_chunks_mut::<ROWS>();
+    let mut copy = |column: usize, values: [f32; ROWS]| {
+        // Written always and counted only if it matters: a branch would be mispredicted at every edge.
+        places[count] = values;
+        block.columns[count] = column as u32;
+        count += usize::from(values.iter().any(|&value| value != 0.0));
+    };
+    let rows = lhs.rows();
+    if lhs.is_by_rows() {
+        let of_rows: [&[f32]; ROWS] = std::array::from_fn(|row| lhs.row(row.min(rows - 1)));
+        for column in 0..lhs.columns() {
+            copy(column, std::array::from_fn(|row| if row < rows { of_rows[row][column] } else { 0.0 }));
+        }
+    } else {
+        let columns = lhs.transposed();
+        for column in 0..lhs.columns() {
+            let mut values = [0.0; ROWS];
+            values[..rows].copy_from_slice(columns.row(column));
+            copy(column, values);
+        }
+    }
+    count
+}
+
+#[inline(always)]
+fn pack(rhs: Matrix<'_>, lanes: usize, panel: &mut [f32]) {
+    let columns = rhs.columns();
+    let width = columns.next_multiple_of(lanes);
+    if rhs.is_by_rows() {
+        for (row, place) in panel.chunks_exact_mut(width).enumerate() {
+            let (values, zeros) = place.split_at_mut(columns);
+            values.copy_from_slice(rhs.row(row));
+            zeros.fill(0.0);
+        }
+    } else {
+        let by_columns = rhs.transposed();
+        for column in 0..width {
+            let places = panel[column..].iter_mut().step_by(width);
+            if column < columns {
+                for (place, &value) in places.zip(by_columns.row(column)) {
+                    *place = value;
+                }
+            } else {
+                places.for_each(|place| *place = 0.0);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn tile<A: Arithmetic, const ROWS: usize, const WIDTH: usize>(
+    left: &Left<'_>,
+    panel: &[f32],
+    output: &mut Output<'_>,
+    accumulate: bool,
+) {
+    let (values, _) = left.values.as_chunks::<ROWS>();
+    let (panel, _) = panel.as_chunks::<WIDTH>();
+    let mut sums = [[0.0; WIDTH]; ROWS];
+    let rows = output.values.chunks(output.stride).take(left.rows);
+    if accumulate {
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            for (sum, value) in sums.iter_mut().zip(&row[..output.columns]) {
+                // SAFETY: by the promise that `Tiles::tile` asks for, it is initialised.
+                *sum = unsafe { value.assume_init() };
+            }
+        }
+    }
+    for (values, &column) in values.iter().zip(left.columns) {
+        let factors = &panel[column as usize];
+        for (sums, &value) in sums.iter_mut().zip(values) {
+            for (sum, &factor) in sums.iter_mut().zip(factors) {
+                *sum = A::multiply_add(value, factor, *sum);
+            }
+        }
+    }
+    for (sums, row) in sums.iter().zip(output.values.chunks_mut(output.stride).take(left.rows)) {
+        for (sum, value) in sums.iter().zip(&mut row[..output.columns]) {
+            *value = MaybeUninit::new(*sum);
+        }
+    }
+}
