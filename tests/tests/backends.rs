@@ -2,9 +2,9 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters, training_device};
-use train::backend::Backend;
-use train::config::DataConfig;
+use record::{Backend, DataConfig};
 use train::data::{self, Images};
+use train::device::device;
 use train::random::{Purpose, image_order, noise, stream};
 
 const STEPS: usize = 50;
@@ -46,7 +46,7 @@ fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
 #[test]
 fn backends_agree_after_fifty_steps() {
     let images = data::load(&DataConfig::default()).expect("MNIST is in the repository").train;
-    let device = |backend: Backend| match backend.device() {
+    let device = |backend: Backend| match device(backend) {
         Ok(device) => Some(device),
         // A developer's machine may lack a graphics driver; the machine of CI must not.
         Err(error) if std::env::var_os("CI").is_none() => {

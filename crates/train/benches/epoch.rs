@@ -6,10 +6,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use model::{Adam, flush_denormals_to_zero};
+use record::{DataConfig, MemberId, RunConfig, RunDir};
 use train::checkpoint::Snapshot;
-use train::config::{DataConfig, RunConfig};
 use train::evaluate::evaluate;
-use train::member::{Training, initial_vae};
+use train::network::{adam_config, initial_vae};
+use train::state::TrainState;
 use train::{data, random};
 
 // As in the program: what an allocator does with the memory of a step is part of the step.
@@ -34,7 +35,7 @@ fn epoch(criterion: &mut Criterion) {
 
     // Of real images, with a network that learns from them: how fast a product is depends on its zeros.
     let mut trained = Some(vae.clone());
-    let mut adam = Adam::new(config.optimizer.clone(), &vae);
+    let mut adam = Adam::new(adam_config(&config.optimizer), &vae);
     let mut batches = order.chunks_exact(128).cycle();
     for (threads, pool) in [(1, &pool), (2, &two_threads)] {
         criterion.bench_function(&format!("a training step, {threads} thread(s)"), |b| {
@@ -58,14 +59,16 @@ fn epoch(criterion: &mut Criterion) {
     criterion.bench_function("evaluation on 10,000 images", |b| {
         pool.install(|| b.iter(|| black_box(evaluate(&measured, &dataset.test, 0, 0, &device))));
     });
-    let training = Training::start(vae, &config, &device);
-    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let state = TrainState::start(vae, &config, &device);
+    let root = tempfile::tempdir().expect("a temporary directory can be made");
+    let run = RunDir::create(root.path(), &config).expect("it is empty");
+    let member = run.member(MemberId { kl_coefficient: 1.0, seed: 0 });
     criterion.bench_function("a copy of the state", |b| {
-        b.iter(|| black_box(Snapshot::of(&training).expect("the state can be written")));
+        b.iter(|| black_box(Snapshot::of(&state, None).expect("the state can be written")));
     });
     criterion.bench_function("a checkpoint", |b| {
-        let snapshot = || Snapshot::of(&training).expect("the state can be written");
-        b.iter(|| snapshot().write(dir.path()).expect("the disk has room"));
+        let snapshot = || Snapshot::of(&state, None).expect("the state can be written");
+        b.iter(|| snapshot().write(&member).expect("the disk has room"));
     });
     criterion.bench_function("loading MNIST", |b| {
         b.iter(|| black_box(data::load(&DataConfig::default()).expect("MNIST is in the repository")));

@@ -4,14 +4,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use model::{NamedTensor, named_parameters};
+use record::{
+    Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
+    by_coefficient, now,
+};
 
-use crate::backend::Backend;
-use crate::config::{Part, RunConfig, check_batch_size};
-use crate::member::{Common, MemberResult};
+use crate::data::Dataset;
+use crate::device::device;
+use crate::network::initial_vae;
 use crate::progress::{Style, SweepProgress};
 use crate::report::{FigureSet, Report, ReportOptions, Written};
-use crate::run_dir::{self, ImageCounts, RunRecord, SeedStatistics, Spread, Status};
+use crate::run_context::RunContext;
+use crate::sweep::SweepOutcome;
+use crate::tensor_file::write_weights;
 use crate::watch::Watch;
 use crate::{data, signals, sweep};
 
@@ -35,7 +44,7 @@ struct Args {
     overrides: Vec<String>,
 
     /// What computes, instead of the configuration's backend
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = backend())]
     backend: Option<Backend>,
 
     /// Members that train at the same time; 0 for one on each physical core. Changes no result
@@ -107,6 +116,11 @@ enum Command {
     },
 }
 
+/// Names of backends, those that this program was built without too: the error about these says how to build it with them.
+fn backend() -> impl TypedValueParser<Value = Backend> {
+    PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse::<Backend>())
+}
+
 /// The greatest grid of images that a figure can show.
 const GREATEST_GRID: usize = 50;
 
@@ -138,13 +152,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         None => {}
     }
     let mut config = match (&args.config, &args.resume) {
-        (_, Some(dir)) => {
-            let path = dir.join("config.toml");
-            if !path.is_file() {
-                bail!("{} is no run directory: it holds no config.toml", dir.display());
-            }
-            RunConfig::load(&path, &[])?
-        }
+        (_, Some(dir)) => RunDir::open(dir)?.config()?,
         (Some(path), None) => RunConfig::load(path, &args.overrides)?,
         (None, None) => bail!("name a configuration with --config, or a run with --resume"),
     };
@@ -161,88 +169,126 @@ fn run(args: &Args) -> Result<ExitCode> {
     train(&config, args, &dir)
 }
 
-fn train(config: &RunConfig, args: &Args, dir: &Path) -> Result<ExitCode> {
+fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
     let dataset = data::load(&config.data).context("cannot load the images")?;
-    check_batch_size(config, dataset.train.count())?;
-    let device = config.backend.device()?;
+    config.check_batch_size(dataset.train.count())?;
+    let device = device(config.backend)?;
     let members = match args.member {
         Some(part) => config.members_of(part),
         None => config.members(),
     };
     signals::catch()?;
-    run_dir::open(dir, config)?;
-    let lock = sweep::lock_common_files(dir)?;
-    run_dir::prepare(dir, config, dataset.train.pixels(), &device)?;
+    let dir = RunDir::create(path, config)?;
+    let lock = dir.lock()?;
+    prepare(&dir, config, dataset.train.pixels(), &device)?;
     let workers = sweep::worker_count(config.workers, members.len());
-    let mut record = RunRecord {
-        version: env!("CARGO_PKG_VERSION").to_string(),
-        backend: config.backend.name().to_string(),
-        device: format!("{device:?}"),
-        workers,
-        images: ImageCounts::of(&dataset),
-        started: run_dir::now(),
-        ended: None,
-        status: Status::Running,
-    };
-    run_dir::write_record(dir, &record)?;
+    let context = RunContext { config, dataset: &dataset, device: &device, dir: &dir, kernels: None };
+    let mut record = begin_record(&context, workers);
+    dir.write_record(&record)?;
     drop(lock);
 
     let progress =
         SweepProgress::new(Style::detect(args.quiet), members.len(), config.epochs, dataset.train.count());
-    let common =
-        Common { config, dataset: &dataset, device: &device, run_dir: dir, tensorboard: args.tensorboard };
-    let outcome = sweep::run(&common, &members, workers, &progress)?;
+    let outcome = sweep::run(&context, &members, workers, &progress, args.tensorboard)?;
     progress.finish();
 
-    let _lock = sweep::lock_common_files(dir)?;
-    let results = run_dir::results(dir, config)?;
-    let files = run_dir::write_summary(dir, config, &results)?;
-    record.ended = Some(run_dir::now());
+    let _lock = dir.lock()?;
+    let results = dir.results(config)?;
+    let tables = dir.write_summary(config, &results)?;
+    record.ended = Some(now());
     record.status = match &outcome {
         _ if results.len() == config.members().len() => Status::Finished,
         outcome if outcome.interrupted => Status::Interrupted,
         outcome if !outcome.failures.is_empty() => Status::Failed,
         _ => Status::Partial,
     };
-    run_dir::write_record(dir, &record)?;
+    dir.write_record(&record)?;
 
     if !args.quiet && !results.is_empty() {
         print_results(config, &results);
-        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        let tables: Vec<String> = tables.iter().map(|file| file.display().to_string()).collect();
         println!(
             "\nresults: {}; weights and history of each member: {}/c=…/seed=…/",
-            files.join(", "),
-            dir.display()
+            tables.join(", "),
+            path.display()
         );
     }
     if !args.no_report && matches!(record.status, Status::Finished | Status::Failed) {
-        let options = ReportOptions { figures: args.figures, ..ReportOptions::default() };
-        let written = Report::read(&[dir.to_path_buf()]).and_then(|report| report.write(&options));
-        let written = written.with_context(|| {
-            format!(
-                "the results are written, the report is not; to make it: {} report {}",
-                program(),
-                dir.display()
-            )
-        })?;
-        if !args.quiet {
-            print_written(&written);
-        }
+        write_report(path, args)?;
     }
+    exit_code(outcome, members.len(), path)
+}
+
+/// Creates the members' directories and writes the weights that they start from.
+fn prepare(dir: &RunDir, config: &RunConfig, pixels: usize, device: &Device) -> Result<()> {
+    for id in config.members() {
+        dir.member(id).create()?;
+    }
+    let path = dir.initial_weights();
+    if path.exists() {
+        return Ok(());
+    }
+    let of_seed = |&seed: &u64| {
+        let parameters = named_parameters(&initial_vae(config, pixels, seed, device));
+        parameters
+            .into_iter()
+            .map(move |NamedTensor { name, data }| NamedTensor { name: format!("seed={seed}/{name}"), data })
+    };
+    write_weights(&path, &config.seeds.iter().flat_map(of_seed).collect::<Vec<_>>())
+}
+
+/// The record of a run that begins.
+fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
+    let Dataset { train, test } = context.dataset;
+    RunRecord {
+        backend: context.config.backend.name().to_string(),
+        device: format!("{:?}", context.device),
+        kernels: context.kernels.map(str::to_string),
+        workers,
+        images: ImageCounts {
+            train: train.count(),
+            test: test.count(),
+            height: test.height,
+            width: test.width,
+        },
+        started: now(),
+        ended: None,
+        status: Status::Running,
+    }
+}
+
+fn write_report(run: &Path, args: &Args) -> Result<()> {
+    let options = ReportOptions { figures: args.figures, ..ReportOptions::default() };
+    let written = Report::read(&[run.to_path_buf()]).and_then(|report| report.write(&options));
+    let written = written.with_context(|| {
+        format!(
+            "the results are written, the report is not; to make it: {} report {}",
+            program(),
+            run.display()
+        )
+    })?;
+    if !args.quiet {
+        print_written(&written);
+    }
+    Ok(())
+}
+
+/// The exit code after a sweep of so many members.
+fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> Result<ExitCode> {
     for member in &outcome.locked {
         eprintln!("{member} is being trained by another process");
     }
     if outcome.interrupted
         && let Some(code) = signals::exit_code()
     {
-        eprintln!("stopped and saved; go on with: {} --resume {}", program(), dir.display());
+        eprintln!("stopped and saved; go on with: {} --resume {}", program(), run.display());
         return Ok(ExitCode::from(code));
     }
-    match outcome.failures.len() {
-        0 => Ok(ExitCode::SUCCESS),
-        failed => {
-            let (member, error) = outcome.failures.into_iter().next().expect("there is one");
-            Err(error.context(format!("{failed} of {} members failed, first {member}", members.len())))
+    let failed = outcome.failures.len();
+    match outcome.failures.into_iter().next() {
+        None => Ok(ExitCode::SUCCESS),
+        Some((member, error)) => {
+            Err(error.context(format!("{failed} of {members} members failed, first {member}")))
         }
     }
 }
@@ -301,21 +347,33 @@ fn print_results(config: &RunConfig, results: &[MemberResult]) {
     for r in results {
         println!(
             "{:>10} {:>6} {:>6} {:>14.2} {:>10.2} {:>10.2} {:>10.2} {:>9.1}",
-            r.c, r.seed, r.epochs, r.test.reconstruction, r.test.kl, r.objective, r.elbo_loss, r.seconds
+            r.c,
+            r.seed,
+            r.epochs,
+            r.test.reconstruction,
+            r.test.kl,
+            r.objective,
+            r.elbo_loss,
+            r.seconds.unwrap_or(f64::NAN)
         );
     }
     if config.seeds.len() > 1 {
+        const SHOWN: [&Quantity; 4] = [
+            Quantity::named("reconstruction"),
+            Quantity::named("kl"),
+            Quantity::named("objective"),
+            Quantity::named("elbo_loss"),
+        ];
         println!("\nMean and standard deviation over the seeds:\n");
-        println!(
-            "{:>10} {:>6} {:>18} {:>18} {:>18} {:>18}",
-            "c", "seeds", "reconstruction", "KL", "objective", "ELBO loss"
-        );
-        for SeedStatistics { c, seeds, reconstruction, kl, objective, elbo_loss, .. } in
-            run_dir::over_seeds(config, results)
-        {
-            let [reconstruction, kl, objective, elbo_loss] = [reconstruction, kl, objective, elbo_loss]
-                .map(|Spread { mean, std }| format!("{mean:.2} ± {std:.2}"));
-            println!("{c:>10} {seeds:>6} {reconstruction:>18} {kl:>18} {objective:>18} {elbo_loss:>18}");
+        let headings = SHOWN.map(|quantity| format!(" {:>18}", quantity.label)).concat();
+        println!("{:>10} {:>6}{headings}", "c", "seeds");
+        for group in by_coefficient(results.iter().map(|result| (result.c, result))) {
+            let text = |quantity: &Quantity| {
+                let shown =
+                    group.spread(quantity.value).map(|Spread { mean, std }| format!("{mean:.2} ± {std:.2}"));
+                format!(" {:>18}", shown.unwrap_or_default())
+            };
+            println!("{:>10} {:>6}{}", group.c, group.values.len(), SHOWN.map(text).concat());
         }
     }
 }

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use flate2::read::GzDecoder;
+use record::DataConfig;
 use sha2::{Digest, Sha256};
-
-use crate::config::DataConfig;
 
 /// The training and the test images.
 #[derive(Debug)]
@@ -299,7 +298,7 @@ fn download_mnist() -> Result<Dataset> {
         Ok(images)
     };
     eprintln!("no MNIST in data/mnist: taking it from Burn's cache, or from the network into it");
-    let downloaded = crate::quiet::catch_panic(|| (MnistDataset::train(), MnistDataset::test()));
+    let downloaded = crate::catch_panic::catch_panic(|| (MnistDataset::train(), MnistDataset::test()));
     match downloaded {
         Ok((train, test)) => Ok(Dataset { train: images(train)?, test: images(test)? }),
         Err(panic) => bail!(

@@ -2,41 +2,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use model::{Measured, Vae};
-use serde::{Deserialize, Serialize};
+use record::{LatentUse, Terms};
 
 use crate::data::Images;
 use crate::diagnostics::EncodedImages;
 use crate::random::{Purpose, noise};
-
-/// The two terms of the objective, in nats per image.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Terms {
-    /// `-E[log p(x|z)]`.
-    pub reconstruction: f64,
-    /// `KL(q(z|x) ‖ N(0, I))`.
-    pub kl: f64,
-}
-
-impl Terms {
-    /// `reconstruction + kl_coefficient * kl`.
-    pub fn objective(&self, kl_coefficient: f64) -> f64 {
-        self.reconstruction + kl_coefficient * self.kl
-    }
-
-    /// `reconstruction + kl`, comparable between coefficients.
-    pub fn elbo_loss(&self) -> f64 {
-        self.objective(1.0)
-    }
-}
-
-/// How far each latent dimension is in use.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LatentUse {
-    /// `KL(q(z_d|x) ‖ N(0, 1))` of each dimension, in nats per image.
-    pub kl_per_dim: Vec<f64>,
-    /// Dimensions whose mean varies over the images, with a variance above [`ACTIVE_VARIANCE`](metrics::latent::ACTIVE_VARIANCE).
-    pub active_units: usize,
-}
 
 /// What is measured after every epoch.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,27 +1,29 @@
-//! Trains one variational autoencoder across a list of KL coefficients: everything that touches a disk, a device or a
-//! terminal.
+//! Trains one variational autoencoder across a list of KL coefficients: everything that touches a device or a terminal.
 //!
 //! Data flows one way: configuration, images, members, checkpoints, evaluation, report. The program is [`cli::main`]; the
 //! modules are public for its tests and benchmarks.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-pub mod backend;
+pub mod batches;
+mod catch_panic;
 pub mod checkpoint;
 pub mod cli;
-pub mod config;
 pub mod data;
+pub mod device;
 pub mod diagnostics;
 pub mod evaluate;
-pub mod files;
+pub mod finished_epochs;
 pub mod member;
+pub mod network;
+pub mod observer;
 pub mod progress;
-mod quiet;
 pub mod random;
 pub mod report;
-pub mod run_dir;
+pub mod run_context;
 pub mod signals;
+pub mod state;
 pub mod sweep;
+pub mod tensor_file;
 pub mod tensorboard;
-pub mod warnings;
 pub mod watch;
 mod writer;

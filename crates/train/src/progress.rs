@@ -4,12 +4,13 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use burn::tensor::Tensor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use model::ElboTerms;
+use record::{EpochRow, MemberId, Terms, Warning};
 
-use crate::config::MemberId;
-use crate::evaluate::Terms;
-use crate::member::EpochRow;
+use crate::observer::Observer;
 
 /// How often a bar reads the terms back from the device. Reading makes a graphics card wait; it changes no result.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -66,7 +67,7 @@ impl SweepProgress {
         let bar = self.bars.insert_before(&self.whole, ProgressBar::new(self.images_of_member));
         bar.set_style(bar_style("{prefix:16} {bar:24} {percent:>3}%  {rate} images/s, {eta} left  {msg}"));
         bar.set_prefix(member.to_string());
-        MemberProgress { sweep: self, bar, name: member.to_string(), shown: Instant::now().into() }
+        MemberProgress { sweep: self, bar, member, shown: Instant::now() }
     }
 
     /// Shows a line above the bars.
@@ -98,53 +99,62 @@ fn bar_style(template: &str) -> ProgressStyle {
 pub struct MemberProgress<'a> {
     sweep: &'a SweepProgress,
     bar: ProgressBar,
-    name: String,
-    shown: std::cell::Cell<Instant>,
+    member: MemberId,
+    /// When the terms were last read back.
+    shown: Instant,
 }
 
-impl MemberProgress<'_> {
-    /// Begins where a checkpoint left off: after so many images.
-    pub fn start(&self, images: usize) {
+impl Observer for MemberProgress<'_> {
+    fn begin(&mut self, _epochs: usize, images: usize) -> Result<()> {
         let images = images as u64;
         self.bar.set_position(images);
         self.bar.reset_eta();
         self.sweep.whole.inc(images);
         self.sweep.whole.reset_eta();
+        Ok(())
     }
 
-    /// A step over so many images is done, with these terms in nats per image.
-    pub fn step(&self, images: usize, epoch: usize, c: f64, reconstruction: &Tensor<1>, kl: &Tensor<1>) {
+    fn step(&mut self, epoch: usize, images: usize, terms: &ElboTerms) {
         self.bar.inc(images as u64);
         self.sweep.whole.inc(images as u64);
-        if self.sweep.style == Style::Bars && self.shown.get().elapsed() >= REFRESH {
-            self.shown.set(Instant::now());
+        if self.sweep.style == Style::Bars && self.shown.elapsed() >= REFRESH {
+            self.shown = Instant::now();
             let read = |tensor: &Tensor<1>| f64::from(tensor.clone().into_scalar::<f32>());
-            let terms = Terms { reconstruction: read(reconstruction), kl: read(kl) };
+            let terms = Terms { reconstruction: read(&terms.reconstruction), kl: read(&terms.kl) };
             self.bar.set_message(format!(
                 "epoch {}/{}: {}",
                 epoch + 1,
                 self.sweep.epochs,
-                describe(&terms, c)
+                self.describe(&terms)
             ));
         }
     }
 
-    /// Something deserves a word.
-    pub fn warn(&self, message: &str) {
-        self.sweep.say(&format!("{}: warning: {message}", self.name));
-    }
-
-    /// An epoch is done.
-    pub fn epoch(&self, row: &EpochRow, c: f64) {
+    fn epoch(&mut self, row: &EpochRow, warnings: &[Warning]) -> Result<()> {
+        let member = self.member;
         if self.sweep.style == Style::Lines {
             eprintln!(
-                "{}: epoch {}/{}: test {}",
-                self.name,
+                "{member}: epoch {}/{}: test {}",
                 row.epoch,
                 self.sweep.epochs,
-                describe(&row.test, c)
+                self.describe(&row.test)
             );
         }
+        for warning in warnings {
+            self.sweep.say(&format!("{member}: warning: {}", warning.message));
+        }
+        Ok(())
+    }
+}
+
+impl MemberProgress<'_> {
+    fn describe(&self, terms: &Terms) -> String {
+        format!(
+            "objective {:.2}, reconstruction {:.2}, KL {:.2} nats",
+            terms.objective(self.member.kl_coefficient),
+            terms.reconstruction,
+            terms.kl
+        )
     }
 }
 
@@ -153,13 +163,4 @@ impl Drop for MemberProgress<'_> {
         self.bar.finish_and_clear();
         self.sweep.bars.remove(&self.bar);
     }
-}
-
-fn describe(terms: &Terms, c: f64) -> String {
-    format!(
-        "objective {:.2}, reconstruction {:.2}, KL {:.2} nats",
-        terms.objective(c),
-        terms.reconstruction,
-        terms.kl
-    )
 }

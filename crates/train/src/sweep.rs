@@ -1,17 +1,18 @@
 //! Members onto workers.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::Mutex;
 
 use anyhow::{Context, Error, Result};
 use model::flush_denormals_to_zero;
+use record::{Backend, MemberId};
 
-use crate::backend::Backend;
-use crate::config::MemberId;
-use crate::member::{Common, Outcome, train};
+use crate::member::{Outcome, train};
+use crate::observer::Observer;
 use crate::progress::SweepProgress;
+use crate::run_context::RunContext;
 use crate::signals;
+use crate::tensorboard::TensorBoard;
 
 /// How the members of a sweep ended.
 #[derive(Default)]
@@ -45,7 +46,7 @@ fn cores() -> usize {
     num_cpus::get_physical().min(granted)
 }
 
-/// Trains the members, `workers` at a time.
+/// Trains the members, `workers` at a time; with `tensorboard`, each writes an event file.
 ///
 /// A worker computes on one thread, and on Flex leaves the half of each step to a thread that has nothing else to do: one
 /// for which there was no member from the start, or whose last member is done. A sum has the same bits however many members
@@ -55,17 +56,22 @@ fn cores() -> usize {
 ///
 /// Fails when no thread can be started. A member's failure stops only that member.
 pub fn run(
-    common: &Common<'_>,
+    context: &RunContext<'_>,
     members: &[MemberId],
     workers: usize,
     progress: &SweepProgress,
+    tensorboard: bool,
 ) -> Result<SweepOutcome> {
     let waiting = Mutex::new(VecDeque::from(members.to_vec()));
     let outcome = Mutex::new(SweepOutcome::default());
     let work = || {
         while !signals::interrupted() {
             let Some(member) = waiting.lock().expect("no worker panicked").pop_front() else { return };
-            let result = train(common, member, &progress.member(member));
+            let mut observers: Vec<Box<dyn Observer + '_>> = vec![Box::new(progress.member(member))];
+            if tensorboard {
+                observers.push(Box::new(TensorBoard::new(context.dir, member)));
+            }
+            let result = train(context, member, &mut observers);
             let mut outcome = outcome.lock().expect("no worker panicked");
             match result {
                 Ok(Outcome::Finished(_)) => {}
@@ -78,7 +84,7 @@ pub fn run(
             }
         }
     };
-    if common.config.backend == Backend::Flex {
+    if context.config.backend == Backend::Flex {
         // More threads than twice the workers would find no half of a step to compute.
         let threads = workers.max(cores().min(2 * workers));
         pool(threads)?.broadcast(|thread| {
@@ -98,15 +104,4 @@ pub fn run(
     let mut outcome = outcome.into_inner().expect("no worker panicked");
     outcome.interrupted |= !waiting.into_inner().expect("no worker panicked").is_empty();
     Ok(outcome)
-}
-
-/// Holds the lock of a run's common files until the file that it gives back is dropped.
-pub fn lock_common_files(run_dir: &Path) -> Result<std::fs::File> {
-    let path = run_dir.join("lock");
-    let lock = || {
-        let file = std::fs::File::create(&path)?;
-        file.lock()?;
-        Ok::<_, std::io::Error>(file)
-    };
-    lock().with_context(|| format!("cannot lock {}", path.display()))
 }

@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use record::{
+    DIMENSION_QUANTITIES, EpochRow, Kind, MemberId, MemberResult, QUANTITIES, Quantity, RunDir, Warning,
+    create_dir,
+};
 
-use crate::config::MemberId;
-use crate::diagnostics::Diagnostics;
-use crate::files::create_dir;
-use crate::member::EpochRow;
+use crate::observer::Observer;
 
 /// The first entry of every file.
 const FILE_VERSION: &str = "brain.Event:2";
+
 /// An `Event`: when, after which epoch, and what.
 struct Event {
     /// Seconds since 1970.
@@ -35,61 +37,88 @@ enum Content {
     Scalars(Vec<(String, f64)>),
 }
 
-/// The event file of a member in training.
-pub struct EventFile {
+/// Writes the numbers of a member in training to an event file.
+pub struct TensorBoard {
+    dir: PathBuf,
+    member: MemberId,
+    /// From the beginning of training on.
+    file: Option<EventFile>,
+}
+
+impl TensorBoard {
+    /// Of a member, under `tensorboard/` in the run's directory.
+    pub fn new(run: &RunDir, member: MemberId) -> Self {
+        Self { dir: run.path().join("tensorboard").join(member.dir()), member, file: None }
+    }
+
+    fn append(&mut self, epoch: usize, scalars: Vec<(String, f64)>) -> Result<()> {
+        match &mut self.file {
+            Some(file) => file.append(epoch, Content::Scalars(scalars)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Observer for TensorBoard {
+    fn begin(&mut self, epochs: usize, _images: usize) -> Result<()> {
+        self.file = Some(EventFile::create(&self.dir, epochs)?);
+        Ok(())
+    }
+
+    fn epoch(&mut self, row: &EpochRow, _warnings: &[Warning]) -> Result<()> {
+        self.append(row.epoch, of_epoch(row, self.member.kl_coefficient))
+    }
+
+    fn finished(&mut self, result: &MemberResult) -> Result<()> {
+        self.append(result.epochs, of_result(result))
+    }
+}
+
+/// The scalars of an epoch by their tags.
+fn of_epoch(row: &EpochRow, c: f64) -> Vec<(String, f64)> {
+    let train = row.train.named(c).map(|(name, value)| (format!("train/{name}"), value));
+    let saturated = ("train/saturated_log_vars".to_string(), row.saturated_log_vars as f64);
+    let test = QUANTITIES
+        .iter()
+        .filter_map(|quantity| Some((format!("test/{}", quantity.key), quantity.of_epoch?(row, c))));
+    let of_dimensions = row.test_latent.kl_per_dim.iter().enumerate();
+    let of_dimensions = of_dimensions.map(|(dimension, &kl)| (format!("test/kl_dim_{dimension}"), kl));
+    train.into_iter().chain([saturated]).chain(test).chain(of_dimensions).collect()
+}
+
+/// What was measured of the trained network and of no epoch before, by its tags.
+fn of_result(result: &MemberResult) -> Vec<(String, f64)> {
+    let measured = |quantity: &&Quantity| quantity.of_epoch.is_none() && quantity.kind != Kind::Machine;
+    let scalars = QUANTITIES
+        .iter()
+        .filter(measured)
+        .filter_map(|quantity| Some((format!("diagnostics/{}", quantity.key), (quantity.value)(result)?)));
+    let of_dimensions = DIMENSION_QUANTITIES.iter().flat_map(|quantity| {
+        let values = (quantity.values)(result).iter().enumerate();
+        values.map(|(dimension, &value)| (format!("diagnostics/{}_{dimension}", quantity.column), value))
+    });
+    scalars.chain(of_dimensions).collect()
+}
+
+/// An event file in writing.
+struct EventFile {
     path: PathBuf,
     file: File,
-    c: f64,
 }
 
 impl EventFile {
-    /// Begins the file of a member that goes on after `epoch` finished epochs, under `tensorboard/` in the run's directory.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the file cannot be written.
-    pub fn create(run_dir: &Path, member: MemberId, epoch: usize) -> Result<Self> {
-        let dir = run_dir.join("tensorboard").join(member.dir());
-        create_dir(&dir)?;
+    /// Begins the file of a member that goes on after so many finished epochs.
+    fn create(dir: &Path, epochs: usize) -> Result<Self> {
+        create_dir(dir)?;
         // TensorBoard reads the files of a directory in the order of their names, and knows them by "tfevents".
         let name = format!("events.out.tfevents.{:.6}.{}.klsweep", seconds(), std::process::id());
         let path = dir.join(name);
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        let mut events = Self { path, file, c: member.kl_coefficient };
+        let mut events = Self { path, file };
         events.append(0, Content::FileVersion)?;
-        events.append(epoch + 1, Content::Start)?;
+        events.append(epochs + 1, Content::Start)?;
         Ok(events)
-    }
-
-    /// Appends the numbers of an epoch.
-    pub fn epoch(&mut self, row: &EpochRow) -> Result<()> {
-        let mut scalars = Vec::new();
-        for (split, terms) in [("train", &row.train), ("test", &row.test)] {
-            for (name, value) in [
-                ("reconstruction", terms.reconstruction),
-                ("kl", terms.kl),
-                ("objective", terms.objective(self.c)),
-                ("elbo_loss", terms.elbo_loss()),
-            ] {
-                scalars.push((format!("{split}/{name}"), value));
-            }
-        }
-        scalars.push(("train/saturated_log_vars".to_string(), row.saturated_log_vars as f64));
-        scalars.push(("test/active_units".to_string(), row.test_latent.active_units as f64));
-        for (dimension, &kl) in row.test_latent.kl_per_dim.iter().enumerate() {
-            scalars.push((format!("test/kl_dim_{dimension}"), kl));
-        }
-        self.append(row.epoch, Content::Scalars(scalars))
-    }
-
-    /// Appends what was measured of the trained network after so many epochs.
-    pub fn diagnostics(&mut self, epoch: usize, diagnostics: &Diagnostics) -> Result<()> {
-        let names = Diagnostics::columns(diagnostics.kl_per_dim.len()).into_iter().skip(1);
-        let known = names
-            .zip(diagnostics.values())
-            .filter_map(|(name, value)| Some((format!("diagnostics/{name}"), value?)));
-        self.append(epoch, Content::Scalars(known.collect()))
     }
 
     fn append(&mut self, epoch: usize, content: Content) -> Result<()> {

@@ -31,7 +31,9 @@ fn wrong_configurations_are_refused_before_anything_is_written() {
 #[test]
 fn a_configuration_that_is_not_there_is_named() {
     Folder::new().run(&["--config", "absent.toml"]).expect_refusal(&["cannot read", "absent.toml"]);
-    Folder::new().run(&["--resume", "absent"]).expect_refusal(&["absent is no run directory", "config.toml"]);
+    Folder::new()
+        .run(&["--resume", "absent"])
+        .expect_refusal(&["absent is no run directory", "there is no such directory"]);
     Folder::new().run(&[]).expect_refusal(&["--config <FILE>"]);
 }
 

@@ -135,6 +135,24 @@ fn what_is_damaged_is_shown_as_failed_and_the_rest_is_reported() {
     assert_eq!(data["coefficients"].as_array().unwrap().len(), 1);
 }
 
+#[test]
+fn a_file_of_a_newer_version_is_named_and_not_called_damaged() {
+    let folder = Folder::new();
+    folder.smoke(&[]).expect_code(0);
+    let path = folder.path().join("runs/smoke/c=1/seed=0/result.json");
+    let result = fs::read_to_string(&path).unwrap();
+    let newer = result.replace("\"schema\": 1", "\"schema\": 7");
+    fs::write(
+        &path,
+        newer.replace(&format!("\"version\": {:?}", env!("CARGO_PKG_VERSION")), "\"version\": \"9.1.0\""),
+    )
+    .unwrap();
+    folder.run(&["report", "runs/smoke"]).expect_code(0);
+    let message = data(&page(&folder))["members"][1]["message"].as_str().unwrap().to_string();
+    assert!(message.contains("was written by klsweep 9.1.0 in format 7"), "{message}");
+    folder.smoke(&[]).expect_refusal(&["c=1/seed=0/result.json was written by klsweep 9.1.0 in format 7"]);
+}
+
 pub fn put_a_nan_into(path: &Path, name: &str) {
     let bytes = fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();

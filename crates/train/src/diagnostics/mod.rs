@@ -1,13 +1,13 @@
 //! What is measured of a trained network on the test images, once, at the end of its training.
 
+mod diagnose;
 mod importance;
 mod likelihood;
 mod posteriors;
 mod prior_samples;
-mod table;
 
+pub use diagnose::diagnose;
 pub use importance::{ImportanceGap, importance_gap};
 pub use likelihood::bernoulli_log_likelihood;
 pub use posteriors::EncodedImages;
 pub use prior_samples::prior_near_data;
-pub use table::{Diagnostics, diagnose, dimensions_by_kl};

@@ -5,9 +5,9 @@ use metrics::latent::{Posteriors, active_units, kl_per_dimension};
 use metrics::samples::SampleError;
 use model::{Posterior, Vae};
 use ndarray::{Array2, ArrayView2, Axis};
+use record::LatentUse;
 
 use crate::data::Images;
-use crate::evaluate::LatentUse;
 
 /// Images encoded at a time. It changes no result: an image's posterior depends on no other image.
 const BATCH: usize = 500;
@@ -22,7 +22,7 @@ pub struct EncodedImages {
 }
 
 impl EncodedImages {
-    /// Of no image yet, with room for `count`.
+    /// Empty, with capacity for `count` images.
     pub fn with_capacity(count: usize, latent: usize) -> Self {
         let empty = || {
             let mut array = Array2::zeros((0, latent));

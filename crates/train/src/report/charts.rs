@@ -1,6 +1,7 @@
 //! The charts of the page: the figures, smaller and without the words that stand around them in HTML.
 
 use figure::{Chart, Scene, Size};
+use record::{MemberResult, Quantity};
 use serde::Serialize;
 
 use super::Measured;
@@ -8,8 +9,6 @@ use super::figures::{
     Coefficients, LEARNING_CURVES, Learner, Trained, by_coefficient, collapse, diagnostic_charts,
     rate_distortion,
 };
-use super::recommendation::groups;
-use crate::member::MemberResult;
 
 /// Everything that is drawn, each as SVG.
 #[derive(Serialize)]
@@ -138,10 +137,8 @@ fn collapse_chart(
     predicted: &[f64],
     coefficients: &Coefficients,
 ) -> Option<String> {
-    let groups = groups(results.iter().copied());
-    let active_units = by_coefficient(groups.iter().flat_map(|group| {
-        group.members.iter().map(|member| (group.c, member.diagnostics.active_units as f64))
-    }));
+    let units = Quantity::named("active_units").value;
+    let active_units = by_coefficient(results.iter().filter_map(|result| Some((result.c, units(result)?))));
     if predicted.is_empty() || active_units.is_empty() {
         return None;
     }

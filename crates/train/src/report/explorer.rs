@@ -6,11 +6,12 @@ use base64::prelude::BASE64_STANDARD;
 use burn::tensor::{Device, Tensor};
 use model::Vae;
 use ndarray::Array2;
+use record::dimensions_by_kl;
 use serde::Serialize;
 
 use super::Measured;
 use super::figures::{REACH, Tiles, evenly_spaced};
-use crate::diagnostics::{EncodedImages, dimensions_by_kl};
+use crate::diagnostics::EncodedImages;
 
 /// Test images to pick from at most, evenly spaced.
 const PICKED_IMAGES: usize = 100;

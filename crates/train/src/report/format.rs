@@ -1,6 +1,6 @@
 //! Numbers as a reader meets them, the same on the page, in figures and in sentences.
 
-use crate::run_dir::Spread;
+use record::Spread;
 
 /// From this size on a number is written with a power of ten.
 const LARGE: f64 = 1e6;

@@ -1,7 +1,6 @@
 //! The report on a run: figures, the page, and which coefficient to keep.
 
 mod charts;
-mod columns;
 mod comparison;
 mod explorer;
 mod figures;
@@ -13,8 +12,6 @@ mod rate_distortion;
 mod recommendation;
 mod run;
 mod table;
-#[cfg(test)]
-mod testing;
 mod write;
 
 pub use figures::FigureSet;

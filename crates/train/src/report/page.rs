@@ -6,19 +6,16 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use figure::{Weight, font_face, palette};
 use minijinja::{AutoEscape, Environment, context};
+use record::{Group, Kind, MemberResult, Quantity, Warning, by_coefficient, now, quantities_of, warnings};
 use serde::Serialize;
 
 use super::charts::Charts;
-use super::columns::{COLUMNS, of_last_epoch};
-use super::comparison::Group;
 use super::explorer::Explorer;
 use super::proposals::{Proposal, proposals};
-use super::recommendation::{Purpose, groups, recommend};
+use super::recommendation::{Purpose, recommend};
 use super::run::MemberState;
 use super::table::Table;
 use super::{Measured, Run, format};
-use crate::run_dir::now;
-use crate::warnings::{Warning, warnings};
 
 const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
@@ -151,6 +148,11 @@ struct PageCoefficient {
     seeds: usize,
 }
 
+/// The quantities that the page's table shows.
+pub fn columns() -> impl Iterator<Item = &'static Quantity> {
+    quantities_of(&[Kind::Term, Kind::Diagnostic, Kind::Machine])
+}
+
 /// The page as one HTML document. `live` makes it ask its server for news.
 pub(super) fn render(
     runs: &[Run],
@@ -161,7 +163,7 @@ pub(super) fn render(
     live: bool,
 ) -> Result<String> {
     let results = || measured.iter().filter_map(|measured| measured.member.result.as_ref());
-    let groups = groups(results());
+    let groups = by_coefficient(results().map(|result| (result.c, result)));
     let test_images = runs.first().and_then(|run| run.record.as_ref()).map(|record| record.images.test);
     let recommendation = recommend(&groups, test_images);
     let charts = Charts::new(measured, collapse);
@@ -185,7 +187,7 @@ pub(super) fn render(
         members: measured.iter().enumerate().map(|(id, measured)| PageMember::new(id, measured)).collect(),
         coefficients: groups
             .iter()
-            .map(|group| PageCoefficient { c: group.c, seeds: group.members.len() })
+            .map(|group| PageCoefficient { c: group.c, seeds: group.values.len() })
             .collect(),
     };
     let data = ScriptData { page: &page, explorer: Explorer::new(measured, &kept, device) };
@@ -202,7 +204,7 @@ pub(super) fn render(
         explorer => data.explorer.as_ref().map(Explorer::about),
         members => Table::of_members(&page.members, runs, &charts),
         means => Table::of_coefficients(&groups, &charts),
-        columns => &COLUMNS,
+        columns => columns().collect::<Vec<_>>(),
         charts => &charts,
         report => &page,
     };
@@ -240,7 +242,7 @@ impl PageRun {
         });
         Self {
             name: config.name.clone(),
-            dir: dir.display().to_string(),
+            dir: dir.path().display().to_string(),
             status: record.map_or("unknown", |record| record.status.name()),
             backend: record.map_or(config.backend.name(), |record| &record.backend).to_string(),
             device: record.map(|record| record.device.clone()),
@@ -258,13 +260,13 @@ impl PageRun {
 }
 
 impl Collapse {
-    fn new(predicted: &[f64], groups: &[Group<'_>]) -> Option<Self> {
+    fn new(predicted: &[f64], groups: &[Group<&MemberResult>]) -> Option<Self> {
         let (greatest, least) = (predicted.first()?, predicted.last()?);
         let measured: Vec<MeasuredUse> = groups
             .iter()
             .filter_map(|group| {
-                let active_units = group.spread(|result| Some(result.diagnostics.active_units as f64))?;
-                let kl = group.spread(|result| Some(result.test.kl))?;
+                let active_units = group.spread(Quantity::named("active_units").value)?;
+                let kl = group.spread(Quantity::named("kl").value)?;
                 let digits = usize::from(active_units.mean.fract() != 0.0);
                 Some(MeasuredUse {
                     c: group.c,
@@ -307,9 +309,11 @@ impl PageMember {
         };
         let values: Vec<(&'static str, f64)> = match (&member.result, member.history.last()) {
             (Some(result), _) => {
-                COLUMNS.iter().filter_map(|column| Some((column.key, (column.value)(result)?))).collect()
+                columns().filter_map(|column| Some((column.key, (column.value)(result)?))).collect()
             }
-            (None, Some(row)) => of_last_epoch(row, c).into(),
+            (None, Some(row)) => {
+                columns().filter_map(|column| Some((column.key, column.of_epoch?(row, c)))).collect()
+            }
             (None, None) => Vec::new(),
         };
         Self {

@@ -1,8 +1,8 @@
 //! Which coefficients to try next.
 
+use record::{Group, MemberResult, Quantity};
 use serde::Serialize;
 
-use super::comparison::Group;
 use super::format;
 use super::rate_distortion::{Gap, Point, front, gaps};
 use super::recommendation::{Purpose, Recommendation};
@@ -27,13 +27,13 @@ pub struct Proposal {
 
 /// The coefficients to try next: where the rate-distortion curve bends and has no point, and beyond the ends of the list
 /// where the best for a purpose is the last one.
-pub fn proposals(groups: &[Group<'_>], recommendation: &Recommendation) -> Vec<Proposal> {
+pub fn proposals(groups: &[Group<&MemberResult>], recommendation: &Recommendation) -> Vec<Proposal> {
     let points: Vec<Point> = groups
         .iter()
         .filter(|group| group.c > 0.0)
         .filter_map(|group| {
-            let rate = group.spread(|result| Some(result.test.kl))?.mean;
-            let distortion = group.spread(|result| Some(result.test.reconstruction))?.mean;
+            let rate = group.spread(Quantity::named("kl").value)?.mean;
+            let distortion = group.spread(Quantity::named("reconstruction").value)?.mean;
             Some(Point { c: group.c, rate, distortion })
         })
         .collect();
@@ -85,8 +85,9 @@ fn round_to_two_digits(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::recommendation::{groups, recommend};
-    use crate::report::testing::finished;
+    use crate::report::recommendation::recommend;
+    use record::by_coefficient;
+    use record::for_tests::finished;
 
     #[test]
     fn the_bend_without_a_point_and_the_end_that_is_best_are_named() {
@@ -100,11 +101,11 @@ mod tests {
         let members = rows.map(|(c, reconstruction, kl)| {
             finished(c, 0, |result| {
                 (result.test.reconstruction, result.test.kl) = (reconstruction, kl);
-                result.diagnostics.iwae_nll = reconstruction + kl;
+                result.diagnostics.iwae_nll = Some(reconstruction + kl);
                 result.diagnostics.knn_accuracy = Some(if c == 0.02 { 0.9 } else { 0.5 });
             })
         });
-        let groups = groups(members.iter());
+        let groups = by_coefficient(members.iter().map(|member| (member.c, member)));
         let found = proposals(&groups, &recommend(&groups, None));
         // 44.3 nats of distortion over 4.4 of rate.
         assert_eq!(found[0].c, 10.0);
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn a_single_coefficient_gives_no_reason_for_another() {
         let members = [finished(1.0, 0, |_| ())];
-        let groups = groups(members.iter());
+        let groups = by_coefficient(members.iter().map(|member| (member.c, member)));
         assert_eq!(proposals(&groups, &recommend(&groups, None)), []);
     }
 }

@@ -1,11 +1,11 @@
 //! Which coefficient to keep for which purpose, as a stated rule over what was measured.
 
+use record::{Better, Group, MemberResult, Quantity, SHARE, Spread};
 use serde::Serialize;
 
-use super::comparison::{Better, Choice, Group, choose};
+use super::comparison::{Choice, choose};
 use super::format;
 use super::rate_distortion::{Point, knee};
-use crate::member::MemberResult;
 
 /// The share of prior samples that has to decode near the data for a coefficient to be kept for generating. 95 % is what
 /// a decoder comes to that finds only known territory under the prior, and the estimate has a standard error of 0.7 %.
@@ -83,67 +83,57 @@ pub struct Number {
     /// Of which coefficient.
     pub c: f64,
     /// What it is, with its unit.
-    pub label: &'static str,
+    pub label: String,
     /// It, rounded, with the standard deviation over the seeds if there are several.
     pub value: String,
 }
 
-/// A quantity that a number is shown of.
-struct Quantity {
-    label: &'static str,
-    digits: usize,
-    value: fn(&MemberResult) -> Option<f64>,
+const NLL: &Quantity = Quantity::named("iwae_nll");
+const NEAR_DATA: &Quantity = Quantity::named("prior_near_data");
+const JS: &Quantity = Quantity::named("js_to_prior");
+const RATE: &Quantity = Quantity::named("kl");
+const DISTORTION: &Quantity = Quantity::named("reconstruction");
+const ACCURACY: &Quantity = Quantity::named("knn_accuracy");
+const INFORMATION: &Quantity = Quantity::named("mutual_information");
+
+/// The finished members of the coefficients.
+type Groups<'a> = [Group<&'a MemberResult>];
+
+/// A quantity over the seeds as it is shown, shares in percent.
+fn rounded(quantity: &Quantity, Spread { mean, std }: Spread) -> String {
+    let (factor, digits) = match quantity.unit {
+        SHARE => (100.0, quantity.digits - 2),
+        _ => (1.0, quantity.digits),
+    };
+    format::spread(Spread { mean: factor * mean, std: factor * std }, digits)
 }
 
-impl Quantity {
-    fn of(&self, groups: &[Group<'_>]) -> Vec<Number> {
-        let number = |c| Some(Number { c, label: self.label, value: self.at(groups, c)? });
-        groups.iter().filter_map(|group| number(group.c)).collect()
-    }
-
-    /// The number of one coefficient, as it is shown; nothing where none of its members has it.
-    fn at(&self, groups: &[Group<'_>], c: f64) -> Option<String> {
-        let spread = groups.iter().find(|group| group.c == c)?.spread(self.value)?;
-        Some(format::spread(spread, self.digits))
-    }
-
-    /// The same for a sentence.
-    fn in_words(&self, groups: &[Group<'_>], c: f64) -> String {
-        self.at(groups, c).unwrap_or_else(|| "an unknown number of".into())
-    }
+/// A quantity of a coefficient as it is shown; `None` if it was not measured.
+fn at(groups: &Groups<'_>, quantity: &Quantity, c: f64) -> Option<String> {
+    let group = groups.iter().find(|group| group.c == c)?;
+    Some(rounded(quantity, group.spread(quantity.value)?))
 }
 
-const NLL: Quantity = Quantity {
-    label: "importance-weighted NLL (nats)",
-    digits: 2,
-    value: |result| Some(result.diagnostics.iwae_nll),
-};
-const NEAR_DATA: Quantity = Quantity {
-    label: "prior samples near the data (%)",
-    digits: 1,
-    value: |result| Some(100.0 * result.diagnostics.prior_near_data),
-};
-const JS: Quantity =
-    Quantity { label: "JS to the prior (bits)", digits: 3, value: |result| result.diagnostics.js_to_prior };
-const RATE: Quantity = Quantity { label: "rate: KL (nats)", digits: 2, value: |result| Some(result.test.kl) };
-const DISTORTION: Quantity = Quantity {
-    label: "distortion: reconstruction (nats)",
-    digits: 2,
-    value: |result| Some(result.test.reconstruction),
-};
-const ACCURACY: Quantity = Quantity {
-    label: "10-NN accuracy (%)",
-    digits: 1,
-    value: |result| result.diagnostics.knn_accuracy.map(|share| 100.0 * share),
-};
-const INFORMATION: Quantity = Quantity {
-    label: "mutual information (nats)",
-    digits: 2,
-    value: |result| Some(result.diagnostics.mutual_information),
-};
+/// The same within a sentence.
+fn shown(groups: &Groups<'_>, quantity: &Quantity, c: f64) -> String {
+    at(groups, quantity, c).unwrap_or_else(|| "an unknown number of".to_string())
+}
+
+/// Some quantities of all coefficients.
+fn numbers(groups: &Groups<'_>, quantities: &[&Quantity]) -> Vec<Number> {
+    let of_quantity = |quantity: &&Quantity| {
+        let unit = if quantity.unit == SHARE { "%" } else { quantity.unit };
+        let label = format!("{} ({unit})", quantity.label);
+        let number =
+            |group: &Group<&MemberResult>| Some((group.c, rounded(quantity, group.spread(quantity.value)?)));
+        let numbers = groups.iter().filter_map(number);
+        numbers.map(|(c, value)| Number { c, label: label.clone(), value }).collect::<Vec<_>>()
+    };
+    quantities.iter().flat_map(of_quantity).collect()
+}
 
 /// Recommends from the finished members of a sweep whose test set has `test_images` images.
-pub fn recommend(groups: &[Group<'_>], test_images: Option<usize>) -> Recommendation {
+pub fn recommend(groups: &Groups<'_>, test_images: Option<usize>) -> Recommendation {
     let (generate, compress, represent) =
         (generate(groups), compress(groups), represent(groups, test_images));
     let single =
@@ -163,21 +153,21 @@ pub fn recommend(groups: &[Group<'_>], test_images: Option<usize>) -> Recommenda
 }
 
 /// The sentence of the headline about a purpose: what decided stands in parentheses.
-fn to_generate(purpose: &Purpose, groups: &[Group<'_>]) -> String {
+fn to_generate(purpose: &Purpose, groups: &Groups<'_>) -> String {
     let Some(&c) = purpose.coefficients.first() else {
         return "Nothing can be said yet about generating from the prior.".to_string();
     };
-    let near_data = NEAR_DATA.at(groups, c);
+    let near_data = at(groups, NEAR_DATA, c);
     let near_data = near_data
         .map_or(String::new(), |share| format!(", {share} % of the prior samples decode near the data"));
     format!(
         "Keep {} to generate from the prior (importance-weighted NLL {} nats{near_data}).",
         purpose.alternatives(),
-        NLL.in_words(groups, c)
+        shown(groups, NLL, c)
     )
 }
 
-fn to_compress(purpose: &Purpose, groups: &[Group<'_>]) -> String {
+fn to_compress(purpose: &Purpose, groups: &Groups<'_>) -> String {
     let Some(&c) = purpose.coefficients.first() else {
         return "A knee of the rate-distortion curve, to compress, needs three coefficients above 0."
             .to_string();
@@ -185,23 +175,23 @@ fn to_compress(purpose: &Purpose, groups: &[Group<'_>]) -> String {
     format!(
         "Keep {} to compress ({} nats of rate for {} of distortion).",
         purpose.alternatives(),
-        RATE.in_words(groups, c),
-        DISTORTION.in_words(groups, c)
+        shown(groups, RATE, c),
+        shown(groups, DISTORTION, c)
     )
 }
 
-fn to_represent(purpose: &Purpose, groups: &[Group<'_>]) -> String {
+fn to_represent(purpose: &Purpose, groups: &Groups<'_>) -> String {
     let Some(&c) = purpose.coefficients.first() else {
         return "Nothing can be said yet about representing.".to_string();
     };
-    let accuracy = ACCURACY.at(groups, c);
+    let accuracy = at(groups, ACCURACY, c);
     let accuracy = accuracy.map_or(String::new(), |share| {
         format!("10 nearest neighbours classify {share} % of the test codes; ")
     });
     format!(
         "Keep {} to represent ({accuracy}the codes carry {} nats of information about their images).",
         purpose.alternatives(),
-        INFORMATION.in_words(groups, c)
+        shown(groups, INFORMATION, c)
     )
 }
 
@@ -211,42 +201,49 @@ impl Purpose {
     }
 }
 
-fn generate(groups: &[Group<'_>]) -> Purpose {
-    let near = |group: &&Group<'_>| {
-        group.spread(NEAR_DATA.value).is_some_and(|share| share.mean >= 100.0 * LEAST_NEAR_DATA)
+fn generate(groups: &Groups<'_>) -> Purpose {
+    let near = |group: &&Group<&MemberResult>| {
+        group.spread(NEAR_DATA.value).is_some_and(|share| share.mean >= LEAST_NEAR_DATA)
     };
-    let eligible: Vec<Group<'_>> = groups.iter().filter(near).cloned().collect();
+    let eligible: Vec<_> = groups.iter().filter(near).cloned().collect();
     let (eligible, gate) = if eligible.is_empty() {
         (groups.to_vec(), "Of no coefficient do 90 % of the prior samples decode near the data. ")
     } else {
         (eligible, "")
     };
-    let choice = choose(&eligible, NLL.value, Better::Low);
-    let best = choice.as_ref().map(|choice| choice.best);
-    let why = best.map_or(String::new(), |c| {
+    let choice = choose(&eligible, NLL, Better::Low);
+    let why = choice.as_ref().map_or(String::new(), |choice| {
+        let beside = match at(groups, JS, choice.best) {
+            Some(js) => format!(", and its codes are {js} bits (JS) from the prior"),
+            None => String::new(),
+        };
         format!(
-            "{gate}It has the lowest bound on −log p(x), {} nats; {} % of its prior samples decode near the data, and its \
-             codes are {} bits (JS) from the prior.",
-            NLL.in_words(groups, c),
-            NEAR_DATA.in_words(groups, c),
-            JS.in_words(groups, c)
+            "{gate}It has the lowest bound on −log p(x), {} nats; {} % of its prior samples decode near the data{beside}.",
+            shown(groups, NLL, choice.best),
+            shown(groups, NEAR_DATA, choice.best)
         )
     });
-    let numbers = [NLL, NEAR_DATA, JS].iter().flat_map(|quantity| quantity.of(groups)).collect();
-    purpose("generate", "To generate from the prior", GENERATE, choice, why, numbers)
+    purpose(
+        "generate",
+        "To generate from the prior",
+        GENERATE,
+        choice,
+        why,
+        numbers(groups, &[NLL, NEAR_DATA, JS]),
+    )
 }
 
-fn compress(groups: &[Group<'_>]) -> Purpose {
-    let limited: Vec<&Group<'_>> = groups.iter().filter(|group| group.c > 0.0).collect();
+fn compress(groups: &Groups<'_>) -> Purpose {
+    let limited: Vec<_> = groups.iter().filter(|group| group.c > 0.0).collect();
     let knee_of = |seed: Option<u64>| {
         let points: Vec<Point> = limited
             .iter()
             .filter_map(|group| {
-                let value = |value: fn(&MemberResult) -> Option<f64>| match seed {
-                    Some(seed) => group.at(seed, value),
-                    None => group.spread(value).map(|spread| spread.mean),
+                let value = |quantity: &Quantity| match seed {
+                    Some(seed) => group.at(seed, quantity.value),
+                    None => group.spread(quantity.value).map(|spread| spread.mean),
                 };
-                Some(Point { c: group.c, rate: value(RATE.value)?, distortion: value(DISTORTION.value)? })
+                Some(Point { c: group.c, rate: value(RATE)?, distortion: value(DISTORTION)? })
             })
             .collect();
         knee(&points)
@@ -266,47 +263,46 @@ fn compress(groups: &[Group<'_>]) -> Purpose {
         format!(
             "Lower coefficients pay much rate for little less distortion, higher ones save little rate for much more: it \
              spends {} nats of KL for {} of reconstruction.{others}",
-            RATE.in_words(groups, choice.best),
-            DISTORTION.in_words(groups, choice.best)
+            shown(groups, RATE, choice.best),
+            shown(groups, DISTORTION, choice.best)
         )
     });
-    let numbers = [RATE, DISTORTION].iter().flat_map(|quantity| quantity.of(groups)).collect();
-    purpose("compress", "To compress", COMPRESS, choice, why, numbers)
+    purpose("compress", "To compress", COMPRESS, choice, why, numbers(groups, &[RATE, DISTORTION]))
 }
 
-fn represent(groups: &[Group<'_>], test_images: Option<usize>) -> Purpose {
-    let numbers = [ACCURACY, INFORMATION].iter().flat_map(|quantity| quantity.of(groups)).collect();
+fn represent(groups: &Groups<'_>, test_images: Option<usize>) -> Purpose {
     let (choice, why) = if groups.iter().any(|group| group.spread(ACCURACY.value).is_some()) {
-        let choice = choose(groups, ACCURACY.value, Better::High);
+        let choice = choose(groups, ACCURACY, Better::High);
         let why = choice.as_ref().map_or(String::new(), |choice| {
             format!(
                 "The classes lie apart best: 10 nearest neighbours find the class of {} % of the test images from their codes, \
                  which carry {} nats about which image they are of.",
-                ACCURACY.in_words(groups, choice.best),
-                INFORMATION.in_words(groups, choice.best)
+                shown(groups, ACCURACY, choice.best),
+                shown(groups, INFORMATION, choice.best)
             )
         });
         (choice, why)
     } else {
         let limit = test_images.map_or(f64::INFINITY, |count| MUTUAL_INFORMATION_LIMIT * (count as f64).ln());
-        let full = |group: &&Group<'_>| {
+        let full = |group: &&Group<&MemberResult>| {
             group.spread(INFORMATION.value).is_some_and(|information| information.mean >= limit)
         };
-        let saturated: Vec<Group<'_>> = groups.iter().filter(full).cloned().collect();
+        let saturated: Vec<_> = groups.iter().filter(full).cloned().collect();
         let choice = if saturated.is_empty() {
-            choose(groups, INFORMATION.value, Better::High)
+            choose(groups, INFORMATION, Better::High)
         } else {
-            choose(&saturated, RATE.value, Better::Low)
+            choose(&saturated, RATE, Better::Low)
         };
         let why = choice.as_ref().map_or(String::new(), |choice| {
             format!(
                 "There are no labels, so what the codes tell about their images decides: {} nats at a KL of {}.",
-                INFORMATION.in_words(groups, choice.best),
-                RATE.in_words(groups, choice.best)
+                shown(groups, INFORMATION, choice.best),
+                shown(groups, RATE, choice.best)
             )
         });
         (choice, why)
     };
+    let numbers = numbers(groups, &[ACCURACY, INFORMATION]);
     purpose("represent", "To represent the data", REPRESENT, choice, why, numbers)
 }
 
@@ -349,23 +345,11 @@ fn purpose(
     Purpose { key, title, verdict, coefficients, reason, rule, numbers }
 }
 
-/// The members of a sweep by coefficient, those that are finished.
-pub fn groups<'a>(results: impl Iterator<Item = &'a MemberResult>) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group<'a>> = Vec::new();
-    for result in results {
-        match groups.iter_mut().find(|group| group.c == result.c) {
-            Some(group) => group.members.push(result),
-            None => groups.push(Group { c: result.c, members: vec![result] }),
-        }
-    }
-    groups.sort_by(|a, b| a.c.total_cmp(&b.c));
-    groups
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing::finished;
+    use record::by_coefficient;
+    use record::for_tests::finished;
 
     /// A sweep as on MNIST, with a nat or so of noise between seeds.
     fn sweep(seeds: u64) -> Vec<MemberResult> {
@@ -374,8 +358,8 @@ mod tests {
             finished(c, seed, |result| {
                 result.test.reconstruction = reconstruction + noise;
                 result.test.kl = kl;
-                result.diagnostics.iwae_nll = nll + noise;
-                result.diagnostics.prior_near_data = near;
+                result.diagnostics.iwae_nll = Some(nll + noise);
+                result.diagnostics.prior_near_data = Some(near);
                 result.diagnostics.knn_accuracy = Some(accuracy + 0.01 * noise);
             })
         };
@@ -394,7 +378,7 @@ mod tests {
     }
 
     fn recommended(members: &[MemberResult]) -> Recommendation {
-        recommend(&groups(members.iter()), Some(10_000))
+        recommend(&by_coefficient(members.iter().map(|member| (member.c, member))), Some(10_000))
     }
 
     #[test]
@@ -434,12 +418,12 @@ mod tests {
         let mut members = sweep(1);
         for member in &mut members {
             if member.c == 1.0 {
-                member.diagnostics.prior_near_data = 0.5;
+                member.diagnostics.prior_near_data = Some(0.5);
             }
         }
         assert_eq!(recommended(&members).generate.coefficients, [2.0]);
         for member in &mut members {
-            member.diagnostics.prior_near_data = 0.5;
+            member.diagnostics.prior_near_data = Some(0.5);
         }
         let generate = &recommended(&members).generate;
         assert_eq!(generate.coefficients, [1.0]);
@@ -452,7 +436,7 @@ mod tests {
         for member in &mut members {
             member.diagnostics.knn_accuracy = None;
             // ln 10,000 = 9.21.
-            member.diagnostics.mutual_information = if member.c < 0.5 { 9.2 } else { 4.0 };
+            member.diagnostics.mutual_information = Some(if member.c < 0.5 { 9.2 } else { 4.0 });
         }
         assert_eq!(recommended(&members).represent.coefficients, [0.02], "c = 0 tells as much with more KL");
     }

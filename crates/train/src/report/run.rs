@@ -1,24 +1,22 @@
 //! What a run's directory holds, read for its report: as much as is there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use model::{NamedTensor, Vae, load_parameters};
+use record::{EpochRow, MemberDir, MemberId, MemberResult, RunConfig, RunDir, RunRecord};
 
-use crate::checkpoint;
-use crate::config::{MemberId, RunConfig};
 use crate::data::{self, Dataset};
-use crate::files::{SafetensorsFile, read_safetensors};
-use crate::member::{EpochRow, MemberResult, read_history, read_result};
+use crate::network::vae_config;
 use crate::random::{Purpose, stream};
-use crate::run_dir::{RunRecord, read_record};
+use crate::tensor_file::{SafetensorsFile, read_safetensors};
 
 /// A run, finished or not.
 pub struct Run {
     /// Its directory.
-    pub dir: PathBuf,
+    pub dir: RunDir,
     /// What it trains.
     pub config: RunConfig,
     /// Where and when it ran; nothing if that was not written or is damaged.
@@ -66,22 +64,22 @@ impl Run {
     /// # Errors
     ///
     /// Fails when the directory is no run's, or its configuration cannot be read.
-    pub fn read(dir: &Path, device: &Device) -> Result<Self> {
-        let path = dir.join("config.toml");
-        if !path.is_file() {
-            let what = if dir.exists() { "it holds no config.toml" } else { "there is no such directory" };
-            bail!("{} is no run directory: {what}", dir.display());
-        }
-        let config = RunConfig::load(&path, &[])?;
+    pub fn read(path: &Path, device: &Device) -> Result<Self> {
+        let dir = RunDir::open(path)?;
+        let config = dir.config()?;
         let mut notes = Vec::new();
-        let record = read_record(dir).map_err(|error| notes.push(format!("{error:#}."))).ok();
+        let record = dir.record().unwrap_or_else(|error| {
+            notes.push(format!("{error}."));
+            None
+        });
         let dataset = data::load_at_hand(&config.data)
             .map_err(|error| {
                 notes.push(format!("Without its images, what needs them is left out: {error:#}."))
             })
             .ok();
-        let members = config.members().into_iter().map(|id| Member::read(dir, id, &config, device)).collect();
-        Ok(Self { dir: dir.to_path_buf(), config, record, dataset, members, notes })
+        let members =
+            config.members().into_iter().map(|id| Member::read(&dir.member(id), &config, device)).collect();
+        Ok(Self { dir, config, record, dataset, members, notes })
     }
 
     /// Pixels of an image, where images, record or a network say it.
@@ -104,34 +102,30 @@ impl Run {
 }
 
 impl Member {
-    fn read(run_dir: &Path, id: MemberId, config: &RunConfig, device: &Device) -> Self {
-        let dir = run_dir.join(id.dir());
+    fn read(dir: &MemberDir, config: &RunConfig, device: &Device) -> Self {
         let mut member =
-            Self { id, state: MemberState::Waiting, history: Vec::new(), result: None, vae: None };
-        if let Err(error) = member.fill(&dir, config, device) {
+            Self { id: dir.id(), state: MemberState::Waiting, history: Vec::new(), result: None, vae: None };
+        if let Err(error) = member.fill(dir, config, device) {
             member.state = MemberState::Failed(format!("{error:#}"));
             (member.result, member.vae) = (None, None);
         }
         member
     }
 
-    fn fill(&mut self, dir: &Path, config: &RunConfig, device: &Device) -> Result<()> {
-        self.history = read_history(dir)?.unwrap_or_default();
+    fn fill(&mut self, dir: &MemberDir, config: &RunConfig, device: &Device) -> Result<()> {
+        self.history = dir.history()?;
         if let Some(last) = self.history.last() {
             self.state = MemberState::Training;
             ensure!(
-                [last.train, last.test]
-                    .iter()
-                    .all(|terms| terms.objective(self.id.kl_coefficient).is_finite()),
+                last.objective_is_finite(self.id.kl_coefficient),
                 "its objective is no longer a finite number after epoch {}",
                 last.epoch
             );
         }
-        self.result = read_result(dir)?;
-        let checkpoint = checkpoint::path(dir);
+        self.result = dir.result()?;
         let path = match &self.result {
-            Some(_) => dir.join("weights.safetensors"),
-            None => checkpoint,
+            Some(_) => dir.weights(),
+            None => dir.checkpoint(),
         };
         if self.result.is_some() {
             self.state = MemberState::Finished;
@@ -162,6 +156,6 @@ fn read_network(path: &Path, config: &RunConfig, device: &Device) -> Result<Vae>
     }
     let logits = weights.iter().find(|weight| weight.name == "decoder.logits.bias");
     let pixels = logits.context("decoder.logits.bias is missing")?.data.num_elements();
-    let vae = config.model.init(pixels, &mut stream(0, Purpose::InitialWeights, 0, 0), device);
+    let vae = vae_config(&config.model).init(pixels, &mut stream(0, Purpose::InitialWeights, 0, 0), device);
     Ok(load_parameters(vae, weights)?.no_grad())
 }

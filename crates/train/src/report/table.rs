@@ -1,15 +1,13 @@
 //! The table of members, and of means over their seeds.
 
 use minijinja::HtmlEscape;
+use record::{Better, COLLAPSED_KL, Group, MemberResult, Quantity};
 use serde::Serialize;
 
 use super::charts::Charts;
-use super::columns::{COLUMNS, Column};
-use super::comparison::{Better, Group};
 use super::format;
-use super::page::PageMember;
+use super::page::{PageMember, columns};
 use super::run::Run;
-use crate::warnings::COLLAPSED_KL;
 
 /// Bars at most, those of highest KL: more are neither legible nor small.
 const BARS: usize = 48;
@@ -53,12 +51,11 @@ impl Table {
         let mut headings = vec![COEFFICIENT.heading()];
         headings.extend(several_runs.then(|| RUN.heading()));
         headings.extend([SEED.heading(), EPOCHS.heading()]);
-        headings.extend(COLUMNS.iter().map(Heading::of));
+        headings.extend(columns().map(Heading::of));
         headings.extend([KL_PER_DIM.heading(), WARNINGS.heading()]);
 
         let finished = |member: &&PageMember| member.state == "finished";
-        let best: Vec<Option<f64>> = COLUMNS
-            .iter()
+        let best: Vec<Option<f64>> = columns()
             .map(|column| {
                 best(column, members.iter().filter(finished).filter_map(|member| member.value(column.key)))
             })
@@ -69,7 +66,7 @@ impl Table {
             cells.extend(several_runs.then(|| Cell::words(&run.config.name)));
             cells.push(Cell::number(member.seed.to_string(), member.seed as f64));
             cells.push(epochs(member, run.config.epochs));
-            for (column, best) in COLUMNS.iter().zip(&best) {
+            for (column, best) in columns().zip(&best) {
                 let value = member.value(column.key);
                 let text = value.map_or("–".into(), |value| format::number(value, column.digits));
                 let is_best = finished(&member) && value.is_some() && value == *best;
@@ -83,19 +80,20 @@ impl Table {
     }
 
     /// A row for each coefficient; nothing where none has more than one seed.
-    pub fn of_coefficients(groups: &[Group<'_>], charts: &Charts) -> Option<Self> {
-        if groups.iter().all(|group| group.members.len() < 2) {
+    pub fn of_coefficients(groups: &[Group<&MemberResult>], charts: &Charts) -> Option<Self> {
+        if groups.iter().all(|group| group.values.len() < 2) {
             return None;
         }
-        let mean = |group: &Group<'_>, column: &Column| group.spread(column.value).map(|spread| spread.mean);
-        let best: Vec<Option<f64>> = COLUMNS
-            .iter()
+        let mean = |group: &Group<&MemberResult>, column: &Quantity| {
+            group.spread(column.value).map(|spread| spread.mean)
+        };
+        let best: Vec<Option<f64>> = columns()
             .map(|column| best(column, groups.iter().filter_map(|group| mean(group, column))))
             .collect();
-        let row = |group: &Group<'_>| {
-            let seeds = group.members.len();
+        let row = |group: &Group<&MemberResult>| {
+            let seeds = group.values.len();
             let mut cells = vec![coefficient(group.c, charts), Cell::number(seeds.to_string(), seeds as f64)];
-            for (column, best) in COLUMNS.iter().zip(&best) {
+            for (column, best) in columns().zip(&best) {
                 let spread = group.spread(column.value);
                 let text = spread.map_or("–".into(), |spread| format::spread(spread, column.digits));
                 let value = mean(group, column);
@@ -104,13 +102,13 @@ impl Table {
             cells
         };
         let headings = [COEFFICIENT.heading(), SEEDS.heading()];
-        let headings = headings.into_iter().chain(COLUMNS.iter().map(Heading::of)).collect();
+        let headings = headings.into_iter().chain(columns().map(Heading::of)).collect();
         Some(Self { headings, rows: groups.iter().map(row).collect() })
     }
 }
 
 /// The best of the values of a column; nothing where no value is better than another.
-fn best(column: &Column, values: impl Iterator<Item = f64>) -> Option<f64> {
+fn best(column: &Quantity, values: impl Iterator<Item = f64>) -> Option<f64> {
     let values: Vec<f64> = values.collect();
     let better = column.better.filter(|_| values.len() > 1)?;
     values.into_iter().reduce(|a, b| match better {
@@ -182,7 +180,7 @@ impl Own {
 }
 
 impl Heading {
-    fn of(column: &Column) -> Self {
+    fn of(column: &Quantity) -> Self {
         let (arrow, which) = match column.better {
             Some(Better::Low) => ("↓", " Lower is better."),
             Some(Better::High) => ("↑", " Higher is better."),
@@ -305,7 +303,7 @@ mod tests {
 
     #[test]
     fn no_value_is_the_best_of_a_column_without_a_better_way_or_without_a_second() {
-        let column = |key: &str| COLUMNS.iter().find(|column| column.key == key).unwrap();
+        let column = Quantity::named;
         assert_eq!(best(column("elbo_loss"), [3.0, 1.0].into_iter()), Some(1.0));
         assert_eq!(best(column("mutual_information"), [3.0, 1.0].into_iter()), Some(3.0));
         assert_eq!(best(column("kl"), [3.0, 1.0].into_iter()), None);

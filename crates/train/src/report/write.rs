@@ -2,20 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use burn::tensor::Device;
-use clap::ValueEnum;
+use record::{Backend, by_coefficient, write_atomically};
 
 use super::figures::{
     Drawing, FigureOptions, FigureSet, LeftOut, MemberFigures, SweepFigures, SweepMember, common_range, write,
 };
 use super::linear::collapse_coefficients;
 use super::page::render;
-use super::recommendation::{groups, recommend};
+use super::recommendation::recommend;
 use super::run::{Member, Run};
-use crate::backend::Backend;
+use crate::device::device;
 use crate::diagnostics::EncodedImages;
-use crate::files::write_atomically;
 
 /// How a report is made.
 #[derive(Clone, Debug)]
@@ -91,7 +90,7 @@ impl Report {
     /// Fails when a directory is no run's, and when the runs differ in more than coefficients and seeds.
     pub fn read(dirs: &[PathBuf]) -> Result<Self> {
         // The first is the fastest without a graphics card; a report has too little to compute to wait for one.
-        let Some(device) = Backend::value_variants().iter().find_map(|backend| backend.device().ok()) else {
+        let Some(device) = Backend::ALL.into_iter().find_map(|backend| device(backend).ok()) else {
             bail!("this machine has no device for any backend that this program was built with");
         };
         let mut runs = dirs.iter().map(|dir| Run::read(dir, &device)).collect::<Result<Vec<_>>>()?;
@@ -120,7 +119,7 @@ impl Report {
     pub fn write(&self, options: &ReportOptions) -> Result<Written> {
         let page = match (&options.output, &self.runs[..]) {
             (Some(path), _) => path.clone(),
-            (None, [run]) => run.dir.join("report.html"),
+            (None, [run]) => run.dir.path().join("report.html"),
             (None, _) => bail!("a report on several runs needs a place: name the file with --output"),
         };
         let (figures, left_out) = self.write_figures(options)?;
@@ -172,14 +171,14 @@ impl Report {
                 labels: test.and_then(|test| test.labels.as_deref()),
                 shown: shown.map(|(measured, kl_per_dim)| self.member_figures(measured, kl_per_dim)),
             };
-            let (dir, name) = (run.dir.join("figures"), &run.config.name);
+            let (dir, name) = (run.dir.path().join("figures"), &run.config.name);
             draw(&dir, name, sweep.draw(&figure_options))?;
             if all {
                 draw(&dir, name, sweep.draw_rest(&figure_options))?;
                 for (measured, kl_per_dim) in of_run() {
                     let id = measured.member.id;
                     let drawing = self.member_figures(measured, kl_per_dim).draw(&figure_options);
-                    draw(&run.dir.join(id.dir()).join("figures"), &id.to_string(), drawing)?;
+                    draw(&run.dir.member(id).figures(), &id.to_string(), drawing)?;
                 }
             }
         }
@@ -205,7 +204,8 @@ impl Report {
     fn kept(&self) -> Option<f64> {
         let results =
             self.runs.iter().flat_map(|run| &run.members).filter_map(|member| member.result.as_ref());
-        recommend(&groups(results), None).generate.coefficients.first().copied()
+        let groups = by_coefficient(results.map(|result| (result.c, result)));
+        recommend(&groups, None).generate.coefficients.first().copied()
     }
 
     /// The page, which asks its server for news if it is `live`.
@@ -231,23 +231,15 @@ impl Report {
 
 /// Refuses runs that a coefficient is not the only difference of.
 fn check_alike(runs: &[Run]) -> Result<()> {
-    let alike = |run: &Run| {
-        let config = run.config.without_scheduling();
-        crate::config::RunConfig { name: String::new(), kl_coefficients: vec![0.0], seeds: vec![0], ..config }
-            .to_toml()
-    };
     let Some((first, others)) = runs.split_first() else { return Ok(()) };
     for other in others {
-        let (a, b) = (alike(first), alike(other));
-        let difference = a.lines().zip(b.lines()).find(|(a, b)| a != b);
-        if let Some((a, b)) = difference {
+        if let Some([a, b]) = first.config.difference_beside_members(&other.config) {
             bail!(
                 "{} has {a}, {} has {b}: a report compares coefficients and seeds of runs that are alike in everything else",
-                first.dir.display(),
-                other.dir.display()
+                first.dir.path().display(),
+                other.dir.path().display()
             );
         }
-        ensure!(a == b, "{} and {} hold different configurations", first.dir.display(), other.dir.display());
     }
     Ok(())
 }
@@ -256,7 +248,7 @@ fn check_alike(runs: &[Run]) -> Result<()> {
 fn leave_out_duplicates(runs: &mut [Run], notes: &mut Vec<String>) {
     let mut seen = Vec::new();
     for run in runs {
-        let dir = run.dir.display().to_string();
+        let dir = run.dir.path().display().to_string();
         run.members.retain(|member| {
             let new = !seen.contains(&member.id);
             if new {

@@ -2,8 +2,9 @@
 
 use figure::{Axis, Color, Mark, Readout, Scale, Series, Tick, palette};
 
+use record::Group;
+
 use crate::report::format;
-use crate::run_dir::Spread;
 
 /// The coefficients of a report in ascending order: they share an axis, and each has a colour.
 pub struct Coefficients(Vec<f64>);
@@ -58,31 +59,9 @@ pub fn readout(c: f64, notes: Vec<String>) -> Readout {
     Readout { title: format!("c = {}", format::coefficient(c)), data: vec![("c", c.to_string())], notes }
 }
 
-/// A quantity at a coefficient.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AtCoefficient {
-    pub c: f64,
-    /// Its value for each seed.
-    pub values: Vec<f64>,
-}
-
-impl AtCoefficient {
-    pub fn spread(&self) -> Spread {
-        Spread::of(&self.values)
-    }
-}
-
-/// The values by coefficient, ascending, without those that are not finite.
-pub fn by_coefficient(values: impl IntoIterator<Item = (f64, f64)>) -> Vec<AtCoefficient> {
-    let mut groups = Vec::<AtCoefficient>::new();
-    for (c, value) in values.into_iter().filter(|(_, value)| value.is_finite()) {
-        match groups.iter_mut().find(|group| group.c == c) {
-            Some(group) => group.values.push(value),
-            None => groups.push(AtCoefficient { c, values: vec![value] }),
-        }
-    }
-    groups.sort_by(|a, b| a.c.total_cmp(&b.c));
-    groups
+/// The finite values by coefficient, ascending.
+pub fn by_coefficient(values: impl IntoIterator<Item = (f64, f64)>) -> Vec<Group<f64>> {
+    record::by_coefficient(values.into_iter().filter(|(_, value)| value.is_finite()))
 }
 
 /// How a quantity over the coefficients is drawn.
@@ -92,13 +71,13 @@ pub struct Curve<'a> {
     pub line: Color,
     pub dots: &'a dyn Fn(f64) -> Color,
     /// What the dot of a coefficient says.
-    pub note: &'a dyn Fn(&AtCoefficient) -> String,
+    pub note: &'a dyn Fn(&Group<f64>) -> String,
 }
 
 impl Curve<'_> {
     /// A line through the means over the seeds; at each coefficient a dot for the mean with the standard deviation as an
     /// error bar, and small ones for the seeds.
-    pub fn series(&self, groups: &[AtCoefficient]) -> Vec<Series> {
+    pub fn series(&self, groups: &[Group<f64>]) -> Vec<Series> {
         let points: Vec<[f64; 2]> = groups.iter().map(|group| [group.c, group.spread().mean]).collect();
         let mut series = vec![Series::new(
             "",
@@ -128,7 +107,7 @@ impl Curve<'_> {
 }
 
 /// What dots and error bars are, for a subtitle.
-pub fn about_seeds(groups: &[AtCoefficient]) -> String {
+pub fn about_seeds(groups: &[Group<f64>]) -> String {
     match groups.iter().map(|group| group.values.len()).max() {
         Some(seeds) if seeds > 1 => format!("mean and standard deviation of {seeds} seeds"),
         _ => "one seed".to_owned(),
@@ -142,8 +121,7 @@ mod tests {
     #[test]
     fn values_are_grouped_by_coefficient_without_those_that_are_not_finite() {
         let groups = by_coefficient([(1.0, 3.0), (0.0, 5.0), (1.0, 1.0), (0.0, f64::NAN), (2.0, f64::NAN)]);
-        let expected =
-            [AtCoefficient { c: 0.0, values: vec![5.0] }, AtCoefficient { c: 1.0, values: vec![3.0, 1.0] }];
+        let expected = [Group { c: 0.0, values: vec![5.0] }, Group { c: 1.0, values: vec![3.0, 1.0] }];
         assert_eq!(groups, expected);
         assert_eq!(about_seeds(&groups), "mean and standard deviation of 2 seeds");
     }

@@ -2,14 +2,16 @@
 
 use figure::{Axis, Chart, Lines, Mark, Readout, Series, palette};
 
-use super::coefficients::{AtCoefficient, Coefficients, Curve};
+use record::Group;
+
+use super::coefficients::{Coefficients, Curve};
 use crate::report::format;
 
 /// Collapses shown at most, those at the greatest coefficients.
 const LINES: usize = 12;
 
 /// The active units over the coefficients, and a line at each coefficient at which a linear decoder loses a dimension.
-pub fn collapse(active_units: &[AtCoefficient], predicted: &[f64], coefficients: &Coefficients) -> Chart {
+pub fn collapse(active_units: &[Group<f64>], predicted: &[f64], coefficients: &Coefficients) -> Chart {
     let most = active_units.iter().map(|group| group.spread().mean).fold(1.0, f64::max);
     let mut series = Vec::new();
     let predicted: Vec<f64> = predicted.iter().copied().filter(|&c| c > 0.0).take(LINES).collect();

@@ -1,14 +1,14 @@
 //! What was measured of the members, over their coefficients.
 
 use figure::{Axis, Chart, Lines, Mark, Panels, Scale, Series, Size, palette};
+use record::{
+    COLLAPSED_KL, DIMENSION_QUANTITIES, DimensionQuantity, Group, Kind, MemberResult, Quantity,
+    dimensions_by_kl, quantities_of,
+};
 
-use super::coefficients::{AtCoefficient, Coefficients, Curve, about_seeds, by_coefficient};
+use super::coefficients::{Coefficients, Curve, about_seeds, by_coefficient};
 use super::small_multiples::columns_of;
-use crate::diagnostics::{Diagnostics, dimensions_by_kl};
-use crate::member::MemberResult;
-use crate::report::columns::{COLUMNS, Column};
 use crate::report::format;
-use crate::warnings::COLLAPSED_KL;
 
 /// Latent dimensions of a chart, at most: more lines than these cannot be told apart.
 const LINES: usize = 8;
@@ -28,50 +28,16 @@ pub struct DiagnosticChart {
     /// Decimals of its values in words.
     digits: usize,
     /// With a name each, where there are several.
-    lines: Vec<(String, Vec<AtCoefficient>)>,
+    lines: Vec<(String, Vec<Group<f64>>)>,
     /// Latent dimensions that there is no room for.
     dimensions_left_out: usize,
 }
 
-/// A number that is measured of every latent dimension.
-struct OfDimensions {
-    key: &'static str,
-    title: &'static str,
-    description: &'static str,
-    unit: &'static str,
-    value: fn(&Diagnostics, usize) -> Option<&f64>,
-}
-
 const KL_PER_DIM: &str = "kl_per_dim";
-
-const OF_DIMENSIONS: [OfDimensions; 3] = [
-    OfDimensions {
-        key: KL_PER_DIM,
-        title: "KL of each dimension",
-        description: "KL(q(z_d|x) ‖ N(0, 1)): how much each latent dimension is used.",
-        unit: "nats per image",
-        value: |measured, dimension| measured.kl_per_dim.get(dimension),
-    },
-    OfDimensions {
-        key: "z_mean",
-        // The sign is an accident of the initial weights: over seeds it would average out what there is to see.
-        title: "|mean| of the codes",
-        description: "Absolute value of the mean of the sampled codes in each latent dimension: the prior has 0.",
-        unit: "prior σ = 1",
-        value: |measured, dimension| measured.z_mean.get(dimension),
-    },
-    OfDimensions {
-        key: "z_std",
-        title: "Std of the codes",
-        description: "Standard deviation of the sampled codes in each latent dimension: the prior has 1.",
-        unit: "prior σ = 1",
-        value: |measured, dimension| measured.z_std.get(dimension),
-    },
-];
 
 /// Every column of the table that some member has a value for, and those of the latent dimensions after them.
 pub fn diagnostic_charts(results: &[&MemberResult]) -> Vec<DiagnosticChart> {
-    let of_member = |column: &Column| DiagnosticChart {
+    let of_member = |column: &'static Quantity| DiagnosticChart {
         key: column.key.into(),
         title: column.label.into(),
         description: column.description.into(),
@@ -84,18 +50,19 @@ pub fn diagnostic_charts(results: &[&MemberResult]) -> Vec<DiagnosticChart> {
         dimensions_left_out: 0,
     };
     let latent = results.iter().map(|result| result.diagnostics.kl_per_dim.len()).max().unwrap_or(0);
-    let of_dimensions = |quantity: &OfDimensions| {
+    let of_dimensions = |quantity: &DimensionQuantity| {
         let of_rank = |rank: usize| {
             // Which dimension does what differs from member to member; the rank can be compared.
             let value = |result: &&MemberResult| {
                 let dimension = *dimensions_by_kl(&result.diagnostics.kl_per_dim).get(rank)?;
-                Some((result.c, (quantity.value)(&result.diagnostics, dimension)?.abs()))
+                let value = *(quantity.values)(result).get(dimension)?;
+                Some((result.c, if quantity.sign_is_arbitrary { value.abs() } else { value }))
             };
             (rank_name(rank), by_coefficient(results.iter().filter_map(value)))
         };
         DiagnosticChart {
             key: quantity.key.into(),
-            title: quantity.title.into(),
+            title: quantity.label.into(),
             description: quantity.description.into(),
             unit: quantity.unit.into(),
             digits: 2,
@@ -103,9 +70,8 @@ pub fn diagnostic_charts(results: &[&MemberResult]) -> Vec<DiagnosticChart> {
             dimensions_left_out: latent.saturating_sub(LINES),
         }
     };
-    // How long it took says something of the machine, nothing of the coefficient.
-    let columns = COLUMNS.iter().filter(|column| column.key != "seconds");
-    let all = columns.map(of_member).chain(OF_DIMENSIONS.iter().map(of_dimensions));
+    let of_members = quantities_of(&[Kind::Term, Kind::Diagnostic]).map(of_member);
+    let all = of_members.chain(DIMENSION_QUANTITIES.iter().map(of_dimensions));
     all.filter(|chart| chart.lines.iter().any(|(_, groups)| !groups.is_empty())).collect()
 }
 
@@ -129,7 +95,7 @@ impl DiagnosticChart {
         format!("Test images; {seeds}.{lines}")
     }
 
-    fn groups(&self) -> impl Iterator<Item = &AtCoefficient> {
+    fn groups(&self) -> impl Iterator<Item = &Group<f64>> {
         self.lines.iter().flat_map(|(_, groups)| groups)
     }
 
@@ -174,7 +140,7 @@ impl DiagnosticChart {
     }
 
     /// The values as high as the axis goes down.
-    fn on_axis(&self, groups: &[AtCoefficient]) -> Vec<AtCoefficient> {
+    fn on_axis(&self, groups: &[Group<f64>]) -> Vec<Group<f64>> {
         let mut groups = groups.to_vec();
         if self.is_kl_of_dimensions() {
             for value in groups.iter_mut().flat_map(|group| &mut group.values) {
@@ -247,7 +213,7 @@ pub fn overview(all: &[DiagnosticChart], coefficients: &Coefficients) -> Panels 
 mod tests {
     use super::*;
     use crate::report::figures::testing::assert_sound;
-    use crate::report::testing::finished;
+    use record::for_tests::finished;
 
     fn keys(charts: &[DiagnosticChart]) -> Vec<&str> {
         charts.iter().map(|chart| chart.key.as_str()).collect()
@@ -258,8 +224,8 @@ mod tests {
         let members = [0.0, 0.5, 20.0].map(|c| finished(c, 0, |_| {}));
         let all = diagnostic_charts(&members.each_ref());
         let coefficients = Coefficients::new([0.0, 0.5, 20.0]);
-        for column in COLUMNS.iter().filter(|column| column.key != "seconds") {
-            assert!(keys(&all).contains(&column.key), "no {}", column.key);
+        for quantity in quantities_of(&[Kind::Term, Kind::Diagnostic]) {
+            assert!(keys(&all).contains(&quantity.key), "no {}", quantity.key);
         }
         assert!(keys(&all).ends_with(&["kl_per_dim", "z_mean", "z_std"]));
         assert_sound("diagnostics", &overview(&all, &coefficients).scene());
@@ -326,7 +292,7 @@ mod tests {
     fn numbers_that_are_none_break_no_chart() {
         let members = [0.0, 1.0].map(|c| {
             finished(c, 0, |result| {
-                result.diagnostics.iwae_nll = f64::NAN;
+                result.diagnostics.iwae_nll = Some(f64::NAN);
                 result.diagnostics.kl_per_dim = vec![f64::NAN, f64::INFINITY];
             })
         });

@@ -1,6 +1,6 @@
 //! Which latent dimensions a figure shows, and what it calls them.
 
-use crate::diagnostics::dimensions_by_kl;
+use record::dimensions_by_kl;
 
 /// The dimensions along the axes of a plane: both in their order, or the two of highest KL, that first; only one if there
 /// is only one.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use figure::{Chart, Scene};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::files::{create_dir, write_atomically};
+use record::{create_dir, write_atomically};
 
 /// Pixels of a PNG to a pixel of the drawing: sharp on paper and on screens of high resolution.
 const PNG_SCALE: f32 = 2.0;
@@ -58,7 +58,8 @@ pub fn write(dir: &Path, figures: Vec<Figure>) -> Result<()> {
     }
     figures.into_par_iter().try_for_each(|Figure { name, scene }| {
         write_atomically(&dir.join(format!("{name}.svg")), scene.to_svg().as_bytes())?;
-        write_atomically(&dir.join(format!("{name}.png")), &scene.to_png(PNG_SCALE))
+        write_atomically(&dir.join(format!("{name}.png")), &scene.to_png(PNG_SCALE))?;
+        Ok(())
     })
 }
 

@@ -2,9 +2,9 @@
 
 use figure::{Axis, Chart, Color, Lines, Mark, Panels, Readout, Scale, Series, Size, Tick, palette};
 
+use record::{EpochRow, Terms};
+
 use super::coefficients::Coefficients;
-use crate::evaluate::Terms;
-use crate::member::EpochRow;
 use crate::report::format;
 
 /// Epochs up to which each has a dot: a single one would have no line at all.

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use figure::{Chart, Panels};
 use model::Vae;
+use record::EpochRow;
 
 use super::coefficients::Coefficients;
 use super::encoder::{Cloud, Range};
@@ -14,7 +15,6 @@ use super::samples::{SIDE as SAMPLES_SIDE, samples};
 use super::traversals::{ROWS, traversals};
 use crate::data::Images;
 use crate::diagnostics::EncodedImages;
-use crate::member::EpochRow;
 use crate::report::format;
 
 /// What figures look like.

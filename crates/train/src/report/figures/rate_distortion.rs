@@ -1,9 +1,9 @@
 //! What the codes cost and what they are worth.
 
 use figure::{Axis, Chart, Lines, Mark, Place, Scale, Series, palette};
+use record::Terms;
 
 use super::coefficients::{Coefficients, about_seeds, by_coefficient, readout};
-use crate::evaluate::Terms;
 use crate::report::format;
 
 /// The share of the span of the data that is left free above and below it.

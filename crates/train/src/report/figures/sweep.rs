@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use figure::{Chart, Panels};
+use record::{EpochRow, MemberResult};
 
 use super::coefficients::Coefficients;
 use super::diagnostics::{DiagnosticChart, diagnostic_charts, overview};
@@ -13,7 +14,6 @@ use super::prior::{POINTS, prior};
 use super::rate_distortion::{Trained, rate_distortion};
 use super::small_multiples::{Entry, PANELS, small_multiples, stride};
 use crate::diagnostics::EncodedImages;
-use crate::member::{EpochRow, MemberResult};
 use crate::report::format;
 
 /// What is known of all members.
@@ -164,9 +164,9 @@ impl SweepMember<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::Terms;
     use crate::report::figures::testing::{SIZE, Tiny, assert_sound};
-    use crate::report::testing::finished;
+    use record::Terms;
+    use record::for_tests::finished;
 
     const OPTIONS: FigureOptions = FigureOptions { grid: 8, common_range: [[-6.0, 6.0]; 2] };
 

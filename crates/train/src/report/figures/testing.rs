@@ -8,8 +8,8 @@ use rand::rngs::StdRng;
 
 use crate::data::Images;
 use crate::diagnostics::EncodedImages;
-use crate::evaluate::{LatentUse, Terms};
-use crate::member::EpochRow;
+use record::EpochRow;
+use record::{LatentUse, Terms};
 
 /// An untrained network for images of 4 x 3 pixels, and some of these.
 pub struct Tiny {

@@ -3,11 +3,11 @@
 use burn::tensor::Device;
 use figure::{Axis, Chart, Lines, Size, Tick};
 use model::Vae;
+use record::dimensions_by_kl;
 
 use super::dimensions;
 use super::manifold::{REACH, evenly_spaced};
 use super::tiles::{Tiles, magnification, series};
-use crate::diagnostics::dimensions_by_kl;
 
 /// Dimensions shown at most.
 pub const ROWS: usize = 16;

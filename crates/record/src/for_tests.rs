@@ -1,26 +1,27 @@
 //! Members for tests.
 
-use crate::diagnostics::Diagnostics;
-use crate::evaluate::Terms;
-use crate::member::MemberResult;
+use crate::result::{Diagnostics, MemberResult};
+use crate::terms::Terms;
 
 /// A finished member of plausible numbers, after a change.
 pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> MemberResult {
     let diagnostics = Diagnostics {
-        active_units: 2,
-        iwae_nll: 149.0,
-        iwae_standard_error: 0.02,
-        mutual_information: 5.0,
-        marginal_kl: 0.9,
-        total_correlation: 0.5,
-        dimension_kl: 0.4,
+        active_units: Some(2),
+        iwae_nll: Some(149.0),
+        iwae_standard_error: Some(0.02),
+        mutual_information: Some(5.0),
+        marginal_kl: Some(0.9),
+        total_correlation: Some(0.5),
+        dimension_kl: Some(0.4),
         js_to_prior: Some(0.08),
         kl_to_prior: Some(0.4),
-        prior_near_data: 0.94,
+        prior_near_data: Some(0.94),
         knn_accuracy: Some(0.74),
         kl_per_dim: vec![3.0, 2.9],
         z_mean: vec![0.0, 0.1],
         z_std: vec![1.0, 0.9],
+        #[cfg(test)]
+        added_by_a_test: Some(seed as f64),
     };
     let test = Terms { reconstruction: 146.0, kl: 5.9 };
     let mut result = MemberResult {
@@ -33,8 +34,8 @@ pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> Me
         saturated_log_vars: 0,
         diagnostics,
         warnings: Vec::new(),
-        seconds: 30.0,
-        diagnostics_seconds: 1.5,
+        seconds: Some(30.0),
+        diagnostics_seconds: Some(1.5),
     };
     change(&mut result);
     result

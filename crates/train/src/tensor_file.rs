@@ -1,39 +1,14 @@
-//! Files that are either there whole or not at all.
+//! Tensors in safetensors files.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use burn::tensor::{DType, TensorData};
 use model::NamedTensor;
+use record::write_atomically;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-
-/// Writes a file beside its place, syncs it to disk and renames it, so that a crash leaves the old one or the new one.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        // As any other new file, not hidden from everyone else: the process's mask decides.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.prefix(".").suffix(".tmp").tempfile_in(dir)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        // Only once the directory is on disk does the new name survive a power cut.
-        #[cfg(unix)]
-        File::open(dir)?.sync_all()?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Creates a directory and those above it.
-pub fn create_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("cannot create the directory {}", path.display()))
-}
 
 /// Writes 32-bit tensors and texts to a safetensors file.
 pub fn write_safetensors(
@@ -52,7 +27,13 @@ pub fn write_safetensors(
         .with_context(|| format!("cannot write {}", path.display()))?;
     let bytes = safetensors::serialize(views, Some(metadata))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    write_atomically(path, &bytes)
+    Ok(write_atomically(path, &bytes)?)
+}
+
+/// Writes a network's parameters.
+pub fn write_weights(path: &Path, parameters: &[NamedTensor]) -> Result<()> {
+    let metadata = [("format".to_string(), "klsweep weights, [inputs, outputs]".to_string())].into();
+    write_safetensors(path, parameters, metadata)
 }
 
 /// What a safetensors file of 32-bit tensors holds.
@@ -118,22 +99,5 @@ mod tests {
             let error = read_safetensors(&path).err().expect("a part is no file").to_string();
             assert!(error.contains("is damaged or cut short"), "{length}: {error}");
         }
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn a_file_has_the_permissions_of_any_new_one() {
-        let dir = TempDir::new().unwrap();
-        let [atomic, plain] = ["atomic", "plain"].map(|name| dir.path().join(name));
-        write_atomically(&atomic, b"").unwrap();
-        fs::write(&plain, b"").unwrap();
-        let permissions = |path: &Path| fs::metadata(path).unwrap().permissions();
-        assert_eq!(permissions(&atomic), permissions(&plain));
-    }
-
-    #[test]
-    fn a_directory_that_is_not_there_is_named() {
-        let error = write_atomically(Path::new("/nonexistent/x"), b"").unwrap_err().to_string();
-        assert_eq!(error, "cannot write /nonexistent/x");
     }
 }

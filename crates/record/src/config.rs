@@ -4,13 +4,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use anyhow::{Context, Result, bail, ensure};
-use model::{AdamConfig, VaeConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
+use crate::did_you_mean::nearest_known_key;
+use crate::error::{RecordError, Result};
+use crate::member_id::{MemberId, Part};
 
 /// What a run trains, with every default filled in and every value checked.
 ///
@@ -37,9 +37,9 @@ pub struct RunConfig {
     /// The images.
     pub data: DataConfig,
     /// The network.
-    pub model: VaeConfig,
-    /// The optimiser.
-    pub optimizer: AdamConfig,
+    pub model: NetworkConfig,
+    /// The optimiser, Adam.
+    pub optimizer: OptimizerConfig,
 }
 
 /// Where the images come from and how many of them are used.
@@ -54,6 +54,32 @@ pub struct DataConfig {
     pub test_images: usize,
 }
 
+/// The sizes of the network, all but that of the images, which the data decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Widths of the encoder's hidden layers, from the image to the code.
+    pub encoder_hidden: Vec<usize>,
+    /// Dimensions of the code.
+    pub latent: usize,
+    /// Widths of the decoder's hidden layers, from the code to the image.
+    pub decoder_hidden: Vec<usize>,
+}
+
+/// The constants of Adam.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Decay of the average of the gradient.
+    pub beta_1: f64,
+    /// Decay of the average of the squared gradient.
+    pub beta_2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
 impl Default for RunConfig {
     fn default() -> Self {
         Self {
@@ -66,77 +92,61 @@ impl Default for RunConfig {
             backend: Backend::Flex,
             workers: 0,
             data: DataConfig::default(),
-            model: VaeConfig::default(),
-            optimizer: AdamConfig::default(),
+            model: NetworkConfig::default(),
+            optimizer: OptimizerConfig::default(),
         }
     }
 }
 
-/// One network to be trained: one coefficient, one seed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MemberId {
-    /// The coefficient of the KL term.
-    pub kl_coefficient: f64,
-    /// The seed of its random streams.
-    pub seed: u64,
-}
-
-impl MemberId {
-    /// The member's directory, relative to that of its run.
-    pub fn dir(&self) -> PathBuf {
-        PathBuf::from(format!("c={}", self.kl_coefficient)).join(format!("seed={}", self.seed))
+impl Default for NetworkConfig {
+    /// The classic network.
+    fn default() -> Self {
+        Self { encoder_hidden: vec![256], latent: 2, decoder_hidden: vec![256] }
     }
 }
 
-impl fmt::Display for MemberId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "c={} seed={}", self.kl_coefficient, self.seed)
+impl Default for OptimizerConfig {
+    /// Those of the classic experiment.
+    fn default() -> Self {
+        Self { learning_rate: 1e-3, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
     }
 }
 
-/// A part of a sweep, `2/5` for the second of five.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Which part, counted from 1.
-    pub index: usize,
-    /// How many parts there are.
-    pub of: usize,
-}
-
-impl FromStr for Part {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parse = |text: &str| text.trim().parse::<usize>().ok();
-        text.split_once('/')
-            .and_then(|(index, of)| Some(Part { index: parse(index)?, of: parse(of)? }))
-            .filter(|part| (1..=part.of).contains(&part.index))
-            .ok_or_else(|| {
-                format!("{text:?} is no part of a sweep: write K/N with K from 1 to N, for example 2/5")
-            })
-    }
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err(RecordError::Config(format!($($message)+)));
+        }
+    };
 }
 
 impl RunConfig {
     /// Reads a configuration file, puts `key=value` overrides over it in their order, and checks the result.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).map_err(RecordError::io("read the configuration file", path))?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Self::parse(&text, &stem, overrides).with_context(|| format!("in {}", path.display()))
+        Self::parse(&text, &stem, overrides)
+            .map_err(|error| RecordError::Config(format!("in {}: {error}", path.display())))
     }
 
     fn parse(text: &str, default_name: &str, overrides: &[String]) -> Result<Self> {
         parse_toml::<Self>(text)?;
-        let mut table: toml::Table = toml::from_str(text)?;
+        let mut table: toml::Table = parse_toml(text)?;
         for written in overrides {
-            let in_override = || format!("in --set {written}");
-            parse_toml::<Self>(written).with_context(|| {
-                format!("{}: write key=value in TOML's syntax, for example --set epochs=3 or --set 'backend=\"wgpu\"'", in_override())
+            let in_override = |explanation: &str, error: RecordError| {
+                RecordError::Config(format!("in --set {written}{explanation}: {error}"))
+            };
+            parse_toml::<Self>(written).map_err(|error| {
+                in_override(
+                    ": write key=value in TOML's syntax, for example --set epochs=3 or --set 'backend=\"wgpu\"'",
+                    error,
+                )
             })?;
-            merge(&mut table, toml::from_str(written).with_context(in_override)?);
+            merge(&mut table, parse_toml(written).map_err(|error| in_override("", error))?);
         }
-        let mut config: Self = table.try_into()?;
+        let mut config: Self =
+            table.try_into().map_err(|error: toml::de::Error| RecordError::Config(error.to_string()))?;
         if config.name.is_empty() {
             config.name = default_name.to_string();
         }
@@ -158,9 +168,35 @@ impl RunConfig {
         self.members().into_iter().skip(part.index - 1).step_by(part.of).collect()
     }
 
-    /// The same configuration without what does not change a result, to tell whether two runs are the same.
-    pub fn without_scheduling(&self) -> Self {
-        Self { workers: 0, ..self.clone() }
+    /// The first line in which this configuration and another one differ, as both write it; `None` if they train the same.
+    pub fn difference(&self, other: &Self) -> Option<[String; 2]> {
+        // The number of workers changes no result.
+        let [ours, theirs] = [self, other].map(|config| Self { workers: 0, ..config.clone() }.to_toml());
+        ours.lines()
+            .zip(theirs.lines())
+            .find(|(ours, theirs)| ours != theirs)
+            .map(|(ours, theirs)| [ours.to_string(), theirs.to_string()])
+    }
+
+    /// The same for configurations of which a report compares the members: they may differ in name, coefficients and seeds.
+    pub fn difference_beside_members(&self, other: &Self) -> Option<[String; 2]> {
+        let [ours, theirs] = [self, other].map(|config| Self {
+            name: String::new(),
+            kl_coefficients: Vec::new(),
+            seeds: Vec::new(),
+            ..config.clone()
+        });
+        ours.difference(&theirs)
+    }
+
+    /// Refuses a batch size that the data cannot fill.
+    pub fn check_batch_size(&self, training_images: usize) -> Result<()> {
+        ensure!(
+            self.batch_size <= training_images,
+            "batch_size = {}, but there are only {training_images} training images: use at most that many",
+            self.batch_size
+        );
+        Ok(())
     }
 
     /// The whole configuration as a TOML document.
@@ -201,7 +237,7 @@ impl RunConfig {
         {
             ensure!(!widths.contains(&0), "model.{key} = {widths:?}: a hidden layer has at least one unit");
         }
-        let AdamConfig { learning_rate, beta_1, beta_2, epsilon } = *optimizer;
+        let OptimizerConfig { learning_rate, beta_1, beta_2, epsilon } = *optimizer;
         for (key, value) in [("learning_rate", learning_rate), ("epsilon", epsilon)] {
             ensure!(
                 value.is_finite() && value > 0.0,
@@ -241,36 +277,9 @@ fn merge(base: &mut toml::Table, over: toml::Table) {
 fn parse_toml<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
         let message = error.to_string();
-        match nearest_known_key(error.message()) {
-            Some(known) => anyhow::anyhow!("{}\ndid you mean `{known}`?", message.trim_end()),
-            None => anyhow::anyhow!("{}", message.trim_end()),
-        }
+        let meant = nearest_known_key(error.message()).map(|known| format!("\ndid you mean `{known}`?"));
+        RecordError::Config(message.trim_end().to_string() + &meant.unwrap_or_default())
     })
-}
-
-/// From serde's "unknown field `epoch`, expected one of `name`, `epochs`, …", the known key most like the unknown one.
-fn nearest_known_key(message: &str) -> Option<&str> {
-    /// How alike two keys must be, from 0 to 1, for one to be offered instead of the other.
-    const LEAST_SIMILARITY: f64 = 0.7;
-
-    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
-    quoted
-        .map(|known| (strsim::jaro_winkler(unknown, known), known))
-        .filter(|(similarity, _)| *similarity >= LEAST_SIMILARITY)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known)
-}
-
-/// Refuses a batch size that the data cannot fill.
-pub fn check_batch_size(config: &RunConfig, training_images: usize) -> Result<()> {
-    if config.batch_size > training_images {
-        bail!(
-            "batch_size = {}, but there are only {training_images} training images: use at most that many",
-            config.batch_size
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -283,7 +292,7 @@ mod tests {
     }
 
     fn message(text: &str, overrides: &[&str]) -> String {
-        format!("{:#}", parse(text, overrides).unwrap_err())
+        parse(text, overrides).unwrap_err().to_string()
     }
 
     #[test]
@@ -369,10 +378,12 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_written_k_of_n() {
-        assert_eq!("2/5".parse(), Ok(Part { index: 2, of: 5 }));
-        for wrong in ["0/5", "6/5", "2", "a/b", "1/0", "-1/3"] {
-            assert!(wrong.parse::<Part>().unwrap_err().contains("K/N"), "{wrong}");
-        }
+    fn configurations_are_compared_in_what_changes_a_result() {
+        let config = parse("kl_coefficients = [1.0]", &[]).unwrap();
+        assert_eq!(config.difference(&RunConfig { workers: 7, ..config.clone() }), None);
+        let lines = |ours: &str, theirs: &str| Some([ours.to_string(), theirs.to_string()]);
+        let other = RunConfig { seeds: vec![0, 1], epochs: 3, ..config.clone() };
+        assert_eq!(config.difference(&other), lines("seeds = [0]", "seeds = [0, 1]"));
+        assert_eq!(config.difference_beside_members(&other), lines("epochs = 40", "epochs = 3"));
     }
 }

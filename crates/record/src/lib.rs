@@ -1,0 +1,45 @@
+//! What a run of klsweep leaves on disk, for whoever writes it and whoever reads it; nothing of networks or devices.
+//!
+//! Training writes a [`RunDir`]: the [`RunConfig`], a [`RunRecord`], and for each member of the sweep its [`EpochRow`]s
+//! and its [`MemberResult`]. [`QUANTITIES`] is the one table of the numbers by which members are compared: CSV files,
+//! TensorBoard tags, the report's columns and figures, statistics over seeds and the recommendation are made from it.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+#![forbid(unsafe_code)]
+
+mod backend;
+mod config;
+mod did_you_mean;
+mod error;
+mod files;
+#[doc(hidden)]
+pub mod for_tests;
+mod history;
+mod member_id;
+mod quantities;
+mod result;
+mod run_dir;
+mod run_record;
+mod schema;
+mod seeds;
+mod student;
+mod summary;
+mod terms;
+mod warnings;
+
+pub use backend::Backend;
+pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
+pub use error::{RecordError, Result};
+pub use files::{create_dir, write_atomically};
+pub use history::{EpochRow, HistoryFile, read_history};
+pub use member_id::{MemberId, Part};
+pub use quantities::{
+    Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
+};
+pub use result::{Diagnostics, MemberResult, dimensions_by_kl};
+pub use run_dir::{MemberDir, RunDir};
+pub use run_record::{ImageCounts, RunRecord, Status, now};
+pub use schema::{SCHEMA, VERSION, check_schema};
+pub use seeds::{Group, Spread, by_coefficient};
+pub use student::{differs_from_zero, t_quantile};
+pub use terms::{LatentUse, Terms};
+pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, warnings};

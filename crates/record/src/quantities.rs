@@ -1,0 +1,401 @@
+//! The one table of the numbers by which members are compared.
+
+use serde::Serialize;
+
+use crate::history::EpochRow;
+use crate::result::MemberResult;
+
+/// A number that members are compared by.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Quantity {
+    /// Its name in files.
+    pub key: &'static str,
+    /// Its name for people.
+    pub label: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it is, in a sentence or two.
+    pub description: &'static str,
+    /// Which values are good; `None` where neither is.
+    pub better: Option<Better>,
+    /// Decimals shown.
+    pub digits: usize,
+    /// Where it comes from, which decides where it is shown.
+    #[serde(skip)]
+    pub kind: Kind,
+    /// Its value for a finished member; `None` if it was not measured.
+    #[serde(skip)]
+    pub value: fn(&MemberResult) -> Option<f64>,
+    /// Its value on the test images after an epoch of a member of some coefficient, where it is known by then.
+    #[serde(skip)]
+    pub of_epoch: Option<fn(&EpochRow, f64) -> f64>,
+}
+
+/// Which values are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    /// Low ones.
+    Low,
+    /// High ones.
+    High,
+}
+
+/// Where a quantity comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The objective and what it is made of.
+    Term,
+    /// What was measured of the trained network.
+    Diagnostic,
+    /// Belongs to another one: it stands in files, and readers of a report are spared it.
+    Detail,
+    /// Says something of the machine, nothing of the coefficient: no file that is to be the same for the same run has it.
+    Machine,
+}
+
+/// The unit of terms.
+pub const NATS: &str = "nats per image";
+/// The unit of numbers from 0 to 1, which people read as percentages.
+pub const SHARE: &str = "share";
+
+/// Every quantity, in the order of files and tables.
+pub const QUANTITIES: &[Quantity] = &[
+    Quantity {
+        key: "reconstruction",
+        label: "Reconstruction",
+        unit: NATS,
+        description: "−E[log p(x|z)] of the test images with one sampled code each: the distortion.",
+        better: Some(Better::Low),
+        digits: 2,
+        kind: Kind::Term,
+        value: |result| Some(result.test.reconstruction),
+        of_epoch: Some(|row, _| row.test.reconstruction),
+    },
+    Quantity {
+        key: "kl",
+        label: "KL",
+        unit: NATS,
+        description: "KL(q(z|x) ‖ N(0, I)), the rate: what the codes cost beyond the prior.",
+        better: None,
+        digits: 2,
+        kind: Kind::Term,
+        value: |result| Some(result.test.kl),
+        of_epoch: Some(|row, _| row.test.kl),
+    },
+    Quantity {
+        key: "objective",
+        label: "Objective",
+        unit: NATS,
+        description: "reconstruction + c · KL: what training minimised. Not comparable between coefficients.",
+        better: None,
+        digits: 2,
+        kind: Kind::Term,
+        value: |result| Some(result.objective),
+        of_epoch: Some(|row, c| row.test.objective(c)),
+    },
+    Quantity {
+        key: "elbo_loss",
+        label: "ELBO loss",
+        unit: NATS,
+        description: "reconstruction + KL, the negative evidence lower bound: comparable between coefficients.",
+        better: Some(Better::Low),
+        digits: 2,
+        kind: Kind::Term,
+        value: |result| Some(result.elbo_loss),
+        of_epoch: Some(|row, _| row.test.elbo_loss()),
+    },
+    Quantity {
+        key: "saturated_log_vars",
+        label: "Clamped log-variances",
+        unit: "log-variances",
+        description: "Log-variances of training posteriors clamped to their bounds, over all epochs.",
+        better: Some(Better::Low),
+        digits: 0,
+        kind: Kind::Detail,
+        value: |result| Some(result.saturated_log_vars as f64),
+        of_epoch: None,
+    },
+    Quantity {
+        key: "active_units",
+        label: "Active units",
+        unit: "dimensions",
+        description: "Latent dimensions whose posterior mean has a variance above 0.01 over the test images.",
+        better: None,
+        digits: 0,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.active_units.map(|units| units as f64),
+        of_epoch: Some(|row, _| row.test_latent.active_units as f64),
+    },
+    Quantity {
+        key: "iwae_nll",
+        label: "IW-NLL",
+        unit: NATS,
+        description: "The importance-weighted upper bound on −log p(x) with 100 codes an image: how well prior and decoder \
+                      together explain the test images.",
+        better: Some(Better::Low),
+        digits: 2,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.iwae_nll,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "iwae_standard_error",
+        label: "Standard error of the IW-NLL",
+        unit: NATS,
+        description: "Standard error over the images of how far the importance-weighted bound lies below the ELBO loss.",
+        better: None,
+        digits: 3,
+        kind: Kind::Detail,
+        value: |result| result.diagnostics.iwae_standard_error,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "mutual_information",
+        label: "I(x; z)",
+        unit: "nats",
+        description: "Mutual information of image and code: what a code tells about which image it is of. At most the KL and \
+                      the logarithm of the number of test images.",
+        better: Some(Better::High),
+        digits: 2,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.mutual_information,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "marginal_kl",
+        label: "KL(q(z) ‖ p(z))",
+        unit: "nats",
+        description: "Marginal KL, how far all codes together are from the prior; with the mutual information it adds up to \
+                      the KL.",
+        better: Some(Better::Low),
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.marginal_kl,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "total_correlation",
+        label: "Total correlation",
+        unit: "nats",
+        description: "KL(q(z) ‖ Π q(z_d)), how much the latent dimensions depend on each other: the first part of the marginal \
+                      KL.",
+        better: Some(Better::Low),
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.total_correlation,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "dimension_kl",
+        label: "Dimension KL",
+        unit: "nats",
+        description: "Σ KL(q(z_d) ‖ p(z_d)), how far each latent dimension by itself is from the prior: the other part of the \
+                      marginal KL.",
+        better: Some(Better::Low),
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.dimension_kl,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "js_to_prior",
+        label: "JS to prior",
+        unit: "bits",
+        description: "Jensen-Shannon divergence between the codes and the prior on a grid of 24 bins an axis: 0 when they \
+                      match, 1 when they have nothing in common.",
+        better: Some(Better::Low),
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.js_to_prior,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "kl_to_prior",
+        label: "KL to prior",
+        unit: "bits",
+        description: "Kullback-Leibler divergence of the codes from the prior on the same grid.",
+        better: Some(Better::Low),
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.kl_to_prior,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "prior_near_data",
+        label: "Prior near data",
+        unit: SHARE,
+        description: "Share of 1,000 decoded prior samples that are as near to a test image as 95 % of the reconstructions are.",
+        better: Some(Better::High),
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.prior_near_data,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "knn_accuracy",
+        label: "10-NN accuracy",
+        unit: SHARE,
+        description: "Share of test images whose class is that of most of their 10 nearest training images, by the posterior \
+                      means.",
+        better: Some(Better::High),
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.knn_accuracy,
+        of_epoch: None,
+    },
+    #[cfg(test)]
+    Quantity {
+        key: "added_by_a_test",
+        label: "Added by a test",
+        unit: "nats",
+        description: "Stands for any diagnostic that is added.",
+        better: None,
+        digits: 1,
+        kind: Kind::Diagnostic,
+        value: |result| result.diagnostics.added_by_a_test,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "seconds",
+        label: "Training",
+        unit: "seconds",
+        description: "How long the member trained, beside others on the same machine.",
+        better: None,
+        digits: 1,
+        kind: Kind::Machine,
+        value: |result| result.seconds,
+        of_epoch: None,
+    },
+];
+
+impl Quantity {
+    /// The row of [`QUANTITIES`] with this key.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none: in a `const`, at compile time.
+    pub const fn named(key: &str) -> &'static Self {
+        let mut row = 0;
+        while row < QUANTITIES.len() {
+            if same(QUANTITIES[row].key, key) {
+                return &QUANTITIES[row];
+            }
+            row += 1;
+        }
+        panic!("the table has no quantity of that name")
+    }
+}
+
+/// `==`, which is not yet `const`.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// The quantities of some kinds, in the order of the table.
+pub fn quantities_of(kinds: &[Kind]) -> impl Iterator<Item = &'static Quantity> + '_ {
+    QUANTITIES.iter().filter(|quantity| kinds.contains(&quantity.kind))
+}
+
+/// A number that is measured of every latent dimension.
+#[derive(Clone, Copy, Debug)]
+pub struct DimensionQuantity {
+    /// Its name in files.
+    pub key: &'static str,
+    /// What the columns of tables are called, before `_0`, `_1`, ...
+    pub column: &'static str,
+    /// Its name for people.
+    pub label: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it is, in a sentence.
+    pub description: &'static str,
+    /// Whether its sign is an accident of the initial weights, so that only its size can be compared between members.
+    pub sign_is_arbitrary: bool,
+    /// Its value for each dimension; empty if it was not measured.
+    pub values: fn(&MemberResult) -> &[f64],
+}
+
+/// Every quantity of latent dimensions.
+pub const DIMENSION_QUANTITIES: &[DimensionQuantity] = &[
+    DimensionQuantity {
+        key: "kl_per_dim",
+        column: "kl_dim",
+        label: "KL of each dimension",
+        unit: NATS,
+        description: "KL(q(z_d|x) ‖ N(0, 1)): how much each latent dimension is used.",
+        sign_is_arbitrary: false,
+        values: |result| &result.diagnostics.kl_per_dim,
+    },
+    DimensionQuantity {
+        key: "z_mean",
+        column: "z_mean",
+        label: "|mean| of the codes",
+        unit: "prior σ = 1",
+        description: "Absolute value of the mean of the sampled codes in each latent dimension: the prior has 0.",
+        sign_is_arbitrary: true,
+        values: |result| &result.diagnostics.z_mean,
+    },
+    DimensionQuantity {
+        key: "z_std",
+        column: "z_std",
+        label: "Std of the codes",
+        unit: "prior σ = 1",
+        description: "Standard deviation of the sampled codes in each latent dimension: the prior has 1.",
+        sign_is_arbitrary: false,
+        values: |result| &result.diagnostics.z_std,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::for_tests::finished;
+    use crate::summary::{over_seeds_csv, summary_csv};
+
+    /// The crate is tested with one diagnostic more, `added_by_a_test`: a field of `Diagnostics` and a row of the table.
+    #[test]
+    fn a_new_diagnostic_is_a_field_and_a_row_and_is_in_every_table() {
+        let members = [0, 4].map(|seed| finished(1.0, seed, |_| ()));
+        let cells = |bytes: Vec<u8>, column: &str| -> Vec<String> {
+            let mut table = csv::Reader::from_reader(&bytes[..]);
+            let at = table.headers().unwrap().iter().position(|found| found == column).expect(column);
+            table.records().map(|row| row.unwrap()[at].to_string()).collect()
+        };
+        assert_eq!(cells(summary_csv(2, &members).unwrap(), "added_by_a_test"), ["0.0", "4.0"]);
+        let over_seeds = || over_seeds_csv(2, &[1.0], &members).unwrap();
+        assert_eq!(cells(over_seeds(), "added_by_a_test_mean"), ["2.0"]);
+        assert_eq!(cells(over_seeds(), "added_by_a_test_std"), [8f64.sqrt().to_string()]);
+        // What TensorBoard, the page's columns and the figures of diagnostics go through.
+        assert!(quantities_of(&[Kind::Diagnostic]).any(|quantity| quantity.key == "added_by_a_test"));
+    }
+
+    #[test]
+    fn values_are_those_of_the_member() {
+        let member = finished(2.0, 0, |result| result.diagnostics.js_to_prior = None);
+        const OBJECTIVE: &Quantity = Quantity::named("objective");
+        assert_eq!((OBJECTIVE.value)(&member), Some(157.8));
+        assert_eq!((Quantity::named("js_to_prior").value)(&member), None);
+    }
+
+    #[test]
+    fn keys_are_unique() {
+        let dimensions = DIMENSION_QUANTITIES.iter().map(|quantity| quantity.key);
+        let mut keys: Vec<&str> = QUANTITIES.iter().map(|quantity| quantity.key).chain(dimensions).collect();
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+}

@@ -1,0 +1,313 @@
+//! The directory of a run: which file is where, and what is in it.
+
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::config::RunConfig;
+use crate::error::{RecordError, Result};
+use crate::files::{create_dir, write_atomically};
+use crate::history::{EpochRow, HistoryFile, read_history};
+use crate::member_id::MemberId;
+use crate::result::MemberResult;
+use crate::run_record::RunRecord;
+use crate::schema::{read_json, write_json};
+use crate::summary::{over_seeds_csv, summary_csv};
+
+/// The directory of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// A new directory for a run, or one of the same configuration to go on with.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory holds another configuration, is not empty and no run, or cannot be written.
+    pub fn create(path: &Path, config: &RunConfig) -> Result<Self> {
+        let dir = Self { path: path.to_path_buf() };
+        if dir.config_path().exists() {
+            let found = RunConfig::load(&dir.config_path(), &[])?;
+            return match found.difference(config) {
+                Some([there, here]) => Err(RecordError::OtherRun { dir: dir.path, there, here }),
+                None => Ok(dir),
+            };
+        }
+        create_dir(path)?;
+        let visible = fs::read_dir(path)
+            .map_err(RecordError::io("read", path))?
+            .filter_map(|entry| Some(entry.ok()?.file_name().display().to_string()))
+            .find(|name| !name.starts_with('.'));
+        // Another process may have made it a run's meanwhile.
+        if let Some(file) = visible.filter(|_| !dir.config_path().exists()) {
+            return Err(RecordError::NotEmpty { dir: dir.path, file });
+        }
+        write_atomically(&dir.config_path(), config.to_toml().as_bytes())?;
+        Ok(dir)
+    }
+
+    /// The directory of a run that is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory is no run's.
+    pub fn open(path: &Path) -> Result<Self> {
+        let dir = Self { path: path.to_path_buf() };
+        if dir.config_path().is_file() {
+            return Ok(dir);
+        }
+        let reason = if path.exists() { "it holds no config.toml" } else { "there is no such directory" };
+        Err(RecordError::NoRun { dir: dir.path, reason })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// What it trains.
+    pub fn config(&self) -> Result<RunConfig> {
+        RunConfig::load(&self.config_path(), &[])
+    }
+
+    /// The weights that the members of each seed start from.
+    pub fn initial_weights(&self) -> PathBuf {
+        self.path.join("init.safetensors")
+    }
+
+    /// The directory of a member.
+    pub fn member(&self, id: MemberId) -> MemberDir {
+        MemberDir { path: self.path.join(id.dir()), id }
+    }
+
+    /// Waits for the lock of the files that all members share, and holds it until the file that it gives back is dropped.
+    pub fn lock(&self) -> Result<File> {
+        let path = self.path.join("lock");
+        let lock = || {
+            let file = File::create(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        lock().map_err(RecordError::io("lock", &path))
+    }
+
+    /// Writes `run.json`.
+    pub fn write_record(&self, record: &RunRecord) -> Result<()> {
+        write_json(&self.path.join("run.json"), record)
+    }
+
+    /// What `run.json` says; `None` if it is not there.
+    pub fn record(&self) -> Result<Option<RunRecord>> {
+        read_json(&self.path.join("run.json"))
+    }
+
+    /// The results of all members that are finished, in the order of the configuration.
+    pub fn results(&self, config: &RunConfig) -> Result<Vec<MemberResult>> {
+        config.members().into_iter().filter_map(|id| self.member(id).result().transpose()).collect()
+    }
+
+    /// Writes `summary.csv`, and with several seeds `summary_over_seeds.csv`.
+    pub fn write_summary(&self, config: &RunConfig, results: &[MemberResult]) -> Result<Vec<PathBuf>> {
+        let latent = config.model.latent;
+        let path = self.path.join("summary.csv");
+        let table = summary_csv(latent, results).map_err(RecordError::damaged(&path))?;
+        write_atomically(&path, &table)?;
+        let mut written = vec![path];
+        if config.seeds.len() > 1 {
+            let path = self.path.join("summary_over_seeds.csv");
+            let table = over_seeds_csv(latent, &config.kl_coefficients, results);
+            write_atomically(&path, &table.map_err(RecordError::damaged(&path))?)?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+/// The directory of a member of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberDir {
+    path: PathBuf,
+    id: MemberId,
+}
+
+impl MemberDir {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whose it is.
+    pub fn id(&self) -> MemberId {
+        self.id
+    }
+
+    /// Makes the directory.
+    pub fn create(&self) -> Result<()> {
+        create_dir(&self.path)
+    }
+
+    /// The member's lock, held until the file is dropped; `None` if another process has it.
+    pub fn lock(&self) -> Result<Option<File>> {
+        let path = self.path.join("lock");
+        let file = File::create(&path).map_err(RecordError::io("write", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(RecordError::io("lock", &path)(error)),
+        }
+    }
+
+    /// The state of a member in training: one file, since only a single rename replaces an old state by a new one at once.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint/state.safetensors")
+    }
+
+    /// Removes the checkpoint, which a finished member does not need.
+    pub fn remove_checkpoint(&self) -> Result<()> {
+        let dir = self.path.join("checkpoint");
+        match fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(RecordError::io("remove", &dir)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The trained weights.
+    pub fn weights(&self) -> PathBuf {
+        self.path.join("weights.safetensors")
+    }
+
+    /// Where the member's figures are.
+    pub fn figures(&self) -> PathBuf {
+        self.path.join("figures")
+    }
+
+    /// `history.csv`, to be appended to.
+    pub fn history_file(&self) -> HistoryFile {
+        HistoryFile::new(self.path.join("history.csv"), self.id)
+    }
+
+    /// The finished epochs.
+    pub fn history(&self) -> Result<Vec<EpochRow>> {
+        read_history(&self.path.join("history.csv"))
+    }
+
+    /// The result; `None` if the member was not trained to its end.
+    pub fn result(&self) -> Result<Option<MemberResult>> {
+        read_json(&self.path.join("result.json")).map_err(|error| match error {
+            RecordError::Damaged { path, reason } => {
+                RecordError::Damaged { path, reason: reason + "; delete it to train this member again" }
+            }
+            error => error,
+        })
+    }
+
+    /// Writes `result.json`. Where it stands, a member is finished: everything else is written before.
+    pub fn write_result(&self, result: &MemberResult) -> Result<()> {
+        write_json(&self.path.join("result.json"), result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::for_tests::finished;
+    use crate::run_record::{ImageCounts, Status, now};
+    use tempfile::TempDir;
+
+    fn config() -> RunConfig {
+        RunConfig { name: "a".to_string(), kl_coefficients: vec![1.0, 2.0], ..RunConfig::default() }
+    }
+
+    #[test]
+    fn a_directory_is_opened_again_by_the_same_configuration_only() {
+        let root = TempDir::new().unwrap();
+        let path = root.path().join("runs/a");
+        RunDir::create(&path, &config()).unwrap();
+        let dir = RunDir::create(&path, &RunConfig { workers: 7, ..config() }).unwrap();
+        let error = RunDir::create(&path, &RunConfig { epochs: 3, ..config() }).unwrap_err().to_string();
+        assert!(
+            error.contains("already holds another run (there: epochs = 40, here: epochs = 3)"),
+            "{error}"
+        );
+        assert_eq!(dir.config().unwrap(), config());
+        assert_eq!(RunDir::open(&path).unwrap(), dir);
+    }
+
+    #[test]
+    fn a_directory_that_is_no_runs_is_left_alone() {
+        let root = TempDir::new().unwrap();
+        fs::write(root.path().join("thesis.tex"), "").unwrap();
+        let error = RunDir::create(root.path(), &config()).unwrap_err().to_string();
+        assert!(error.contains("thesis.tex is in it"), "{error}");
+        assert!(!root.path().join("config.toml").exists());
+        let error = RunDir::open(root.path()).unwrap_err().to_string();
+        assert!(error.ends_with("is no run directory: it holds no config.toml"), "{error}");
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let root = TempDir::new().unwrap();
+        let dir = RunDir::create(root.path(), &config()).unwrap();
+        assert_eq!(dir.record().unwrap(), None);
+        let record = RunRecord {
+            backend: "flex".into(),
+            device: "Flex".into(),
+            kernels: Some("avx2".into()),
+            workers: 2,
+            images: ImageCounts { train: 60_000, test: 10_000, height: 28, width: 28 },
+            started: now(),
+            ended: None,
+            status: Status::Running,
+        };
+        dir.write_record(&record).unwrap();
+        assert_eq!(dir.record().unwrap(), Some(record));
+
+        let [first, second] = [1.0, 2.0].map(|c| dir.member(MemberId { kl_coefficient: c, seed: 0 }));
+        first.create().unwrap();
+        first.write_result(&finished(1.0, 0, |_| ())).unwrap();
+        assert_eq!(second.result().unwrap(), None);
+        assert_eq!(dir.results(&config()).unwrap(), [finished(1.0, 0, |_| ())]);
+        fs::write(first.path().join("result.json"), "{").unwrap();
+        let error = first.result().unwrap_err().to_string();
+        assert!(
+            error.contains("result.json is damaged") && error.ends_with("train this member again"),
+            "{error}"
+        );
+    }
+
+    /// A `run.json` and a `result.json` as version 0.1.0 wrote them before there were numbers of formats.
+    #[test]
+    fn a_run_from_before_formats_had_numbers_is_read() {
+        let root = TempDir::new().unwrap();
+        let dir = RunDir::create(root.path(), &config()).unwrap();
+        let record = r#"{"version": "0.1.0", "backend": "flex", "device": "Flex", "workers": 2, "images": {"train": 60000,
+            "test": 10000, "height": 28, "width": 28}, "started": "2026-11-24T10:00:00Z", "ended": null, "status": "finished"}"#;
+        fs::write(root.path().join("run.json"), record).unwrap();
+        assert_eq!(dir.record().unwrap().unwrap().kernels, None);
+
+        let member = dir.member(config().members()[0]);
+        member.create().unwrap();
+        let mut result = serde_json::to_value(finished(1.0, 0, |_| ())).unwrap();
+        result.as_object_mut().unwrap().remove("total_correlation");
+        fs::write(member.path().join("result.json"), result.to_string()).unwrap();
+        assert_eq!(member.result().unwrap().unwrap().diagnostics.total_correlation, None);
+    }
+
+    #[test]
+    fn a_member_is_locked_by_one_at_a_time() {
+        let root = TempDir::new().unwrap();
+        let member = RunDir::create(root.path(), &config()).unwrap().member(config().members()[0]);
+        member.create().unwrap();
+        let lock = member.lock().unwrap();
+        assert!(lock.is_some());
+        assert!(member.lock().unwrap().is_none());
+        drop(lock);
+        assert!(member.lock().unwrap().is_some());
+    }
+}

@@ -1,0 +1,67 @@
+//! The batches of an epoch, each made while the one before is learnt from.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::random::{Purpose, image_order, noise};
+use crate::run_context::RunContext;
+
+/// What a step learns from.
+pub struct Batch {
+    /// Grey levels, `[batch, pixels]`.
+    pub images: Tensor<2>,
+    /// The noise of the reparameterisation, `[batch, latent]`.
+    pub noise: Tensor<2>,
+}
+
+/// The batches of one epoch of a seed, the same for every coefficient.
+pub struct Batches<'a> {
+    run: &'a RunContext<'a>,
+    seed: u64,
+    epoch: usize,
+    order: Vec<u32>,
+    /// The step whose batch is made next.
+    step: usize,
+    next: Option<Batch>,
+}
+
+impl<'a> Batches<'a> {
+    /// Those of an epoch, from a step on.
+    pub fn of_epoch(run: &'a RunContext<'a>, seed: u64, epoch: usize, step: usize) -> Self {
+        let order = image_order(seed, epoch, run.dataset.train.count());
+        let mut batches = Self { run, seed, epoch, order, step, next: None };
+        batches.next = batches.make();
+        batches.step += 1;
+        batches
+    }
+
+    /// The next batch, unless the epoch is over.
+    pub fn take(&mut self) -> Option<Batch> {
+        self.next.take()
+    }
+
+    /// Does some work while the batch after it is made, on a thread that has nothing else to do if there is one.
+    pub fn beside<T: Send>(&mut self, work: impl FnOnce() -> T + Send) -> T {
+        let (done, next) = rayon::join(work, || self.make());
+        self.next = next;
+        self.step += 1;
+        done
+    }
+
+    /// Whether the epoch goes on after the work of [`beside`](Self::beside).
+    pub fn more(&self) -> bool {
+        self.next.is_some()
+    }
+
+    fn make(&self) -> Option<Batch> {
+        let RunContext { config, dataset, device, .. } = self.run;
+        let positions = self.order.chunks(config.batch_size).nth(self.step)?;
+        let noise = self.noise(positions.len(), device);
+        Some(Batch { images: dataset.train.batch(positions, device), noise })
+    }
+
+    fn noise(&self, count: usize, device: &Device) -> Tensor<2> {
+        let latent = self.run.config.model.latent;
+        let noise = noise(self.seed, Purpose::TrainingNoise, self.epoch, self.step, count * latent);
+        Tensor::from_data(TensorData::new(noise, [count, latent]), device)
+    }
+}

@@ -1,0 +1,38 @@
+//! From a configuration to a network and its optimiser.
+
+use burn::tensor::Device;
+use model::{AdamConfig, Vae, VaeConfig, training_device};
+use record::{NetworkConfig, OptimizerConfig, RunConfig};
+
+use crate::random::{Purpose, stream};
+
+/// The sizes of a network as `model` takes them.
+pub fn vae_config(config: &NetworkConfig) -> VaeConfig {
+    let NetworkConfig { encoder_hidden, latent, decoder_hidden } = config.clone();
+    VaeConfig { encoder_hidden, latent, decoder_hidden }
+}
+
+/// The constants of the optimiser as `model` takes them.
+pub fn adam_config(config: &OptimizerConfig) -> AdamConfig {
+    let OptimizerConfig { learning_rate, beta_1, beta_2, epsilon } = *config;
+    AdamConfig { learning_rate, beta_1, beta_2, epsilon }
+}
+
+/// The initial network of a seed.
+///
+/// Every coefficient starts from it: nothing of the coefficient goes into it.
+pub fn initial_vae(config: &RunConfig, pixels: usize, seed: u64, device: &Device) -> Vae {
+    let mut weights = stream(seed, Purpose::InitialWeights, 0, 0);
+    vae_config(&config.model).init(pixels, &mut weights, &training_device(device))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_crates_mean_the_same_by_the_classic_network_and_its_optimiser() {
+        assert_eq!(vae_config(&NetworkConfig::default()), VaeConfig::default());
+        assert_eq!(adam_config(&OptimizerConfig::default()), AdamConfig::default());
+    }
+}
