@@ -144,7 +144,7 @@ fn of_many_coefficients_some_have_pictures_instead_of_a_decoder_and_the_page_say
     let page = folder.path().join("runs/smoke/report.html");
     let Some(mut browser) = Browser::open(&page, Screen::DESKTOP) else { return };
     let said = browser.eval("document.querySelector('#explorer .intro').innerText");
-    assert!(said.as_str().unwrap().contains("7 of 10 coefficients have their decoder"), "{said}");
+    assert!(said.as_str().unwrap().contains("6 of 10 coefficients have their decoder"), "{said}");
     browser.eval("document.getElementById('coefficient').focus()");
     browser.press("Home");
     let mut nearest = 0;
@@ -156,7 +156,7 @@ fn of_many_coefficients_some_have_pictures_instead_of_a_decoder_and_the_page_say
         browser.until(&bright);
         browser.press("ArrowRight");
     }
-    assert_eq!(nearest, 3);
+    assert_eq!(nearest, 4);
     assert_eq!(browser.complaints(), [""; 0]);
 }
 

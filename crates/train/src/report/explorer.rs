@@ -15,12 +15,12 @@ use crate::diagnostics::EncodedImages;
 
 /// Test images to pick from at most, evenly spaced.
 const PICKED_IMAGES: usize = 100;
-/// Bytes of the page for decoders, at most: seven of the classic network.
-const DECODER_BYTES: usize = 3_900_000;
+/// Bytes of the page for decoders, at most: six of the classic network.
+const DECODER_BYTES: usize = 3_300_000;
 /// Codes of all members together, at most: of more members, each shows every n-th image.
 const CODES: usize = 600_000;
-/// Grey levels of the grids of all members together, at most. As PNG and base64 they take about half as many bytes.
-const TILE_PIXELS: usize = 12_500_000;
+/// Grey levels of the grids of all members together, at most. As PNG and base64 they take up to as many bytes.
+const TILE_PIXELS: usize = 9_000_000;
 /// Pictures along each side of a grid.
 const TILES: std::ops::RangeInclusive<usize> = 3..=9;
 

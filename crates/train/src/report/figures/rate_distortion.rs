@@ -12,6 +12,8 @@ const MARGIN: f64 = 0.09;
 const FINENESS: usize = 200;
 /// Coefficients up to which the letter c stands before each.
 const SPELLED_OUT: usize = 10;
+/// Names at most: of more coefficients, only every n-th is named.
+const NAMES: usize = 30;
 
 /// A member as far as it got.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +114,8 @@ fn names(finished: Vec<(f64, [f64; 2])>, training: &[Trained]) -> Series {
             named.push((member.c, [member.terms.kl, member.terms.reconstruction]));
         }
     }
+    let every = named.len().div_ceil(NAMES).max(1);
+    let named: Vec<(f64, [f64; 2])> = named.into_iter().step_by(every).collect();
     let before = if named.len() > SPELLED_OUT { "" } else { "c = " };
     let texts = named.iter().map(|(c, _)| format!("{before}{}", format::coefficient(*c))).collect();
     let points = named.into_iter().map(|(_, point)| point).collect();
@@ -175,5 +179,18 @@ mod tests {
         let page = scene.to_inline_svg("x");
         assert_eq!(page.matches("still training; KL 4.00").count(), 2);
         assert!(texts(&scene).iter().any(|text| text == "c = 2") && page.contains("KL 5.90; "), "{page}");
+    }
+
+    #[test]
+    fn of_many_coefficients_some_are_named_and_all_are_marked() {
+        let members: Vec<Trained> =
+            (1..=200).map(f64::from).map(|c| finished(c, 300.0 / c, 140.0 + c.sqrt())).collect();
+        let scene = chart(&members).scene();
+        let names = texts(&scene)
+            .iter()
+            .filter(|text| text.parse::<f64>().is_ok_and(|c| c == 1.0 || c > 21.0))
+            .count();
+        assert!((20..=40).contains(&names), "{names} names, with some ticks");
+        assert_eq!(scene.to_inline_svg("x").matches("data-note").count(), 200);
     }
 }
