@@ -6,6 +6,9 @@ use record::Group;
 
 use crate::report::format;
 
+/// Coefficients up to which each has a tick of its own; of more, the ends and the powers of ten have one.
+const TICKS: usize = 24;
+
 /// The coefficients of a report in ascending order: they share an axis, and each has a colour.
 pub struct Coefficients(Vec<f64>);
 
@@ -43,7 +46,8 @@ impl Coefficients {
         let ends = [positive.first(), positive.last()].into_iter().flatten();
         let powers = positive.iter().filter(|c| (c.log10() - c.log10().round()).abs() < 1e-9);
         let mut named: Vec<f64> = zero.then_some(0.0).into_iter().collect();
-        for &c in ends.chain(powers).chain(&positive) {
+        let others = if positive.len() > TICKS { &[] } else { &positive[..] };
+        for &c in ends.chain(powers).chain(others) {
             if !named.contains(&c) {
                 named.push(c);
             }
@@ -137,6 +141,8 @@ mod tests {
         let [low, high] = axis(&[1.0]).range.unwrap();
         assert!(low < 1.0 && high > 1.0);
         assert_eq!(axis(&[0.0]).range, None);
+        let many: Vec<f64> = (0..200).map(|i| 0.02 * 1.05f64.powi(i)).collect();
+        assert_eq!(axis(&many).ticks.unwrap().len(), 2, "both ends: none of them is a power of ten");
     }
 
     #[test]

@@ -13,7 +13,7 @@ const FINENESS: usize = 200;
 /// Coefficients up to which the letter c stands before each.
 const SPELLED_OUT: usize = 10;
 /// Names at most: of more coefficients, only every n-th is named.
-const NAMES: usize = 30;
+const NAMES: usize = 20;
 
 /// A member as far as it got.
 #[derive(Clone, Copy, Debug)]
@@ -190,7 +190,7 @@ mod tests {
             .iter()
             .filter(|text| text.parse::<f64>().is_ok_and(|c| c == 1.0 || c > 21.0))
             .count();
-        assert!((20..=40).contains(&names), "{names} names, with some ticks");
+        assert!((15..=30).contains(&names), "{names} names, with some ticks");
         assert_eq!(scene.to_inline_svg("x").matches("data-note").count(), 200);
     }
 }
