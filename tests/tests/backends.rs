@@ -1,10 +1,11 @@
 //! The same member on every backend of the build: they differ by rounding alone.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use data::Images;
 use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters, training_device};
 use record::{Backend, DataConfig};
-use train::data::{self, Images};
 use train::device::device;
+use train::image_tensors::ImageTensors;
 use train::random::{Purpose, image_order, noise, stream};
 
 const STEPS: usize = 50;

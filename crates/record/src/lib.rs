@@ -6,15 +6,19 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
 
+mod arrays;
 mod backend;
+mod collapse;
 mod config;
 mod did_you_mean;
 mod error;
+mod examples;
 mod files;
 #[doc(hidden)]
 pub mod for_tests;
 mod history;
 mod member_id;
+mod outputs;
 mod quantities;
 mod result;
 mod run_dir;
@@ -29,9 +33,11 @@ mod warnings;
 pub use backend::Backend;
 pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
 pub use error::{RecordError, Result};
+pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions};
 pub use files::{create_dir, write_atomically};
 pub use history::{EpochRow, HistoryFile, read_history};
 pub use member_id::{MemberId, Part};
+pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
 };

@@ -4,11 +4,14 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::collapse;
 use crate::config::RunConfig;
 use crate::error::{RecordError, Result};
+use crate::examples::Examples;
 use crate::files::{create_dir, write_atomically};
 use crate::history::{EpochRow, HistoryFile, read_history};
 use crate::member_id::MemberId;
+use crate::outputs::Outputs;
 use crate::result::MemberResult;
 use crate::run_record::RunRecord;
 use crate::schema::{read_json, write_json};
@@ -79,6 +82,31 @@ impl RunDir {
     /// The weights that the members of each seed start from.
     pub fn initial_weights(&self) -> PathBuf {
         self.path.join("init.safetensors")
+    }
+
+    /// The examples by which members are shown; `None` if none are recorded.
+    pub fn examples(&self) -> Result<Option<Examples>> {
+        Examples::read(&self.examples_path())
+    }
+
+    /// Writes the examples.
+    pub fn write_examples(&self, examples: &Examples) -> Result<()> {
+        examples.write(&self.examples_path())
+    }
+
+    fn examples_path(&self) -> PathBuf {
+        self.path.join("examples.safetensors")
+    }
+
+    /// The coefficients at which the latent dimensions of a linear decoder would collapse, the greatest first; `None` if
+    /// that was not computed.
+    pub fn collapse(&self) -> Result<Option<Vec<f64>>> {
+        collapse::read(&self.path.join("collapse.csv"))
+    }
+
+    /// Writes them.
+    pub fn write_collapse(&self, coefficients: &[f64]) -> Result<()> {
+        collapse::write(&self.path.join("collapse.csv"), coefficients)
     }
 
     /// The directory of a member.
@@ -180,6 +208,29 @@ impl MemberDir {
     /// The trained weights.
     pub fn weights(&self) -> PathBuf {
         self.path.join("weights.safetensors")
+    }
+
+    /// What the network makes of the examples; `None` if that is not recorded.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file is damaged, or does not fit the examples or the number of latent dimensions.
+    pub fn outputs(&self, examples: &Examples, latent: usize) -> Result<Option<Outputs>> {
+        Outputs::read(&self.outputs_path(), examples, latent)
+    }
+
+    /// The epochs after which the recorded outputs were made, without reading them.
+    pub fn outputs_epoch(&self) -> Option<usize> {
+        Outputs::epoch_of(&self.outputs_path())
+    }
+
+    /// Writes what the network makes of the examples.
+    pub fn write_outputs(&self, outputs: &Outputs) -> Result<()> {
+        outputs.write(&self.outputs_path())
+    }
+
+    fn outputs_path(&self) -> PathBuf {
+        self.path.join("outputs.safetensors")
     }
 
     /// Where the member's figures are.

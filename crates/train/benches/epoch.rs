@@ -9,9 +9,10 @@ use model::{Adam, flush_denormals_to_zero};
 use record::{DataConfig, MemberId, RunConfig, RunDir};
 use train::checkpoint::Snapshot;
 use train::evaluate::evaluate;
+use train::image_tensors::ImageTensors;
 use train::network::{adam_config, initial_vae};
+use train::random;
 use train::state::TrainState;
-use train::{data, random};
 
 // As in the program: what an allocator does with the memory of a step is part of the step.
 #[global_allocator]

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::image_tensors::ImageTensors;
 use crate::random::{Purpose, image_order, noise};
 use crate::run_context::RunContext;
 

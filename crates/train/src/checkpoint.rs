@@ -95,6 +95,13 @@ pub struct Saved {
     pub kernels: Option<String>,
 }
 
+/// The epochs that a member's checkpoint has finished; `None` if there is none, or it cannot be read.
+pub fn finished_epochs(dir: &MemberDir) -> Option<usize> {
+    let SafetensorsFile { metadata, .. } = read_safetensors(&dir.checkpoint()).ok()?;
+    let position: Position = toml::from_str(metadata.get(POSITION_KEY)?).ok()?;
+    Some(position.epoch)
+}
+
 /// The state of a member as it was last saved; `None` if it never was.
 ///
 /// `vae` is a network of the sizes of the saved one, `device` the one that it is on.

@@ -7,22 +7,23 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use data::Dataset;
 use model::{NamedTensor, named_parameters};
 use record::{
     Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
     by_coefficient, now,
 };
 
-use crate::data::Dataset;
 use crate::device::device;
 use crate::network::initial_vae;
 use crate::progress::{Style, SweepProgress};
+use crate::recording::{Recording, record_collapse, record_examples};
 use crate::report::{FigureSet, Report, ReportOptions, Written};
 use crate::run_context::RunContext;
 use crate::sweep::SweepOutcome;
 use crate::tensor_file::write_weights;
 use crate::watch::Watch;
-use crate::{data, signals, sweep};
+use crate::{signals, sweep};
 
 /// Trains one variational autoencoder across a list of KL coefficients, from the same initial weights.
 #[derive(Debug, Parser)]
@@ -181,8 +182,19 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
     let dir = RunDir::create(path, config)?;
     let lock = dir.lock()?;
     prepare(&dir, config, dataset.train.pixels(), &device)?;
+    let examples = match dir.examples()? {
+        Some(examples) => examples,
+        None => record_examples(&dir, config, &dataset)?,
+    };
     let workers = sweep::worker_count(config.workers, members.len());
-    let context = RunContext { config, dataset: &dataset, device: &device, dir: &dir, kernels: None };
+    let context = RunContext {
+        config,
+        dataset: &dataset,
+        examples: &examples,
+        device: &device,
+        dir: &dir,
+        kernels: None,
+    };
     let mut record = begin_record(&context, workers);
     dir.write_record(&record)?;
     drop(lock);
@@ -195,6 +207,7 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
     let _lock = dir.lock()?;
     let results = dir.results(config)?;
     let tables = dir.write_summary(config, &results)?;
+    record_collapse(&dir, config, &dataset, &device)?;
     record.ended = Some(now());
     record.status = match &outcome {
         _ if results.len() == config.members().len() => Status::Finished,
@@ -259,7 +272,7 @@ fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
 
 fn write_report(run: &Path, args: &Args) -> Result<()> {
     let options = ReportOptions { figures: args.figures, ..ReportOptions::default() };
-    let written = Report::read(&[run.to_path_buf()]).and_then(|report| report.write(&options));
+    let written = make_report(&[run.to_path_buf()], &options, None);
     let written = written.with_context(|| {
         format!(
             "the results are written, the report is not; to make it: {} report {}",
@@ -271,6 +284,14 @@ fn write_report(run: &Path, args: &Args) -> Result<()> {
         print_written(&written);
     }
     Ok(())
+}
+
+/// Makes a report on what is recorded, after bringing that up to date.
+fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -> Result<Written> {
+    for dir in dirs {
+        Recording::open(dir)?.update(grid)?;
+    }
+    Report::read(dirs)?.write(options)
 }
 
 /// The exit code after a sweep of so many members.
@@ -300,7 +321,7 @@ fn program() -> &'static str {
 }
 
 fn report(dirs: &[PathBuf], options: &ReportOptions, open: bool) -> Result<ExitCode> {
-    let written = Report::read(dirs)?.write(options)?;
+    let written = make_report(dirs, options, Some(options.grid))?;
     print_written(&written);
     if open {
         open_in_browser(written.page.as_os_str())?;

@@ -38,6 +38,14 @@ pub fn device(backend: Backend) -> Result<Device> {
     }
 }
 
+/// A device for work that is too little to wait for a graphics card: of the first backend that has one.
+pub fn any_device() -> Result<Device> {
+    match Backend::ALL.into_iter().find_map(|backend| device(backend).ok()) {
+        Some(device) => Ok(device),
+        None => bail!("this machine has no device for any backend that this program was built with"),
+    }
+}
+
 /// The names of the backends that this program was built with.
 fn built() -> Vec<&'static str> {
     let of_feature = [
@@ -57,7 +65,7 @@ fn built() -> Vec<&'static str> {
 fn first_of(backend: Backend, kind: burn::tensor::DeviceType) -> Result<Device> {
     use anyhow::Context;
     // A driver that is not there is a panic in some of the backends.
-    let devices = crate::catch_panic::catch_panic(|| Device::enumerate(kind).into_vec()).unwrap_or_default();
+    let devices = data::catch_panic(|| Device::enumerate(kind).into_vec()).unwrap_or_default();
     devices.into_iter().next().with_context(|| {
         format!(
             "the backend {backend} found no device on this machine: install a driver for the graphics card (a software \

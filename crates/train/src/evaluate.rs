@@ -1,11 +1,12 @@
 //! What is measured of a network.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use data::Images;
 use model::{Measured, Vae};
 use record::{LatentUse, Terms};
 
-use crate::data::Images;
 use crate::diagnostics::EncodedImages;
+use crate::image_tensors::ImageTensors;
 use crate::random::{Purpose, noise};
 
 /// What is measured after every epoch.

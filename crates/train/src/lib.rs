@@ -5,21 +5,25 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod batches;
-mod catch_panic;
 pub mod checkpoint;
 pub mod cli;
-pub mod data;
+pub mod collapse;
 pub mod device;
 pub mod diagnostics;
 pub mod evaluate;
+pub mod examples;
 pub mod finished_epochs;
+pub mod image_tensors;
 pub mod member;
 pub mod network;
 pub mod observer;
+pub mod outputs;
 pub mod progress;
 pub mod random;
+pub mod recording;
 pub mod report;
 pub mod run_context;
+pub mod saved_network;
 pub mod signals;
 pub mod state;
 pub mod sweep;

@@ -14,6 +14,7 @@ use crate::evaluate::evaluate;
 use crate::finished_epochs::FinishedEpochs;
 use crate::network::initial_vae;
 use crate::observer::Observer;
+use crate::outputs::{CLASSIC_GRID, Recorder};
 use crate::run_context::RunContext;
 use crate::signals;
 use crate::state::{Stepped, TrainState};
@@ -103,7 +104,7 @@ fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<TrainState> 
     Ok(saved.map_or_else(|| TrainState::start(vae, config, device), |saved| saved.state))
 }
 
-/// Measures the trained network, and writes it and its result.
+/// Measures the trained network, and writes it, what it makes of the examples, and its result.
 fn finish(
     run: &RunContext<'_>,
     dir: &MemberDir,
@@ -114,8 +115,12 @@ fn finish(
     let last = epochs.last().context("a finished member has at least one epoch")?;
     let seconds = state.seconds();
     let started = Instant::now();
-    let diagnostics = diagnose(&state.vae.valid(), run.dataset, &last.test, seed, run.device)
+    let vae = state.vae.valid();
+    let diagnostics = diagnose(&vae, run.dataset, &last.test, seed, run.device)
         .with_context(|| format!("cannot measure {}", dir.id()))?;
+    let recorder =
+        Recorder { dataset: run.dataset, examples: run.examples, device: run.device, grid: CLASSIC_GRID };
+    let outputs = recorder.outputs(&vae, state.epoch, &diagnostics.kl_per_dim, seed)?;
     let result = MemberResult {
         c: kl_coefficient,
         seed,
@@ -130,6 +135,7 @@ fn finish(
         diagnostics_seconds: Some(started.elapsed().as_secs_f64()),
     };
     write_weights(&dir.weights(), &named_parameters(&state.vae))?;
+    dir.write_outputs(&outputs)?;
     // Last: where it stands, all the rest does too.
     dir.write_result(&result)?;
     Ok(result)

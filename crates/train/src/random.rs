@@ -31,6 +31,8 @@ pub enum Purpose {
     FigureSamples = 7,
     /// The points of the prior's own picture; of no seed.
     FigurePrior = 8,
+    /// The codes of the training examples that a run records.
+    TrainingExampleNoise = 9,
 }
 
 /// The generator of one purpose, epoch and step.

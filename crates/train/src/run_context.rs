@@ -1,9 +1,8 @@
 //! What all members of a run share.
 
 use burn::tensor::Device;
-use record::{RunConfig, RunDir};
-
-use crate::data::Dataset;
+use data::Dataset;
+use record::{Examples, RunConfig, RunDir};
 
 /// What all members of a run share.
 pub struct RunContext<'a> {
@@ -11,6 +10,8 @@ pub struct RunContext<'a> {
     pub config: &'a RunConfig,
     /// The images.
     pub dataset: &'a Dataset,
+    /// Those of them that are recorded of every member.
+    pub examples: &'a Examples,
     /// Where the tensors live.
     pub device: &'a Device,
     /// The run's directory.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use tiny_http::{Header, Response, Server};
 
+use crate::recording::Recording;
 use crate::report::Report;
 use crate::signals;
 
@@ -21,6 +22,7 @@ const REST: u32 = 10;
 /// A server of the report on some runs.
 pub struct Watch {
     dirs: Vec<PathBuf>,
+    recordings: Vec<Recording>,
     server: Server,
     page: Option<Rendered>,
 }
@@ -44,7 +46,8 @@ impl Watch {
         let server = Server::http(address)
             .map_err(|error| anyhow!("{error}"))
             .with_context(|| format!("cannot listen on {address}: choose another port with --port"))?;
-        let mut watch = Self { dirs, server, page: None };
+        let recordings = dirs.iter().map(|dir| Recording::open(dir)).collect::<Result<_>>()?;
+        let mut watch = Self { dirs, recordings, server, page: None };
         watch.page()?;
         Ok(watch)
     }
@@ -85,6 +88,7 @@ impl Watch {
         let version = self.version();
         if self.page.as_ref().is_none_or(|page| page.version != version) {
             let started = Instant::now();
+            self.recordings.iter().try_for_each(|recording| recording.update(None))?;
             let html = Report::read(&self.dirs)?.page(true)?;
             self.page = Some(Rendered { version, html, finished: Instant::now(), took: started.elapsed() });
         }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
+use data::{Dataset, Images};
 use model::{LOG_VAR_MAX, LOG_VAR_MIN, NamedTensor, Vae, VaeConfig, load_parameters};
 use record::{DIMENSION_QUANTITIES, DataConfig, Diagnostics, Kind, MemberResult, Terms, quantities_of};
 use serde::Deserialize;
-use train::data::{self, Dataset, Images};
 use train::diagnostics::{EncodedImages, diagnose, importance_gap};
 use train::evaluate::evaluate;
 use train::random::{Purpose, stream};

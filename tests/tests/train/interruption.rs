@@ -80,7 +80,7 @@ fn a_checkpoint_that_is_cut_short_is_refused_and_named() {
 
 /// Starts a long run and presses Ctrl-C once both members have a checkpoint; gives the exit code and what was said.
 #[cfg(unix)]
-fn interrupt(folder: &Folder) -> (Option<i32>, String) {
+pub fn interrupt(folder: &Folder) -> (Option<i32>, String) {
     let smoke = crate::program::smoke();
     let mut command = folder.command(&[&["--config", smoke.as_str(), "--workers", "2"], LONG].concat());
     let child =

@@ -5,6 +5,7 @@ mod browser;
 mod diagnostics;
 mod interruption;
 mod program;
+mod record;
 mod report;
 mod report_page;
 mod sweep;

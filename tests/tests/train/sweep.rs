@@ -12,8 +12,8 @@ fn one_worker_and_three_give_the_same_bits() {
     one.smoke(&[FIVE, &["--workers", "1"]].concat()).expect_code(0);
     three.smoke(&[FIVE, &["--workers", "3"]].concat()).expect_code(0);
     let bits = one.bits("smoke");
-    // Five members with weights and history, the initial weights, the summary.
-    assert_eq!(bits.len(), 12);
+    // Five members with weights, outputs and history; the initial weights, the examples, the collapse, the summary.
+    assert_eq!(bits.len(), 19);
     assert_same_bits(&three.bits("smoke"), &bits);
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
+use data::Dataset;
 use metrics::Base;
 use metrics::latent::{KlDecomposition, binned_comparison, decompose_kl};
 use metrics::samples::classification::{Labelled, nearest_neighbour_accuracy};
@@ -12,7 +13,6 @@ use record::{Diagnostics, LatentUse, Terms, dimensions_by_kl};
 use super::importance::{ImportanceGap, importance_gap};
 use super::posteriors::EncodedImages;
 use super::prior_samples::prior_near_data;
-use crate::data::Dataset;
 use crate::random::{Purpose, noise};
 
 /// Codes an image for the importance-weighted bound.

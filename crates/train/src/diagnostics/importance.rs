@@ -2,11 +2,11 @@
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
+use data::Images;
 use model::Vae;
 
 use super::likelihood::bernoulli_log_likelihood;
 use super::posteriors::EncodedImages;
-use crate::data::Images;
 use crate::random::{Purpose, noise};
 
 /// Codes decoded at a time.

@@ -1,13 +1,14 @@
 //! The posteriors of many images, on the host.
 
 use burn::tensor::{Device, Tensor};
+use data::Images;
 use metrics::latent::{Posteriors, active_units, kl_per_dimension};
 use metrics::samples::SampleError;
 use model::{Posterior, Vae};
 use ndarray::{Array2, ArrayView2, Axis};
 use record::LatentUse;
 
-use crate::data::Images;
+use crate::image_tensors::ImageTensors;
 
 /// Images encoded at a time. It changes no result: an image's posterior depends on no other image.
 const BATCH: usize = 500;

@@ -2,10 +2,11 @@
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
+use data::Images;
 use model::Vae;
 use ndarray::Array2;
 
-use crate::data::Images;
+use crate::image_tensors::ImageTensors;
 use crate::random::{Purpose, noise};
 
 /// Codes drawn from the prior, and at most as many reconstructions: a share of them has a standard error of at most 0.016.

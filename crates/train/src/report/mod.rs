@@ -5,7 +5,6 @@ mod comparison;
 mod explorer;
 mod figures;
 mod format;
-mod linear;
 mod page;
 mod proposals;
 mod rate_distortion;

@@ -3,15 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use burn::module::Module;
 use burn::tensor::Device;
-use model::{NamedTensor, Vae, load_parameters};
+use data::Dataset;
+use model::Vae;
 use record::{EpochRow, MemberDir, MemberId, MemberResult, RunConfig, RunDir, RunRecord};
 
-use crate::data::{self, Dataset};
-use crate::network::vae_config;
-use crate::random::{Purpose, stream};
-use crate::tensor_file::{SafetensorsFile, read_safetensors};
+use crate::saved_network::read_network;
 
 /// A run, finished or not.
 pub struct Run {
@@ -136,26 +133,4 @@ impl Member {
         self.vae = Some(vae.with_context(|| format!("its weights {} cannot be used", path.display()))?);
         Ok(())
     }
-}
-
-/// The network of a file of weights, or of a checkpoint.
-fn read_network(path: &Path, config: &RunConfig, device: &Device) -> Result<Vae> {
-    let SafetensorsFile { tensors, .. } = read_safetensors(path)?;
-    let weights: Vec<NamedTensor> = tensors
-        .into_iter()
-        .filter(|(name, _)| name.starts_with("encoder.") || name.starts_with("decoder."))
-        .map(|(name, data)| NamedTensor { name, data })
-        .collect();
-    for NamedTensor { name, data } in &weights {
-        let broken = data.iter::<f32>().filter(|value| !value.is_finite()).count();
-        ensure!(
-            broken == 0,
-            "{broken} of the {} values of {name} are no finite numbers",
-            data.num_elements()
-        );
-    }
-    let logits = weights.iter().find(|weight| weight.name == "decoder.logits.bias");
-    let pixels = logits.context("decoder.logits.bias is missing")?.data.num_elements();
-    let vae = vae_config(&config.model).init(pixels, &mut stream(0, Purpose::InitialWeights, 0, 0), device);
-    Ok(load_parameters(vae, weights)?.no_grad())
 }

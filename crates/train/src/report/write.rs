@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use burn::tensor::Device;
-use record::{Backend, by_coefficient, write_atomically};
+use record::{by_coefficient, write_atomically};
 
 use super::figures::{
     Drawing, FigureOptions, FigureSet, LeftOut, MemberFigures, SweepFigures, SweepMember, common_range, write,
 };
-use super::linear::collapse_coefficients;
 use super::page::render;
 use super::recommendation::recommend;
 use super::run::{Member, Run};
-use crate::device::device;
+use crate::device::any_device;
 use crate::diagnostics::EncodedImages;
 
 /// How a report is made.
@@ -89,10 +88,7 @@ impl Report {
     ///
     /// Fails when a directory is no run's, and when the runs differ in more than coefficients and seeds.
     pub fn read(dirs: &[PathBuf]) -> Result<Self> {
-        // The first is the fastest without a graphics card; a report has too little to compute to wait for one.
-        let Some(device) = Backend::ALL.into_iter().find_map(|backend| device(backend).ok()) else {
-            bail!("this machine has no device for any backend that this program was built with");
-        };
+        let device = any_device()?;
         let mut runs = dirs.iter().map(|dir| Run::read(dir, &device)).collect::<Result<Vec<_>>>()?;
         let mut notes: Vec<String> = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.notes)).collect();
         check_alike(&runs)?;
@@ -104,10 +100,7 @@ impl Report {
             run.members.iter().map(encode).collect()
         };
         let encoded = runs.iter().flat_map(encode).collect();
-        let collapse = runs
-            .iter()
-            .find_map(|run| run.dataset.as_ref().map(|dataset| (run, dataset)))
-            .map(|(run, dataset)| collapse_coefficients(&dataset.train, run.config.model.latent, &device));
+        let collapse = runs.iter().find_map(|run| run.dir.collapse().ok().flatten());
         Ok(Self { runs, encoded, collapse: collapse.unwrap_or_default(), notes, device })
     }
 

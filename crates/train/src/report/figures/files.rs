@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::Result;
 use figure::{Chart, Scene};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-
 use record::{create_dir, write_atomically};
 
 /// Pixels of a PNG to a pixel of the drawing: sharp on paper and on screens of high resolution.

@@ -13,9 +13,9 @@ use super::manifold::Plane;
 use super::reconstructions::reconstructions;
 use super::samples::{SIDE as SAMPLES_SIDE, samples};
 use super::traversals::{ROWS, traversals};
-use crate::data::Images;
 use crate::diagnostics::EncodedImages;
 use crate::report::format;
+use data::Images;
 
 /// What figures look like.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,8 +5,8 @@ use figure::{Axis, Chart, Lines, Size, Tick};
 use model::Vae;
 
 use super::tiles::{Tiles, magnification, series};
-use crate::data::Images;
 use crate::diagnostics::EncodedImages;
+use data::Images;
 
 /// Images shown, and how many of them side by side.
 const COUNT: usize = 20;

@@ -6,8 +6,8 @@ use model::{Vae, VaeConfig};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::data::Images;
 use crate::diagnostics::EncodedImages;
+use data::Images;
 use record::EpochRow;
 use record::{LatentUse, Terms};
 

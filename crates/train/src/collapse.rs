@@ -1,9 +1,10 @@
 //! The coefficients at which a linear decoder would give up its latent dimensions.
 
 use burn::tensor::{Device, Tensor};
+use data::Images;
 use ndarray::{Array1, Array2, s};
 
-use crate::data::Images;
+use crate::image_tensors::ImageTensors;
 
 /// Images taken at a time.
 const BATCH: usize = 5000;

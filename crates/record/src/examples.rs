@@ -1,0 +1,176 @@
+//! The examples by which members are shown and compared, chosen once for all of them: `examples.safetensors` of a run.
+
+use std::path::Path;
+
+use ndarray::{Array1, Array2, Array3};
+
+use crate::arrays::Arrays;
+use crate::error::Result;
+
+/// Examples of a part of the data at most.
+pub const MOST_EXAMPLES: usize = 20_000;
+/// Numbers of a member's means at most: with many latent dimensions there are fewer examples.
+const MOST_NUMBERS: usize = 1 << 22;
+
+/// The examples of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Examples {
+    /// Height and width of an image.
+    pub size: [usize; 2],
+    /// Of the test images.
+    pub test: ExamplePart,
+    /// Of the training images.
+    pub train: ExamplePart,
+    /// Test images to pick from.
+    pub picked: Option<ShownImages>,
+    /// Test images that are shown beside what the network makes of them.
+    pub reconstructed: Option<ShownImages>,
+    /// Codes drawn from the prior, which every member decodes, `[codes, latent]`.
+    pub prior_codes: Option<Array2<f32>>,
+    /// Points of the prior's own picture, `[points, 2]`.
+    pub prior_points: Option<Array2<f32>>,
+}
+
+/// Examples of a part of the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExamplePart {
+    /// Their positions in the part, rising.
+    pub positions: Array1<u32>,
+    /// The class of each, where the data has classes.
+    pub labels: Option<Array1<u8>>,
+}
+
+/// Some of the test examples, with their images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShownImages {
+    /// Which of the test examples, as indices into [`ExamplePart::positions`].
+    pub examples: Array1<u32>,
+    /// Grey levels from 0 (black) to 255 (white), `[images, height, width]`.
+    pub pixels: Array3<u8>,
+}
+
+/// The positions of the examples of a part with so many images: evenly spaced, and all if they are few.
+pub fn example_positions(count: usize, latent: usize) -> Array1<u32> {
+    let most = MOST_EXAMPLES.min(MOST_NUMBERS / latent.max(1)).max(1);
+    let stride = count.div_ceil(most).max(1);
+    (0..count).step_by(stride).map(|position| position as u32).collect()
+}
+
+impl Examples {
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let mut arrays = Arrays::new(path);
+        arrays.insert_number("height", self.size[0]);
+        arrays.insert_number("width", self.size[1]);
+        for (name, part) in [("test", &self.test), ("train", &self.train)] {
+            arrays.insert(&format!("{name}.positions"), &part.positions);
+            arrays.insert_some(&format!("{name}.labels"), part.labels.as_ref());
+        }
+        for (name, shown) in [("picked", &self.picked), ("reconstructed", &self.reconstructed)] {
+            arrays.insert_some(&format!("{name}.examples"), shown.as_ref().map(|shown| &shown.examples));
+            arrays.insert_some(&format!("{name}.images"), shown.as_ref().map(|shown| &shown.pixels));
+        }
+        arrays.insert_some("prior.codes", self.prior_codes.as_ref());
+        arrays.insert_some("prior.points", self.prior_points.as_ref());
+        arrays.write()
+    }
+
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+        let Some(mut arrays) = Arrays::read(path)? else { return Ok(None) };
+        let size = [arrays.number("height")?, arrays.number("width")?];
+        let [test, train] = ["test", "train"].map(|name| part(&mut arrays, name));
+        let test = test?;
+        let [picked, reconstructed] =
+            ["picked", "reconstructed"].map(|name| shown(&mut arrays, name, size, test.positions.len()));
+        Ok(Some(Self {
+            size,
+            test,
+            train: train?,
+            picked: picked?,
+            reconstructed: reconstructed?,
+            prior_codes: arrays.take("prior.codes")?,
+            prior_points: arrays.take("prior.points")?,
+        }))
+    }
+}
+
+fn part(arrays: &mut Arrays, name: &str) -> Result<ExamplePart> {
+    let positions: Array1<u32> = arrays.require(&format!("{name}.positions"))?;
+    let labels: Option<Array1<u8>> = arrays.take(&format!("{name}.labels"))?;
+    if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != positions.len()) {
+        let (labels, examples) = (labels.len(), positions.len());
+        return Err(arrays.damaged(format!("{name} has {labels} labels and {examples} examples")));
+    }
+    Ok(ExamplePart { positions, labels })
+}
+
+fn shown(arrays: &mut Arrays, name: &str, size: [usize; 2], count: usize) -> Result<Option<ShownImages>> {
+    let Some(examples) = arrays.take::<u32, _>(&format!("{name}.examples"))? else { return Ok(None) };
+    let pixels: Array3<u8> = arrays.require(&format!("{name}.images"))?;
+    let examples: Array1<u32> = examples;
+    let (images, height, width) = pixels.dim();
+    if images != examples.len() || [height, width] != size {
+        let expected = [examples.len(), size[0], size[1]];
+        let found = [images, height, width];
+        return Err(arrays.damaged(format!("{name}.images has the shape {found:?} instead of {expected:?}")));
+    }
+    if let Some(example) = examples.iter().find(|&&example| example as usize >= count) {
+        return Err(arrays.damaged(format!("{name} names example {example} of {count}")));
+    }
+    Ok(Some(ShownImages { examples, pixels }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+    use tempfile::TempDir;
+
+    fn examples() -> Examples {
+        Examples {
+            size: [1, 2],
+            test: ExamplePart { positions: array![0, 2, 4], labels: Some(array![7, 3, 0]) },
+            train: ExamplePart { positions: array![0, 1], labels: None },
+            picked: Some(ShownImages { examples: array![2, 0], pixels: array![[[1, 2]], [[3, 4]]] }),
+            reconstructed: None,
+            prior_codes: Some(array![[0.5, -0.25]]),
+            prior_points: None,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_what_is_absent_is_none() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("examples.safetensors");
+        assert_eq!(Examples::read(&path).unwrap(), None);
+        examples().write(&path).unwrap();
+        assert_eq!(Examples::read(&path).unwrap(), Some(examples()));
+    }
+
+    #[test]
+    fn arrays_that_do_not_fit_each_other_are_refused() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("examples.safetensors");
+        let message = |change: fn(&mut Examples)| {
+            let mut examples = examples();
+            change(&mut examples);
+            examples.write(&path).unwrap();
+            Examples::read(&path).unwrap_err().to_string()
+        };
+        let text = message(|examples| examples.test.labels = Some(array![1]));
+        assert!(text.ends_with("test has 1 labels and 3 examples"), "{text}");
+        let text = message(|examples| examples.size = [2, 2]);
+        assert!(text.ends_with("picked.images has the shape [2, 1, 2] instead of [2, 2, 2]"), "{text}");
+        let text = message(|examples| examples.test = examples.train.clone());
+        assert!(text.ends_with("picked names example 2 of 2"), "{text}");
+    }
+
+    #[test]
+    fn examples_are_evenly_spaced_and_no_more_than_can_be_kept() {
+        assert_eq!(example_positions(3, 2), array![0, 1, 2]);
+        assert_eq!(example_positions(60_000, 2).len(), MOST_EXAMPLES);
+        assert_eq!(example_positions(60_000, 2)[1], 3);
+        assert_eq!(example_positions(20_001, 2).len(), 10_001);
+        assert!(example_positions(60_000, 512).len() * 512 <= MOST_NUMBERS);
+        assert_eq!(example_positions(0, 2).len(), 0);
+    }
+}

@@ -1,0 +1,120 @@
+//! The examples that a run records, chosen from its data set once for all members.
+
+use data::{Dataset, Images};
+use ndarray::{Array1, Array2, Array3};
+use record::{ExamplePart, Examples, RunConfig, ShownImages, example_positions};
+
+use crate::random::{Purpose, noise};
+
+/// Test images to pick from at most, evenly spaced.
+const PICKED: usize = 100;
+/// Test images that are shown beside their reconstructions.
+const RECONSTRUCTED: usize = 20;
+/// Codes from the prior that every member decodes.
+const PRIOR_CODES: usize = 64;
+/// Points of the prior's own picture.
+const PRIOR_POINTS: usize = 2000;
+
+/// The examples of a run.
+pub fn examples(config: &RunConfig, dataset: &Dataset) -> Examples {
+    let latent = config.model.latent;
+    let test = part(&dataset.test, latent);
+    let of_test = |position: &u32| position.to_owned();
+    let positions: Vec<u32> = test.positions.iter().map(of_test).collect();
+    let picked: Vec<usize> = (0..positions.len()).step_by(positions.len().div_ceil(PICKED).max(1)).collect();
+    let reconstructed = of_classes_in_turn(test.labels.as_ref(), positions.len());
+    let shown = |examples: Vec<usize>| shown_images(&dataset.test, &positions, &examples);
+    let prior = |purpose, rows: usize, columns: usize| {
+        let drawn = noise(0, purpose, 0, 0, rows * columns);
+        Array2::from_shape_vec((rows, columns), drawn).expect("as many numbers were drawn as it holds")
+    };
+    Examples {
+        size: [dataset.test.height, dataset.test.width],
+        train: part(&dataset.train, latent),
+        picked: Some(shown(picked)),
+        reconstructed: Some(shown(reconstructed)),
+        prior_codes: Some(prior(Purpose::FigureSamples, PRIOR_CODES, latent)),
+        prior_points: Some(prior(Purpose::FigurePrior, PRIOR_POINTS, 2)),
+        test,
+    }
+}
+
+fn part(images: &Images, latent: usize) -> ExamplePart {
+    let positions = example_positions(images.count(), latent);
+    let labels = images.labels.as_ref();
+    let labels = labels.map(|labels| positions.iter().map(|&position| labels[position as usize]).collect());
+    ExamplePart { positions, labels }
+}
+
+/// The first examples of each class in turn, or the first of all where there are no classes.
+fn of_classes_in_turn(labels: Option<&Array1<u8>>, count: usize) -> Vec<usize> {
+    let Some(labels) = labels else { return (0..count.min(RECONSTRUCTED)).collect() };
+    let mut classes = labels.to_vec();
+    classes.sort_unstable();
+    classes.dedup();
+    let mut of_classes: Vec<_> = classes
+        .iter()
+        .map(|class| (0..labels.len()).filter(move |&example| labels[example] == *class))
+        .collect();
+    let mut chosen = Vec::new();
+    while chosen.len() < RECONSTRUCTED.min(labels.len()) {
+        chosen.extend(of_classes.iter_mut().filter_map(Iterator::next).take(RECONSTRUCTED - chosen.len()));
+    }
+    chosen
+}
+
+fn shown_images(images: &Images, positions: &[u32], examples: &[usize]) -> ShownImages {
+    let bytes = examples.iter().flat_map(|&example| images.bytes_of(positions[example] as usize));
+    let shape = (examples.len(), images.height, images.width);
+    let pixels = Array3::from_shape_vec(shape, bytes.copied().collect()).expect("all images are of one size");
+    ShownImages { examples: examples.iter().map(|&example| example as u32).collect(), pixels }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(count: usize, labels: Option<Vec<u8>>) -> Dataset {
+        let bytes = (0..count * 6).map(|i| (i * i % 256) as u8).collect();
+        let images = Images { height: 2, width: 3, bytes, labels };
+        Dataset { train: images.clone(), test: images }
+    }
+
+    #[test]
+    fn each_class_is_shown_as_often() {
+        let dataset = dataset(60, Some((0..60).map(|i| (i % 10) as u8).collect()));
+        let examples = examples(&RunConfig::default(), &dataset);
+        let reconstructed = examples.reconstructed.unwrap();
+        assert_eq!(
+            reconstructed.examples.to_vec(),
+            (0..20).collect::<Vec<u32>>(),
+            "two of each of ten classes"
+        );
+        let third: Vec<u8> = reconstructed.pixels.index_axis(ndarray::Axis(0), 3).iter().copied().collect();
+        assert_eq!(third, dataset.test.bytes_of(3));
+        assert_eq!(examples.test.labels.unwrap()[13], 3);
+        assert_eq!(examples.picked.unwrap().examples.len(), 60);
+    }
+
+    #[test]
+    fn rare_classes_leave_their_places_to_others() {
+        let labels = (0..60).map(|image| u8::from(image == 30)).collect();
+        let examples = examples(&RunConfig::default(), &dataset(60, Some(labels)));
+        let chosen = examples.reconstructed.unwrap().examples.to_vec();
+        assert_eq!(chosen.len(), 20);
+        assert!(chosen.contains(&30));
+    }
+
+    #[test]
+    fn few_images_without_classes_are_all_shown() {
+        let examples = examples(&RunConfig::default(), &dataset(3, None));
+        assert_eq!(examples.reconstructed.unwrap().examples.to_vec(), [0, 1, 2]);
+        assert_eq!(examples.test.labels, None);
+    }
+
+    #[test]
+    fn of_many_images_an_even_selection_can_be_picked() {
+        let examples = examples(&RunConfig::default(), &dataset(250, None));
+        assert_eq!(examples.picked.unwrap().examples.to_vec()[..3], [0, 3, 6]);
+    }
+}

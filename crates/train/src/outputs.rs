@@ -1,0 +1,372 @@
+//! What a network makes of the examples of its run: everything that a report shows of a member.
+
+use anyhow::Result;
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Tensor, TensorData};
+use data::{Dataset, Images};
+use model::{Posterior, Vae};
+use ndarray::{Array1, Array2, Array3, Array4};
+use record::{
+    DenseDecoder, DenseLayer, Encoded, ExamplePart, Examples, Grid, Outputs, Traversals, dimensions_by_kl,
+};
+use spec_math::cephes64::ndtri;
+
+use crate::diagnostics::bernoulli_log_likelihood;
+use crate::image_tensors::ImageTensors;
+use crate::random::{Purpose, noise};
+
+/// Images encoded, or codes decoded, at a time.
+const BATCH: usize = 500;
+/// How far from the origin codes of grids and traversals lie, in standard deviations of the prior.
+const REACH: f32 = 3.0;
+/// Dimensions that are traversed at most, and values of each.
+const TRAVERSED: usize = 16;
+const TRAVERSAL_VALUES: usize = 11;
+/// Rows and columns of a manifold, as in the classic experiment.
+pub const CLASSIC_GRID: usize = 8;
+
+/// Where the outputs of networks come from.
+#[derive(Clone, Copy)]
+pub struct Recorder<'a> {
+    /// The images that the examples are of.
+    pub dataset: &'a Dataset,
+    /// Those that are recorded.
+    pub examples: &'a Examples,
+    /// Where the networks are.
+    pub device: &'a Device,
+    /// Rows and columns of the manifolds.
+    pub grid: usize,
+}
+
+impl Recorder<'_> {
+    /// The outputs of a member's network after so many epochs, when its latent dimensions have these KLs.
+    ///
+    /// The codes of the test examples are those that the [diagnostics](crate::diagnostics) of the seed draw.
+    pub fn outputs(&self, vae: &Vae, epoch: usize, kl_per_dim: &[f64], seed: u64) -> Result<Outputs> {
+        let Self { dataset, examples, .. } = *self;
+        let test = self.encoded(vae, &dataset.test, &examples.test, seed, Purpose::DiagnosticNoise);
+        let train = self.encoded(vae, &dataset.train, &examples.train, seed, Purpose::TrainingExampleNoise);
+        let reconstructions = examples.reconstructed.as_ref().map(|shown| {
+            let means = shown.examples.iter().flat_map(|&example| test.mean.row(example as usize).to_vec());
+            self.decode(vae, means.collect())
+        });
+        let prior_images =
+            examples.prior_codes.as_ref().map(|codes| self.decode(vae, codes.iter().copied().collect()));
+        let axes = on_axes(kl_per_dim);
+        let images = |images: Vec<u8>| {
+            let [height, width] = examples.size;
+            Array3::from_shape_vec((images.len() / (height * width), height, width), images)
+        };
+        Ok(Outputs {
+            epoch,
+            reconstructions: reconstructions.map(images).transpose()?,
+            manifold: Some(self.grid(vae, &axes, evenly_spaced(self.grid))?),
+            manifold_quantiles: Some(self.grid(vae, &axes, quantiles(self.grid))?),
+            traversals: Some(self.traversals(vae, kl_per_dim)?),
+            prior_images: prior_images.map(images).transpose()?,
+            decoder: Some(dense_decoder(vae)),
+            test: Some(test),
+            train: Some(train),
+        })
+    }
+
+    fn encoded(
+        &self,
+        vae: &Vae,
+        images: &Images,
+        part: &ExamplePart,
+        seed: u64,
+        purpose: Purpose,
+    ) -> Encoded {
+        let (count, latent) = (part.positions.len(), vae.latent());
+        // Of all images of the part, so that an example has its code whatever others there are.
+        let noise = noise(seed, purpose, 0, 0, images.count() * latent);
+        let positions = part.positions.as_slice().expect("positions are contiguous");
+        let (mut means, mut log_vars, mut codes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut losses = Vec::with_capacity(count);
+        for batch in positions.chunks(BATCH) {
+            let Posterior { mean, log_var, .. } = vae.encoder.forward(images.batch(batch, self.device));
+            let [mean, log_var] =
+                [mean, log_var].map(|tensor| tensor.into_data().iter::<f32>().collect::<Vec<_>>());
+            let noise = batch.iter().flat_map(|&position| &noise[position as usize * latent..][..latent]);
+            let code = mean.iter().zip(&log_var).zip(noise);
+            let code: Vec<f32> =
+                code.map(|((mean, log_var), noise)| mean + (0.5 * log_var).exp() * noise).collect();
+            let logits = vae.decoder.forward(self.tensor(code.clone(), latent)).into_data();
+            let logits = logits.as_slice::<f32>().expect("the network computes with 32-bit numbers");
+            losses.extend(batch.iter().zip(logits.chunks(images.pixels())).map(|(&position, logits)| {
+                -bernoulli_log_likelihood(logits, &images.grey(position as usize)) as f32
+            }));
+            means.extend(mean);
+            log_vars.extend(log_var);
+            codes.extend(code);
+        }
+        let kl = means.chunks(latent).zip(log_vars.chunks(latent)).map(|(mean, log_var)| kl(mean, log_var));
+        let of_dimensions = |values| {
+            Array2::from_shape_vec((count, latent), values).expect("every example has as many dimensions")
+        };
+        Encoded {
+            kl: Some(kl.collect()),
+            reconstruction: Some(Array1::from(losses)),
+            mean: of_dimensions(means),
+            log_var: of_dimensions(log_vars),
+            code: Some(of_dimensions(codes)),
+        }
+    }
+
+    fn tensor(&self, codes: Vec<f32>, latent: usize) -> Tensor<2> {
+        let shape = [codes.len() / latent, latent];
+        Tensor::from_data(TensorData::new(codes, shape), self.device)
+    }
+
+    /// The decoder's means for some codes, `[codes, latent]`, as grey levels; NaN becomes black.
+    fn decode(&self, vae: &Vae, codes: Vec<f32>) -> Vec<u8> {
+        let latent = vae.latent();
+        let mut grey = Vec::new();
+        for batch in codes.chunks(BATCH * latent) {
+            let means = sigmoid(vae.decoder.forward(self.tensor(batch.to_vec(), latent))).into_data();
+            grey.extend(means.iter::<f32>().map(|mean| (255.0 * mean).round() as u8));
+        }
+        grey
+    }
+
+    /// The decoded codes whose coordinates along one or two dimensions are these values; the second grows upwards.
+    fn grid(&self, vae: &Vae, dimensions: &[usize], values: Vec<f32>) -> Result<Grid> {
+        let rows = if dimensions.len() == 2 { values.iter().rev().copied().collect() } else { vec![0.0] };
+        let mut codes = Vec::with_capacity(rows.len() * values.len() * vae.latent());
+        for &y in &rows {
+            for &x in &values {
+                let mut code = vec![0.0; vae.latent()];
+                for (&dimension, value) in dimensions.iter().zip([x, y]) {
+                    code[dimension] = value;
+                }
+                codes.extend(code);
+            }
+        }
+        let [height, width] = self.examples.size;
+        let shape = (rows.len(), values.len(), height, width);
+        Ok(Grid {
+            images: Array4::from_shape_vec(shape, self.decode(vae, codes))?,
+            dimensions: dimensions.iter().map(|&dimension| dimension as u32).collect(),
+            values: Array1::from(values),
+        })
+    }
+
+    /// The dimensions of highest KL, each varied by itself.
+    fn traversals(&self, vae: &Vae, kl_per_dim: &[f64]) -> Result<Traversals> {
+        let mut dimensions = dimensions_by_kl(kl_per_dim);
+        dimensions.truncate(TRAVERSED);
+        let values = evenly_spaced(TRAVERSAL_VALUES);
+        let mut codes = Vec::new();
+        for &dimension in &dimensions {
+            for &value in &values {
+                let mut code = vec![0.0; vae.latent()];
+                code[dimension] = value;
+                codes.extend(code);
+            }
+        }
+        let [height, width] = self.examples.size;
+        let shape = (dimensions.len(), values.len(), height, width);
+        Ok(Traversals {
+            images: Array4::from_shape_vec(shape, self.decode(vae, codes))?,
+            dimensions: dimensions.into_iter().map(|dimension| dimension as u32).collect(),
+            values: Array1::from(values),
+        })
+    }
+}
+
+/// The dimensions along the axes of a plane: both in their order, or the two of highest KL, that first; only one if there
+/// is only one.
+fn on_axes(kl_per_dim: &[f64]) -> Vec<usize> {
+    match kl_per_dim.len() {
+        0..=2 => (0..kl_per_dim.len()).collect(),
+        _ => dimensions_by_kl(kl_per_dim)[..2].to_vec(),
+    }
+}
+
+/// `KL(N(mean, exp(log_var)) ‖ N(0, I))` of one posterior, in nats.
+fn kl(mean: &[f32], log_var: &[f32]) -> f32 {
+    let of_dimension = |(&mean, &log_var): (&f32, &f32)| {
+        let (mean, log_var) = (f64::from(mean), f64::from(log_var));
+        0.5 * (mean * mean + log_var.exp() - 1.0 - log_var)
+    };
+    mean.iter().zip(log_var).map(of_dimension).sum::<f64>() as f32
+}
+
+/// So many numbers from -3 to 3; 0 where there is one.
+fn evenly_spaced(count: usize) -> Vec<f32> {
+    match count {
+        1 => vec![0.0],
+        _ => (0..count).map(|i| REACH * (2.0 * i as f32 / (count - 1) as f32 - 1.0)).collect(),
+    }
+}
+
+/// The quantiles of the standard normal that divide it into so many equal parts and halve each: as if the unit square were
+/// mapped through its inverse distribution function.
+///
+/// Source: Kingma and Welling, *Auto-Encoding Variational Bayes* (2013), figure 4.
+fn quantiles(count: usize) -> Vec<f32> {
+    (0..count).map(|i| ndtri((i as f64 + 0.5) / count as f64) as f32).collect()
+}
+
+fn dense_decoder(vae: &Vae) -> DenseDecoder {
+    let layer = |linear: &burn::nn::Linear| {
+        let [inputs, outputs] = linear.weight.dims();
+        let weight: Vec<f32> = linear.weight.val().into_data().iter::<f32>().collect();
+        let bias = linear.bias.as_ref().expect("every layer has a bias").val().into_data();
+        DenseLayer {
+            weight: Array2::from_shape_vec((inputs, outputs), weight).expect("a tensor fills its shape"),
+            bias: bias.iter::<f32>().collect(),
+        }
+    };
+    DenseDecoder { layers: vae.decoder.hidden.iter().chain([&vae.decoder.logits]).map(layer).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::examples;
+    use model::VaeConfig;
+    use rand::{SeedableRng, rngs::StdRng};
+    use record::RunConfig;
+
+    const SIZE: [usize; 2] = [4, 3];
+    const PIXELS: usize = SIZE[0] * SIZE[1];
+
+    fn dataset() -> Dataset {
+        let images = |count: usize| Images {
+            height: SIZE[0],
+            width: SIZE[1],
+            bytes: (0..count * PIXELS).map(|i| (i * i * 31 % 256) as u8).collect(),
+            labels: None,
+        };
+        Dataset { train: images(7), test: images(30) }
+    }
+
+    fn vae(latent: usize) -> Vae {
+        let config = VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8] };
+        config.init(PIXELS, &mut StdRng::seed_from_u64(1), &Device::flex())
+    }
+
+    /// What a network of so many dimensions with these KLs makes of the data set.
+    fn outputs(vae: &Vae, kl_per_dim: &[f64]) -> (Examples, Outputs) {
+        let mut config = RunConfig::default();
+        config.model.latent = vae.latent();
+        let (dataset, device) = (dataset(), Device::flex());
+        let examples = examples(&config, &dataset);
+        let recorder = Recorder { dataset: &dataset, examples: &examples, device: &device, grid: 7 };
+        let outputs = recorder.outputs(vae, 3, kl_per_dim, 5).unwrap();
+        (examples, outputs)
+    }
+
+    /// The grey levels of one code, by the decoder alone.
+    fn decoded(vae: &Vae, code: &[f32]) -> Vec<u8> {
+        let data = TensorData::new(code.to_vec(), [1, code.len()]);
+        let means = sigmoid(vae.decoder.forward(Tensor::from_data(data, &Device::flex()))).into_data();
+        means.iter::<f32>().map(|mean| (255.0 * mean).round() as u8).collect()
+    }
+
+    #[test]
+    fn what_is_recorded_fits_the_examples_and_is_read_back() {
+        for latent in [1, 2, 5, 20] {
+            let vae = vae(latent);
+            let kl_per_dim: Vec<f64> = (0..latent).map(|dimension| dimension as f64).collect();
+            let (examples, outputs) = outputs(&vae, &kl_per_dim);
+            let root = tempfile::TempDir::new().unwrap();
+            let mut config = RunConfig { kl_coefficients: vec![1.0], ..RunConfig::default() };
+            config.model.latent = latent;
+            let run = record::RunDir::create(root.path(), &config).unwrap();
+            let member = run.member(config.members()[0]);
+            member.create().unwrap();
+            run.write_examples(&examples).unwrap();
+            member.write_outputs(&outputs).unwrap();
+            assert_eq!(run.examples().unwrap(), Some(examples.clone()));
+            assert_eq!(member.outputs(&examples, latent).unwrap(), Some(outputs));
+            assert_eq!(member.outputs_epoch(), Some(3));
+        }
+    }
+
+    #[test]
+    fn the_losses_are_those_of_the_network_and_their_codes() {
+        let vae = vae(2);
+        let (_, outputs) = outputs(&vae, &[1.0, 2.0]);
+        let Encoded { mean, log_var, code, reconstruction, kl } = outputs.test.unwrap();
+        let device = Device::flex();
+        let images = dataset().test.range(0..30, &device);
+        let tensor = |array: &Array2<f32>| {
+            Tensor::<2>::from_data(
+                TensorData::new(array.iter().copied().collect::<Vec<f32>>(), [30, 2]),
+                &device,
+            )
+        };
+        let posterior = vae.encoder.forward(images.clone());
+        posterior.mean.into_data().assert_eq(&tensor(&mean).into_data(), true);
+        let logits = vae.decoder.forward(tensor(&code.unwrap()));
+        let expected = f64::from(model::bernoulli_reconstruction(logits, images).into_scalar::<f32>());
+        let found = reconstruction.unwrap().iter().map(|&loss| f64::from(loss)).sum::<f64>() / 30.0;
+        // Sums of 32-bit numbers in another order.
+        assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
+        let expected = model::gaussian_kl(tensor(&mean), tensor(&log_var));
+        let expected = f64::from(expected.into_scalar::<f32>());
+        let found = kl.unwrap().iter().map(|&kl| f64::from(kl)).sum::<f64>() / 30.0;
+        assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
+    }
+
+    #[test]
+    fn the_first_dimension_of_a_grid_grows_to_the_right_and_the_second_upwards() {
+        let vae = vae(2);
+        let manifold = outputs(&vae, &[1.0, 2.0]).1.manifold.unwrap();
+        assert_eq!(manifold.dimensions.to_vec(), [0, 1]);
+        for (row, column, code) in
+            [(0, 0, [-3.0, 3.0]), (0, 6, [3.0, 3.0]), (6, 0, [-3.0, -3.0]), (2, 4, [1.0, 1.0])]
+        {
+            let tile: Vec<u8> =
+                manifold.images.slice(ndarray::s![row, column, .., ..]).iter().copied().collect();
+            assert_eq!(tile, decoded(&vae, &code), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn of_many_dimensions_the_two_of_highest_kl_span_the_plane_and_traversals_are_ranked() {
+        let vae = vae(4);
+        let (examples, outputs) = outputs(&vae, &[0.1, 2.0, 0.0, 3.0]);
+        let manifold = outputs.manifold.unwrap();
+        assert_eq!(manifold.dimensions.to_vec(), [3, 1]);
+        let tile: Vec<u8> = manifold.images.slice(ndarray::s![0, 0, .., ..]).iter().copied().collect();
+        assert_eq!(tile, decoded(&vae, &[0.0, 3.0, 0.0, -3.0]));
+        let traversals = outputs.traversals.unwrap();
+        assert_eq!(traversals.dimensions.to_vec(), [3, 1, 0, 2]);
+        let tile: Vec<u8> = traversals.images.slice(ndarray::s![1, 10, .., ..]).iter().copied().collect();
+        assert_eq!(tile, decoded(&vae, &[0.0, 3.0, 0.0, 0.0]));
+        let code = examples.prior_codes.unwrap().row(5).to_vec();
+        let image: Vec<u8> =
+            outputs.prior_images.unwrap().index_axis(ndarray::Axis(0), 5).iter().copied().collect();
+        assert_eq!(image, decoded(&vae, &code));
+    }
+
+    #[test]
+    fn the_recorded_decoder_decodes_as_the_network() {
+        let vae = vae(2);
+        let layers = outputs(&vae, &[1.0, 2.0]).1.decoder.unwrap().layers;
+        let code = [0.7f32, -1.3];
+        let mut values = Array1::from(code.to_vec());
+        for (position, DenseLayer { weight, bias }) in layers.iter().enumerate() {
+            values = values.dot(weight) + bias;
+            if position + 1 < layers.len() {
+                values.mapv_inplace(|value| value.max(0.0));
+            }
+        }
+        let found: Vec<u8> = values.iter().map(|l| (255.0 / (1.0 + (-l).exp())).round() as u8).collect();
+        assert_eq!(found, decoded(&vae, &code));
+    }
+
+    #[test]
+    fn the_quantiles_divide_the_normal_into_equal_parts() {
+        // The 0.975 quantile of N(0, 1), by any table.
+        const UPPER: f32 = 1.959_964;
+        let found = quantiles(20);
+        assert!((found[19] - UPPER).abs() < 1e-6 && (found[0] + UPPER).abs() < 1e-6, "{found:?}");
+        assert_eq!(evenly_spaced(3), [-3.0, 0.0, 3.0]);
+        assert_eq!(evenly_spaced(1), [0.0]);
+    }
+}

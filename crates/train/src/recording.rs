@@ -1,0 +1,118 @@
+//! What a report needs, brought up to date where training has not written it: of members that still train, of runs of older
+//! versions, and for another size of grid.
+
+use std::cell::OnceCell;
+use std::path::Path;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use data::{Dataset, load_at_hand};
+use record::{Examples, MemberDir, Outputs, RunConfig, RunDir};
+
+use crate::checkpoint;
+use crate::collapse::collapse_coefficients;
+use crate::device::any_device;
+use crate::examples::examples;
+use crate::outputs::{CLASSIC_GRID, Recorder};
+use crate::saved_network::read_network;
+
+/// A run whose record is kept up to date. Its data set is read once, and not before it is needed.
+pub struct Recording {
+    dir: RunDir,
+    config: RunConfig,
+    device: Device,
+    dataset: OnceCell<Option<Dataset>>,
+}
+
+impl Recording {
+    /// Of the run in a directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory is no run's, or the machine has no device.
+    pub fn open(path: &Path) -> Result<Self> {
+        let dir = RunDir::open(path)?;
+        let config = dir.config()?;
+        Ok(Self { dir, config, device: any_device()?, dataset: OnceCell::new() })
+    }
+
+    /// Records what the networks of the run make of its examples, where that is not recorded as it is now, or in grids of
+    /// another size than is asked for.
+    ///
+    /// Members whose files are damaged are left as they are: to say so is the report's part. Where the data set is not at
+    /// hand, nothing is recorded.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the record cannot be written.
+    pub fn update(&self, grid: Option<usize>) -> Result<()> {
+        let recorded = self.dir.examples().ok().flatten();
+        let waiting: Vec<Stale> = self
+            .config
+            .members()
+            .into_iter()
+            .filter_map(|id| self.stale(self.dir.member(id), recorded.as_ref(), grid))
+            .collect();
+        if waiting.is_empty() && self.dir.collapse().is_ok_and(|collapse| collapse.is_some()) {
+            return Ok(());
+        }
+        let Some(dataset) = self.dataset.get_or_init(|| load_at_hand(&self.config.data).ok()) else {
+            return Ok(());
+        };
+        record_collapse(&self.dir, &self.config, dataset, &self.device)?;
+        let examples = match recorded {
+            Some(examples) => examples,
+            None => record_examples(&self.dir, &self.config, dataset)?,
+        };
+        let grid = grid.unwrap_or(CLASSIC_GRID);
+        let recorder = Recorder { dataset, examples: &examples, device: &self.device, grid };
+        for Stale { dir, epoch, network, kl_per_dim } in waiting {
+            let Ok(vae) = read_network(&network, &self.config, &self.device) else { continue };
+            dir.write_outputs(&recorder.outputs(&vae, epoch, &kl_per_dim, dir.id().seed)?)?;
+        }
+        Ok(())
+    }
+
+    /// The member, if it has a network of which nothing is recorded.
+    fn stale(&self, dir: MemberDir, examples: Option<&Examples>, grid: Option<usize>) -> Option<Stale> {
+        let (epoch, network, kl_per_dim) = match dir.result().ok()? {
+            Some(result) => (result.epochs, dir.weights(), result.diagnostics.kl_per_dim),
+            None => {
+                let last = dir.history().ok()?.pop()?;
+                (checkpoint::finished_epochs(&dir)?, dir.checkpoint(), last.test_latent.kl_per_dim)
+            }
+        };
+        let as_wanted = |outputs: &Outputs| match (grid, &outputs.manifold) {
+            (Some(grid), Some(manifold)) => manifold.values.len() == grid,
+            (wanted, _) => wanted.is_none(),
+        };
+        let outputs = || dir.outputs(examples?, self.config.model.latent).ok().flatten();
+        let recorded = dir.outputs_epoch() == Some(epoch)
+            && examples.is_some()
+            && (grid.is_none() || outputs().is_some_and(|outputs| as_wanted(&outputs)));
+        (!recorded).then_some(Stale { dir, epoch, network, kl_per_dim })
+    }
+}
+
+/// A member of whose network nothing is recorded as it is now.
+struct Stale {
+    dir: MemberDir,
+    epoch: usize,
+    network: std::path::PathBuf,
+    kl_per_dim: Vec<f64>,
+}
+
+/// Chooses the examples of a run and writes them.
+pub fn record_examples(dir: &RunDir, config: &RunConfig, dataset: &Dataset) -> Result<Examples> {
+    let examples = examples(config, dataset);
+    dir.write_examples(&examples)?;
+    Ok(examples)
+}
+
+/// Writes where the latent dimensions of a linear decoder would collapse, unless that stands there.
+pub fn record_collapse(dir: &RunDir, config: &RunConfig, dataset: &Dataset, device: &Device) -> Result<()> {
+    if !dir.collapse().is_ok_and(|collapse| collapse.is_some()) {
+        dir.write_collapse(&collapse_coefficients(&dataset.train, config.model.latent, device))?;
+    }
+    Ok(())
+}
