@@ -13,12 +13,13 @@ use record::{
     Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
     by_coefficient, now,
 };
+use report::{FigureSet, Report, ReportOptions, Written};
 
 use crate::device::device;
 use crate::network::initial_vae;
+use crate::outputs::CLASSIC_GRID;
 use crate::progress::{Style, SweepProgress};
 use crate::recording::{Recording, record_collapse, record_examples};
-use crate::report::{FigureSet, Report, ReportOptions, Written};
 use crate::run_context::RunContext;
 use crate::sweep::SweepOutcome;
 use crate::tensor_file::write_weights;
@@ -64,8 +65,8 @@ struct Args {
     #[arg(long)]
     tensorboard: bool,
 
-    /// Which figures to write beside the report, each as PNG and SVG
-    #[arg(long, value_enum, default_value_t)]
+    /// Which figures to write beside the report, each as PNG and SVG: the handful of a paper, all, or none
+    #[arg(long, value_name = "SET", default_value = FigureSet::default().name(), value_parser = figure_set())]
     figures: FigureSet,
 
     /// Leave out the report and its figures at the end; `train report` makes them later
@@ -90,11 +91,11 @@ enum Command {
         output: Option<PathBuf>,
 
         /// Rows and columns of decoded images in the figures of the manifold
-        #[arg(long, value_name = "N", default_value_t = ReportOptions::default().grid, value_parser = grid)]
+        #[arg(long, value_name = "N", default_value_t = CLASSIC_GRID, value_parser = grid)]
         grid: usize,
 
-        /// Which figures to write beside the page, each as PNG and SVG
-        #[arg(long, value_enum, default_value_t)]
+        /// Which figures to write beside the page, each as PNG and SVG: the handful of a paper, all, or none
+        #[arg(long, value_name = "SET", default_value = FigureSet::default().name(), value_parser = figure_set())]
         figures: FigureSet,
 
         /// Open the page in the browser
@@ -118,6 +119,11 @@ enum Command {
 }
 
 /// Names of backends, those that this program was built without too: the error about these says how to build it with them.
+fn figure_set() -> impl TypedValueParser<Value = FigureSet> {
+    let named = |name: String| FigureSet::ALL.into_iter().find(|set| set.name() == name).unwrap_or_default();
+    PossibleValuesParser::new(FigureSet::ALL.map(FigureSet::name)).map(named)
+}
+
 fn backend() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse::<Backend>())
 }
@@ -146,8 +152,8 @@ pub fn main() -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Some(Command::Report { dirs, output, grid, figures, open }) => {
-            let options = ReportOptions { output: output.clone(), grid: *grid, figures: *figures };
-            return report(dirs, &options, *open);
+            let options = ReportOptions { output: output.clone(), figures: *figures };
+            return report(dirs, &options, *grid, *open);
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
         None => {}
@@ -291,7 +297,7 @@ fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -
     for dir in dirs {
         Recording::open(dir)?.update(grid)?;
     }
-    Report::read(dirs)?.write(options)
+    Ok(Report::read(dirs)?.write(options)?)
 }
 
 /// The exit code after a sweep of so many members.
@@ -320,8 +326,8 @@ fn program() -> &'static str {
     if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "train" }
 }
 
-fn report(dirs: &[PathBuf], options: &ReportOptions, open: bool) -> Result<ExitCode> {
-    let written = make_report(dirs, options, Some(options.grid))?;
+fn report(dirs: &[PathBuf], options: &ReportOptions, grid: usize, open: bool) -> Result<ExitCode> {
+    let written = make_report(dirs, options, Some(grid))?;
     print_written(&written);
     if open {
         open_in_browser(written.page.as_os_str())?;
@@ -329,7 +335,7 @@ fn report(dirs: &[PathBuf], options: &ReportOptions, open: bool) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Left-out figures that are named: a run without its images lacks the same ones for every member.
+/// Left-out figures that are named: what is not recorded of a run is left out of every member.
 const NAMED_LEFT_OUT: usize = 8;
 
 fn print_written(Written { page, figures, left_out }: &Written) {

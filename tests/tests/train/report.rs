@@ -96,10 +96,13 @@ fn figures_are_written_as_many_as_are_asked_for() {
 
     // What cannot be drawn is said.
     for c in ["0", "1", "20"] {
-        fs::remove_file(folder.path().join(format!("runs/smoke/c={c}/seed=0/weights.safetensors"))).unwrap();
+        for file in ["weights", "outputs"] {
+            fs::remove_file(folder.path().join(format!("runs/smoke/c={c}/seed=0/{file}.safetensors")))
+                .unwrap();
+        }
     }
     let ran = folder.run(&["report", "runs/smoke"]).expect_code(0);
-    assert!(ran.stdout.contains("left out: manifold of smoke: no member has a network"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("left out: manifold of smoke: no member has recorded"), "{}", ran.stdout);
 }
 
 #[test]
@@ -123,14 +126,16 @@ fn what_is_damaged_is_shown_as_failed_and_the_rest_is_reported() {
     let member = |c: &str| folder.path().join(format!("runs/smoke/c={c}/seed=0"));
     let result = fs::read_to_string(member("0").join("result.json")).unwrap();
     fs::write(member("0").join("result.json"), &result[..result.len() / 2]).unwrap();
-    put_a_nan_into(&member("20").join("weights.safetensors"), "decoder.logits.bias");
+    // Without its network, what is recorded of it cannot be made anew.
+    fs::remove_file(member("20").join("weights.safetensors")).unwrap();
+    put_a_nan_into(&member("20").join("outputs.safetensors"), "decoder.1.bias");
     folder.run(&["report", "runs/smoke"]).expect_code(0);
     let data = data(&page(&folder));
     let states: Vec<String> = states(&data).into_iter().map(|(_, state)| state).collect();
     assert_eq!(states, ["failed", "finished", "failed"]);
     let message = |member: usize| data["members"][member]["message"].as_str().unwrap();
     assert!(message(0).contains("result.json is damaged"), "{}", message(0));
-    assert!(message(2).contains("1 of the 784 values of decoder.logits.bias"), "{}", message(2));
+    assert!(message(2).contains("1 of the 784 values of decoder.1.bias"), "{}", message(2));
     assert_eq!(data["explorer"]["members"].as_array().unwrap().len(), 1);
     assert_eq!(data["coefficients"].as_array().unwrap().len(), 1);
 }
@@ -156,7 +161,8 @@ fn a_file_of_a_newer_version_is_named_and_not_called_damaged() {
 pub fn put_a_nan_into(path: &Path, name: &str) {
     let bytes = fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let changed: Vec<(String, Vec<usize>, Vec<u8>)> = file
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let changed: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = file
         .tensors()
         .into_iter()
         .map(|(found, view)| {
@@ -164,17 +170,17 @@ pub fn put_a_nan_into(path: &Path, name: &str) {
             if found == name {
                 data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
             }
-            (found, view.shape().to_vec(), data)
+            (found, view.dtype(), view.shape().to_vec(), data)
         })
         .collect();
     let views = changed
         .iter()
-        .map(|(name, shape, data)| (name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap()));
-    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+        .map(|(name, dtype, shape, data)| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
+    fs::write(path, safetensors::serialize(views, header.metadata().clone()).unwrap()).unwrap();
 }
 
 #[test]
-fn a_finished_run_is_reported_without_its_images_but_for_what_needs_them() {
+fn a_run_is_reported_from_its_record_and_without_that_but_for_what_needs_it() {
     let folder = Folder::new();
     // Eight images of 4 x 4 pixels for training and for testing, without labels.
     let images = |count: u32| {
@@ -196,13 +202,19 @@ fn a_finished_run_is_reported_without_its_images_but_for_what_needs_them() {
 
     fs::remove_dir_all(&data_dir).unwrap();
     folder.run(&["report", "runs/own"]).expect_code(0);
+    let from_record = data(&page);
+    assert_eq!(from_record["notes"], serde_json::json!([]));
+    let explorer = &from_record["explorer"];
+    assert!(!explorer["images"].is_null() && !explorer["members"][0]["codes"].is_null());
+    assert_eq!((&explorer["height"], &explorer["width"]), (&Value::from(4), &Value::from(4)));
+
+    fs::remove_file(folder.path().join("runs/own/examples.safetensors")).unwrap();
+    folder.run(&["report", "runs/own"]).expect_code(0);
     let data = data(&page);
     let note = data["notes"][0].as_str().unwrap();
-    assert!(note.starts_with("Without its images, what needs them is left out"), "{note}");
-    let explorer = &data["explorer"];
-    assert!(explorer["images"].is_null() && explorer["members"][0]["codes"].is_null());
-    assert_eq!((&explorer["height"], &explorer["width"]), (&Value::from(4), &Value::from(4)));
-    assert_eq!(explorer["members"].as_array().unwrap().len(), 2, "the decoders need no images");
+    assert!(note.starts_with("It is not recorded what the networks make of examples"), "{note}");
+    assert!(data["explorer"].is_null());
+    assert!(data["recommendation"]["headline"].as_str().unwrap().starts_with("Keep c = "));
     assert!(!data["recommendation"]["collapse"].is_null(), "where dimensions collapse is recorded");
 }
 

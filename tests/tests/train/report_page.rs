@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 use model::Vae;
+use record::{MemberId, RunDir};
 use serde_json::Value;
-use train::report::Run;
+use train::saved_network::read_network;
 
 use crate::browser::{Browser, Screen};
 use crate::program::{Folder, smoke};
@@ -188,9 +189,11 @@ fn headings_sort_the_table() {
 #[test]
 fn the_picture_follows_the_pointer_and_is_what_our_decoder_makes_of_the_point() {
     let Some(mut browser) = open(Screen::DESKTOP) else { return };
-    let run = Run::read(run(), &Device::flex()).expect("it is a run");
-    for (member, at) in run.members.iter().zip(0..) {
-        let vae = member.vae.as_ref().expect("it is finished");
+    let dir = RunDir::open(run()).expect("it is a run");
+    let config = dir.config().expect("it has a configuration");
+    for (id, at) in config.members().into_iter().zip(0..) {
+        let MemberId { kl_coefficient: c, .. } = id;
+        let vae = &read_network(&dir.member(id).weights(), &config, &Device::flex()).expect("it is finished");
         browser.eval("document.getElementById('coefficient').focus()");
         browser.press("Home");
         (0..at).for_each(|_| browser.press("ArrowRight"));
@@ -200,7 +203,7 @@ fn the_picture_follows_the_pointer_and_is_what_our_decoder_makes_of_the_point() 
             browser.mouse("mouseMoved", [left + part[0] * width, top + part[1] * height]);
             browser.settle();
             let state = browser.eval("klsweep.state()");
-            assert_eq!(state["c"], member.id.kl_coefficient);
+            assert_eq!(state["c"], c);
             let found = numbers(&browser.eval(DIGIT));
             assert_same_picture(&found, &decoded(vae, &numbers(&state["z"])), &format!("{state}"));
             assert!(found != before, "the picture does not change on the way to {state}");
@@ -210,11 +213,7 @@ fn the_picture_follows_the_pointer_and_is_what_our_decoder_makes_of_the_point() 
         for z in ["[100, -100]", "[-60, 2.5]", "[0, 0]"] {
             let found = numbers(&browser.eval(&format!("Array.from(klsweep.decode({at}, {z}))")));
             let code: Vec<f64> = serde_json::from_str(z).unwrap();
-            assert_same_picture(
-                &found,
-                &decoded(vae, &code),
-                &format!("c = {} at {z}", member.id.kl_coefficient),
-            );
+            assert_same_picture(&found, &decoded(vae, &code), &format!("c = {c} at {z}"));
         }
     }
     assert_eq!(browser.complaints(), [""; 0]);
@@ -450,7 +449,8 @@ fn a_damaged_member_is_shown_as_failed_and_nothing_else_suffers() {
     let folder = Folder::new();
     let own = folder.path().join("runs");
     copy(run().parent().expect("it lies in runs/"), &own);
-    put_a_nan_into(&own.join("smoke/c=20/seed=0/weights.safetensors"), "decoder.logits.bias");
+    fs::remove_file(own.join("smoke/c=20/seed=0/weights.safetensors")).unwrap();
+    put_a_nan_into(&own.join("smoke/c=20/seed=0/outputs.safetensors"), "decoder.1.bias");
     fs::remove_file(own.join("smoke/c=1/seed=0/history.csv")).unwrap();
     folder.run(&["report", "runs/smoke"]).expect_code(0);
     let Some(mut browser) = Browser::open(&own.join("smoke/report.html"), Screen::DESKTOP) else { return };
