@@ -33,8 +33,7 @@ mod tests {
 
     #[test]
     fn every_point_is_a_dot_in_the_plane_or_on_a_row() {
-        let points: Vec<[f64; 2]> =
-            (0..500).map(|i| f64::from(i)).map(|t| [3.0 * t.sin(), 3.0 * t.cos()]).collect();
+        let points: Vec<[f64; 2]> = (0..500).map(f64::from).map(|t| [3.0 * t.sin(), 3.0 * t.cos()]).collect();
         for dimensions in [1, 2] {
             let chart = prior(&points, dimensions, PRIOR_RANGE, 300.0);
             assert_sound("prior", &chart.scene());
