@@ -14,15 +14,17 @@ mod helper;
 mod logistic;
 mod memory;
 mod product;
+mod scale;
 mod set;
 mod vectors;
 
 pub use adam::{AdamStep, adam};
-pub use bernoulli::{bernoulli_nll, bernoulli_nll_and_gradient};
+pub use bernoulli::{bernoulli_nll, bernoulli_nll_and_gradient, bernoulli_nll_of_codes};
 pub use dense::{Activation, DenseGradients, dense, dense_backward};
 pub use gaussian::{
     PosteriorGradients, kl_to_standard_normal, kl_to_standard_normal_backward, sample, sample_backward,
 };
 pub use helper::assisted;
 pub use product::{Matrix, multiply};
+pub use scale::scale_rows;
 pub use set::{KernelSet, SetError, VARIABLE};

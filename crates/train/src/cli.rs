@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use data::Dataset;
+use kernels::KernelSet;
 use model::{NamedTensor, named_parameters};
 use record::{
     Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
@@ -56,6 +57,10 @@ struct Args {
     /// Train only the K-th of N parts of the sweep into the shared run directory, as one job of an array
     #[arg(long, value_name = "K/N")]
     member: Option<Part>,
+
+    /// Go on with a member on a processor whose kernels round otherwise; its bits are then those of no undisturbed run
+    #[arg(long)]
+    allow_other_processor: bool,
 
     /// Print the whole configuration with every default, and train nothing
     #[arg(long)]
@@ -177,6 +182,8 @@ fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
+    let set = KernelSet::from_environment()?;
+    let kernels = (config.backend == Backend::Flex).then(|| set.name());
     let dataset = data::load(&config.data).context("cannot load the images")?;
     config.check_batch_size(dataset.train.count())?;
     let device = device(config.backend)?;
@@ -199,7 +206,8 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
         examples: &examples,
         device: &device,
         dir: &dir,
-        kernels: None,
+        kernels,
+        allow_other_processor: args.allow_other_processor,
     };
     let mut record = begin_record(&context, workers);
     dir.write_record(&record)?;

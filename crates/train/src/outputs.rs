@@ -4,14 +4,13 @@ use anyhow::Result;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use data::{Dataset, Images};
-use model::{Posterior, Vae};
+use model::{Posterior, Vae, bernoulli_nll};
 use ndarray::{Array1, Array2, Array3, Array4};
 use record::{
     DenseDecoder, DenseLayer, Encoded, ExamplePart, Examples, Grid, Outputs, Traversals, dimensions_by_kl,
 };
 use spec_math::cephes64::ndtri;
 
-use crate::diagnostics::bernoulli_log_likelihood;
 use crate::image_tensors::ImageTensors;
 use crate::random::{Purpose, noise};
 
@@ -85,18 +84,16 @@ impl Recorder<'_> {
         let (mut means, mut log_vars, mut codes) = (Vec::new(), Vec::new(), Vec::new());
         let mut losses = Vec::with_capacity(count);
         for batch in positions.chunks(BATCH) {
-            let Posterior { mean, log_var, .. } = vae.encoder.forward(images.batch(batch, self.device));
+            let pixels = images.batch(batch, self.device);
+            let Posterior { mean, log_var } = vae.encoder.forward(pixels.clone());
             let [mean, log_var] =
                 [mean, log_var].map(|tensor| tensor.into_data().iter::<f32>().collect::<Vec<_>>());
             let noise = batch.iter().flat_map(|&position| &noise[position as usize * latent..][..latent]);
             let code = mean.iter().zip(&log_var).zip(noise);
             let code: Vec<f32> =
                 code.map(|((mean, log_var), noise)| mean + (0.5 * log_var).exp() * noise).collect();
-            let logits = vae.decoder.forward(self.tensor(code.clone(), latent)).into_data();
-            let logits = logits.as_slice::<f32>().expect("the network computes with 32-bit numbers");
-            losses.extend(batch.iter().zip(logits.chunks(images.pixels())).map(|(&position, logits)| {
-                -bernoulli_log_likelihood(logits, &images.grey(position as usize)) as f32
-            }));
+            let logits = vae.decoder.forward(self.tensor(code.clone(), latent));
+            losses.extend(bernoulli_nll(logits, pixels).into_data().iter::<f32>());
             means.extend(mean);
             log_vars.extend(log_var);
             codes.extend(code);
@@ -302,7 +299,7 @@ mod tests {
         let posterior = vae.encoder.forward(images.clone());
         posterior.mean.into_data().assert_eq(&tensor(&mean).into_data(), true);
         let logits = vae.decoder.forward(tensor(&code.unwrap()));
-        let expected = f64::from(model::bernoulli_reconstruction(logits, images).into_scalar::<f32>());
+        let expected = f64::from(model::bernoulli_nll(logits, images).mean().into_scalar::<f32>());
         let found = reconstruction.unwrap().iter().map(|&loss| f64::from(loss)).sum::<f64>() / 30.0;
         // Sums of 32-bit numbers in another order.
         assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
