@@ -97,7 +97,6 @@
 //! - [`latent`]: the codes of a variational autoencoder beside their prior.
 //! - [`families`]: closed-form KL between named families, from Normal to von Mises.
 //! - `normal_fit` (feature `tensor`): a Normal fitted by gradient descent on KL.
-//! - `figure` (feature `figure`): charts as SVG, PNG and GIF.
 //! - the command `metrics` (feature `cli`), with `compare`, `fit` and `families`.
 //!
 //! The feature `tensor`, on by default through the backends `flex`, `ndarray` and `wgpu`, brings all that needs Burn.
@@ -108,8 +107,6 @@ mod base;
 pub mod discrete;
 mod error;
 pub mod families;
-#[cfg(feature = "figure")]
-pub mod figure;
 pub mod latent;
 #[cfg(feature = "tensor")]
 pub mod normal_fit;
