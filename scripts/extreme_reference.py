@@ -98,6 +98,10 @@ def family_kl(p_text, q_text):
         return step * mp.fsum(term(mpf(k)) for k in counts if low <= k <= high)
     # Cuts every few widths, up to 300 where tails fall as exp(-t); narrower ones by the peak of the other density.
     cuts = [k for k in range(-300, 301, 10)] + [k / mpf(2) for k in range(-20, 21)]
+    if p_name == "pareto":
+        # A power as its tail: in ln(x / scale) it is exponential.
+        of_log = lambda t: term(low * mp.exp(t / p[1])) * low * mp.exp(t / p[1]) / p[1]
+        return mp.quad(of_log, [k for k in range(0, 20)] + [k for k in range(20, 601, 10)], maxdegree=7)
     points = [centre + width * k for k in cuts]
     points = [x for x in points if low < x < high] + [x for x in (low, high) if abs(x) < mp.inf]
     if q_name in ("normal", "laplace", "gumbel") and min(points) < q[0] < max(points):
@@ -162,6 +166,11 @@ von_mises(0, 1e300) | von_mises(0, 3e300)
 von_mises(0, 49) | von_mises(0, 49.000001)
 von_mises(0, 51) | von_mises(0, 51.000001)
 von_mises(0, 49) | von_mises(0, 52)
+von_mises(0, 99) | von_mises(0, 99.000001)
+von_mises(0, 101) | von_mises(0, 101.000001)
+von_mises(0, 99) | von_mises(0, 201)
+von_mises(0, 201) | von_mises(0, 99)
+von_mises(0, 199) | von_mises(0, 202)
 von_mises(0, 20) | von_mises(0, 20.00001)
 von_mises(0, 3) | von_mises(0, 3.0000001)
 von_mises(0, 1e-6) | von_mises(0, 2e-6)

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
-use metrics::families::{Distribution, FAMILIES};
+use metrics::families::{Distribution, FAMILIES, KlDivergence};
 
 use super::Format;
-use super::units::{self, Unit, json, number};
+use super::units::{self, Unit, exact, json, number};
 
 /// Print the closed-form KL of two named distributions, in both directions.
 #[derive(Debug, clap::Args)]
@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<String> {
             writer.write_record(["name", "unit", "value"])?;
             for (name, kl) in &directions {
                 for unit in &units {
-                    let value = kl.as_ref().map_or(String::new(), |kl| unit.base.from_nats(*kl).to_string());
+                    let value = kl.as_ref().map_or(String::new(), |kl| exact(unit.base.from_nats(*kl)));
                     writer.write_record([name, unit.name.as_str(), &value])?;
                 }
             }

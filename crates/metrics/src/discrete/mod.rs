@@ -22,4 +22,5 @@ pub use family::{
 pub use jensen_shannon::{generalized_jensen_shannon, jensen_shannon_distance, jensen_shannon_divergence};
 pub use mutual_information::mutual_information;
 pub use relative_entropy::{jeffreys, kl_divergence, rel_entr};
+pub(crate) use sum::CompensatedSum;
 pub use validate::{SUM_TOLERANCE, normalized};

@@ -1,6 +1,7 @@
 //! Beta, Dirichlet and continuous Bernoulli: distributions of proportions.
 
 use super::error::FamilyError;
+use super::kl::{KlDivergence, within};
 use super::parameters::{Range, family, write_call};
 use super::special::{bregman_by_curvature, relative_entropy_excess, stirling_divergence};
 
@@ -14,7 +15,7 @@ family! {
     }
 }
 
-impl Beta {
+impl KlDivergence for Beta {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln B(a_q, b_q) - ln B(a_p, b_p) + (a_p - a_q) ψ(a_p) + (b_p - b_q) ψ(b_p) + (a_q - a_p + b_q - b_p) ψ(a_p + b_p)`,
@@ -22,8 +23,8 @@ impl Beta {
     ///
     /// Source: Gil, Alajaji and Linder, *Rényi divergence measures for commonly used univariate continuous
     /// distributions* (2013), table 2.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        dirichlet_kl(&[self.alpha, self.beta], &[q.alpha, q.beta])
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        within(Self::NAME, dirichlet_kl(&[self.alpha, self.beta], &[q.alpha, q.beta]))
     }
 }
 
@@ -58,7 +59,9 @@ impl Dirichlet {
     pub fn concentrations(&self) -> &[f64] {
         &self.concentrations
     }
+}
 
+impl KlDivergence for Dirichlet {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln Γ(A_p) - ln Γ(A_q) + sum_i (ln Γ(a_q,i) - ln Γ(a_p,i) + (a_p,i - a_q,i) (ψ(a_p,i) - ψ(A_p)))`, concentrations a
@@ -73,12 +76,12 @@ impl Dirichlet {
     /// [`FamilyError::Dimensions`] where the two have different numbers of outcomes.
     ///
     /// Source: Penny, *KL-Divergences of Normal, Gamma, Dirichlet and Wishart densities* (2001).
-    pub fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         let (n, m) = (self.concentrations.len(), q.concentrations.len());
         if n != m {
             return Err(FamilyError::Dimensions { family: Self::NAME, p: n, q: m });
         }
-        Ok(dirichlet_kl(&self.concentrations, &q.concentrations))
+        within(Self::NAME, dirichlet_kl(&self.concentrations, &q.concentrations))
     }
 }
 
@@ -93,9 +96,7 @@ fn dirichlet_kl(p: &[f64], q: &[f64]) -> f64 {
     let pairs = || p.iter().zip(q);
     let means: f64 = pairs().map(|(p, q)| relative_entropy_excess(q / q_sum, p / p_sum)).sum();
     let shapes: f64 = pairs().map(|(&p, &q)| stirling_divergence(q, p)).sum();
-    let kl = q_sum * means + shapes - stirling_divergence(q_sum, p_sum);
-    // A sum beyond the range of f64 leaves infinity minus infinity; the divergence is out of range too.
-    if kl.is_nan() { f64::INFINITY } else { kl.max(0.0) }
+    q_sum * means + shapes - stirling_divergence(q_sum, p_sum)
 }
 
 family! {
@@ -110,25 +111,6 @@ family! {
 }
 
 impl ContinuousBernoulli {
-    /// KL(self ‖ q) in nats.
-    ///
-    /// With `η = ln(probability / (1 - probability))` the density is `exp(η x - A(η))`, `A(η) = ln((exp(η) - 1) / η)`, and
-    /// `KL = A(η_q) - A(η_p) - (η_q - η_p) A'(η_p)`.
-    ///
-    /// Source: Loaiza-Ganem and Cunningham (2019), appendix; the Bregman form holds for every exponential family.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        let (p, q) = (self.logit(), q.logit());
-        let difference = q - p;
-        let near =
-            difference.abs() <= 1.0 || (0.5 * p.abs() <= q.abs() && q.abs() <= 2.0 * p.abs() && p * q > 0.0);
-        if near {
-            return bregman_by_curvature(p, q, |s| difference * difference * variance_at(s));
-        }
-        // The kink of max(η, 0) adds only where the signs differ.
-        let kink = if p * q < 0.0 { q.abs() } else { 0.0 };
-        (log_partition_less_kink(q) - log_partition_less_kink(p) - difference * slope_at(p) + kink).max(0.0)
-    }
-
     /// `ln(probability / (1 - probability))`.
     pub(super) fn logit(&self) -> f64 {
         self.probability.ln() - (-self.probability).ln_1p()
@@ -150,6 +132,34 @@ impl ContinuousBernoulli {
     /// Variance, `A''(η)`.
     pub(super) fn variance(&self) -> f64 {
         variance_at(self.logit())
+    }
+}
+
+impl KlDivergence for ContinuousBernoulli {
+    /// KL(self ‖ q) in nats.
+    ///
+    /// With `η = ln(probability / (1 - probability))` the density is `exp(η x - A(η))`, `A(η) = ln((exp(η) - 1) / η)`, and
+    /// `KL = A(η_q) - A(η_p) - (η_q - η_p) A'(η_p)`.
+    ///
+    /// Source: Loaiza-Ganem and Cunningham (2019), appendix; the Bregman form holds for every exponential family.
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        let (p, q) = (self.logit(), q.logit());
+        let difference = q - p;
+        let near =
+            difference.abs() <= 1.0 || (0.5 * p.abs() <= q.abs() && q.abs() <= 2.0 * p.abs() && p * q > 0.0);
+        if near {
+            return within(
+                Self::NAME,
+                bregman_by_curvature(p, q, |s| difference * difference * variance_at(s)),
+            );
+        }
+        // The kink of max(η, 0) adds only where the signs differ.
+        let kink = if p * q < 0.0 { q.abs() } else { 0.0 };
+        within(
+            Self::NAME,
+            (log_partition_less_kink(q) - log_partition_less_kink(p) - difference * slope_at(p) + kink)
+                .max(0.0),
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! Uniform and Pareto: distributions whose support is a parameter.
 
 use super::error::FamilyError;
+use super::kl::{KlDivergence, within};
 use super::parameters::{Range, family, write_call};
 use super::special::{ratio_excess, standardized};
 
@@ -43,19 +44,24 @@ impl Uniform {
     pub fn width(&self) -> f64 {
         self.high - self.low
     }
+}
 
+impl KlDivergence for Uniform {
     /// KL(self ‖ q) in nats; infinite unless the interval of self lies within that of q.
     ///
     /// `KL = ln(width_q / width_p)`
     ///
     /// Source: Cover and Thomas, *Elements of Information Theory*, section 8.5.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         if self.low < q.low || self.high > q.high {
-            return f64::INFINITY;
+            return Ok(f64::INFINITY);
         }
         // The width that q has beyond p, over p's: accurate where the two are nearly equal.
         let excess = ((self.low - q.low) + (q.high - self.high)) / self.width();
-        if excess.is_finite() { excess.ln_1p() } else { q.width().ln() - self.width().ln() }
+        within(
+            Self::NAME,
+            if excess.is_finite() { excess.ln_1p() } else { q.width().ln() - self.width().ln() },
+        )
     }
 }
 
@@ -75,19 +81,19 @@ family! {
     }
 }
 
-impl Pareto {
+impl KlDivergence for Pareto {
     /// KL(self ‖ q) in nats; infinite where self starts below q.
     ///
     /// `KL = shape_q ln(scale_p / scale_q) + ln(shape_p / shape_q) + shape_q / shape_p - 1`
     ///
     /// Source: Gil, Alajaji and Linder, *Rényi divergence measures for commonly used univariate continuous
     /// distributions* (2013), table 2.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         if self.scale < q.scale {
-            return f64::INFINITY;
+            return Ok(f64::INFINITY);
         }
         let excess = standardized(self.scale, q.scale, q.scale);
         let ln_ratio = if excess.is_finite() { excess.ln_1p() } else { self.scale.ln() - q.scale.ln() };
-        q.shape * ln_ratio + ratio_excess(q.shape, self.shape)
+        within(Self::NAME, q.shape * ln_ratio + ratio_excess(q.shape, self.shape))
     }
 }

@@ -9,6 +9,7 @@ use super::counts::{Bernoulli, Binomial, Categorical, Counts, Geometric, Poisson
 use super::cross;
 use super::error::FamilyError;
 use super::gamma::{Exponential, Gamma, InverseGamma, Weibull};
+use super::kl::{KlDivergence, in_range};
 use super::location_scale::{Cauchy, Gumbel, Laplace};
 use super::multivariate_normal::MultivariateNormal;
 use super::normal::{HalfNormal, LogNormal, Normal};
@@ -46,7 +47,7 @@ pub const FAMILIES: &[(&str, &[&str])] = &[
 /// Reads the form that it prints, `family(number, ...)`, and named parameters:
 ///
 /// ```
-/// use metrics::families::Distribution;
+/// use metrics::families::{Distribution, KlDivergence};
 ///
 /// let p: Distribution = "normal(0, 2)".parse()?;
 /// let q: Distribution = "normal(mean = 5, sd = 1)".parse()?;
@@ -84,7 +85,7 @@ pub enum Distribution {
     Weibull(Weibull),
 }
 
-impl Distribution {
+impl KlDivergence for Distribution {
     /// KL(self ‖ q) in nats; infinite where self has mass outside the support of q.
     ///
     /// Within a family this is the family's own `kl_divergence`. Across families it is the closed form where there is one,
@@ -93,35 +94,32 @@ impl Distribution {
     /// # Errors
     ///
     /// [`FamilyError::Spaces`] for, say, a count and a real number, [`FamilyError::Dimensions`] for vectors of different
-    /// length, [`FamilyError::NoClosedForm`] where none is known.
-    pub fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
-        let same_family = match (self, q) {
-            (Self::Bernoulli(p), Self::Bernoulli(q)) => Some(p.kl_divergence(q)),
-            (Self::Beta(p), Self::Beta(q)) => Some(p.kl_divergence(q)),
-            (Self::Binomial(p), Self::Binomial(q)) => Some(p.kl_divergence(q)),
-            (Self::Categorical(p), Self::Categorical(q)) => Some(p.kl_divergence(q)?),
-            (Self::Cauchy(p), Self::Cauchy(q)) => Some(p.kl_divergence(q)),
-            (Self::ContinuousBernoulli(p), Self::ContinuousBernoulli(q)) => Some(p.kl_divergence(q)),
-            (Self::Dirichlet(p), Self::Dirichlet(q)) => Some(p.kl_divergence(q)?),
-            (Self::Exponential(p), Self::Exponential(q)) => Some(p.kl_divergence(q)),
-            (Self::Gamma(p), Self::Gamma(q)) => Some(p.kl_divergence(q)),
-            (Self::Geometric(p), Self::Geometric(q)) => Some(p.kl_divergence(q)),
-            (Self::Gumbel(p), Self::Gumbel(q)) => Some(p.kl_divergence(q)),
-            (Self::HalfNormal(p), Self::HalfNormal(q)) => Some(p.kl_divergence(q)),
-            (Self::InverseGamma(p), Self::InverseGamma(q)) => Some(p.kl_divergence(q)),
-            (Self::Laplace(p), Self::Laplace(q)) => Some(p.kl_divergence(q)),
-            (Self::LogNormal(p), Self::LogNormal(q)) => Some(p.kl_divergence(q)),
-            (Self::MultivariateNormal(p), Self::MultivariateNormal(q)) => Some(p.kl_divergence(q)?),
-            (Self::Normal(p), Self::Normal(q)) => Some(p.kl_divergence(q)),
-            (Self::Pareto(p), Self::Pareto(q)) => Some(p.kl_divergence(q)),
-            (Self::Poisson(p), Self::Poisson(q)) => Some(p.kl_divergence(q)),
-            (Self::Uniform(p), Self::Uniform(q)) => Some(p.kl_divergence(q)),
-            (Self::VonMises(p), Self::VonMises(q)) => Some(p.kl_divergence(q)),
-            (Self::Weibull(p), Self::Weibull(q)) => Some(p.kl_divergence(q)),
-            _ => None,
-        };
-        if let Some(kl) = same_family {
-            return Ok(kl);
+    /// length, [`FamilyError::NoClosedForm`] where none is known, [`FamilyError::OutOfRange`].
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        match (self, q) {
+            (Self::Bernoulli(p), Self::Bernoulli(q)) => return p.kl_divergence(q),
+            (Self::Beta(p), Self::Beta(q)) => return p.kl_divergence(q),
+            (Self::Binomial(p), Self::Binomial(q)) => return p.kl_divergence(q),
+            (Self::Categorical(p), Self::Categorical(q)) => return p.kl_divergence(q),
+            (Self::Cauchy(p), Self::Cauchy(q)) => return p.kl_divergence(q),
+            (Self::ContinuousBernoulli(p), Self::ContinuousBernoulli(q)) => return p.kl_divergence(q),
+            (Self::Dirichlet(p), Self::Dirichlet(q)) => return p.kl_divergence(q),
+            (Self::Exponential(p), Self::Exponential(q)) => return p.kl_divergence(q),
+            (Self::Gamma(p), Self::Gamma(q)) => return p.kl_divergence(q),
+            (Self::Geometric(p), Self::Geometric(q)) => return p.kl_divergence(q),
+            (Self::Gumbel(p), Self::Gumbel(q)) => return p.kl_divergence(q),
+            (Self::HalfNormal(p), Self::HalfNormal(q)) => return p.kl_divergence(q),
+            (Self::InverseGamma(p), Self::InverseGamma(q)) => return p.kl_divergence(q),
+            (Self::Laplace(p), Self::Laplace(q)) => return p.kl_divergence(q),
+            (Self::LogNormal(p), Self::LogNormal(q)) => return p.kl_divergence(q),
+            (Self::MultivariateNormal(p), Self::MultivariateNormal(q)) => return p.kl_divergence(q),
+            (Self::Normal(p), Self::Normal(q)) => return p.kl_divergence(q),
+            (Self::Pareto(p), Self::Pareto(q)) => return p.kl_divergence(q),
+            (Self::Poisson(p), Self::Poisson(q)) => return p.kl_divergence(q),
+            (Self::Uniform(p), Self::Uniform(q)) => return p.kl_divergence(q),
+            (Self::VonMises(p), Self::VonMises(q)) => return p.kl_divergence(q),
+            (Self::Weibull(p), Self::Weibull(q)) => return p.kl_divergence(q),
+            _ => {}
         }
         if self.space() != q.space() {
             return Err(FamilyError::Spaces {
@@ -134,13 +132,16 @@ impl Distribution {
         let across = match (self.counts(), q.counts()) {
             (Some(p), Some(q)) => p.kl_by_summation(&q),
             _ => match (self.as_gamma(), q.as_gamma()) {
-                (Some(p), Some(q)) => Some(p.kl_divergence(&q)),
+                (Some(p), Some(q)) => Some(p.kl_divergence(&q)?),
                 _ => cross::kl_divergence(self, q),
             },
         };
-        across.ok_or(FamilyError::NoClosedForm { p: self.name(), q: q.name() })
+        let kl = across.ok_or(FamilyError::NoClosedForm { p: self.name(), q: q.name() })?;
+        in_range(self.name(), q.name(), kl)
     }
+}
 
+impl Distribution {
     /// Name of the family, as read and printed.
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,5 +1,7 @@
 //! Exponential, Gamma, inverse-Gamma and Weibull: waiting times on `(0, ∞)`.
 
+use super::error::FamilyError;
+use super::kl::{KlDivergence, within};
 use super::location_scale::Gumbel;
 use super::parameters::family;
 use super::special::{ratio_excess, standardized, stirling_divergence};
@@ -12,15 +14,15 @@ family! {
     }
 }
 
-impl Exponential {
+impl KlDivergence for Exponential {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln(rate_p / rate_q) + rate_q / rate_p - 1`
     ///
     /// Source: Gil, Alajaji and Linder, *Rényi divergence measures for commonly used univariate continuous
     /// distributions* (2013), table 2.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        ratio_excess(q.rate, self.rate)
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        within(Self::NAME, ratio_excess(q.rate, self.rate))
     }
 }
 
@@ -34,7 +36,7 @@ family! {
     }
 }
 
-impl Gamma {
+impl KlDivergence for Gamma {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = (a_p - a_q) ψ(a_p) - ln Γ(a_p) + ln Γ(a_q) + a_q ln(b_p / b_q) + a_p (b_q - b_p) / b_p`, with shapes a and
@@ -44,7 +46,7 @@ impl Gamma {
     /// `a_q (m_p/m_q - 1 - ln(m_p/m_q)) + S(a_q) - S(a_p) - (a_q - a_p) S'(a_p)`, `S(a) = ln Γ(a) - a ln a + a`.
     ///
     /// Source: Gil, Alajaji and Linder (2013), table 2.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         let ratio = (self.shape / q.shape) / (self.rate / q.rate);
         let means = if ratio > 0.0 && ratio.is_finite() {
             q.shape * ratio_excess(ratio, 1.0)
@@ -53,7 +55,7 @@ impl Gamma {
             let ln_ratio = (self.shape.ln() - q.shape.ln()) - (self.rate.ln() - q.rate.ln());
             (ln_ratio + q.shape.ln()).exp() - q.shape * (1.0 + ln_ratio)
         };
-        means + stirling_divergence(q.shape, self.shape)
+        within(Self::NAME, means + stirling_divergence(q.shape, self.shape))
     }
 }
 
@@ -68,13 +70,15 @@ family! {
 }
 
 impl InverseGamma {
-    /// KL(self ‖ q) in nats: that of the two Gamma distributions of `1 / X`, as KL does not change under a bijection.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        self.inverse().kl_divergence(&q.inverse())
-    }
-
     fn inverse(&self) -> Gamma {
         Gamma { shape: self.shape, rate: self.scale }
+    }
+}
+
+impl KlDivergence for InverseGamma {
+    /// KL(self ‖ q) in nats: that of the two Gamma distributions of `1 / X`, as KL does not change under a bijection.
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        self.inverse().kl_divergence(&q.inverse())
     }
 }
 
@@ -88,7 +92,7 @@ family! {
     }
 }
 
-impl Weibull {
+impl KlDivergence for Weibull {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln(k_p / l_p^k_p) - ln(k_q / l_q^k_q) + (k_p - k_q) (ln l_p - γ / k_p) + (l_p / l_q)^k_q Γ(k_q / k_p + 1) - 1`
@@ -96,7 +100,7 @@ impl Weibull {
     /// Computed as that of the two Gumbel distributions of `-ln X`, locations `-ln l` and scales `1 / k`.
     ///
     /// Source: Bauckhage, *Computing the Kullback-Leibler divergence between two Weibull distributions* (2013).
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         // (location_p - location_q) / scale_q and scale_p / scale_q, from the ratios rather than through logarithms of
         // each scale: equal scales give exactly 0.
         let ratio = q.scale / self.scale;
@@ -105,6 +109,6 @@ impl Weibull {
         } else {
             q.scale.ln() - self.scale.ln()
         };
-        Gumbel::kl_of_standardized(q.shape * ln_ratio, q.shape, self.shape)
+        within(Self::NAME, Gumbel::kl_of_standardized(q.shape * ln_ratio, q.shape, self.shape))
     }
 }

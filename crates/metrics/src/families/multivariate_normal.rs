@@ -1,6 +1,7 @@
 //! Multivariate Normal, with a diagonal or a full covariance.
 
 use super::error::FamilyError;
+use super::kl::{KlDivergence, within};
 use super::parameters::{Range, write_list};
 use super::special::squared_ratio_half_excess;
 
@@ -20,8 +21,8 @@ enum Scale {
     Full(Vec<f64>),
 }
 
-/// How far the two halves of a covariance may differ, relative to the larger entry: the rounding of a covariance that
-/// was computed in f64 without enforcing its symmetry.
+/// How far the two halves of a covariance may differ, relative to the product of the two standard deviations: the rounding
+/// of a covariance that was computed in f64 without enforcing its symmetry.
 const SYMMETRY_TOLERANCE: f64 = 1e-12;
 
 impl MultivariateNormal {
@@ -62,7 +63,9 @@ impl MultivariateNormal {
     pub fn dimensions(&self) -> usize {
         self.mean.len()
     }
+}
 
+impl KlDivergence for MultivariateNormal {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = (tr(Σ_q⁻¹ Σ_p) - d + ln(det Σ_q / det Σ_p) + (μ_q - μ_p)ᵀ Σ_q⁻¹ (μ_q - μ_p)) / 2`
@@ -76,7 +79,7 @@ impl MultivariateNormal {
     /// [`FamilyError::Dimensions`] where the two have different numbers of coordinates.
     ///
     /// Source: Kullback, *Information Theory and Statistics* (1959), chapter 9.
-    pub fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         let n = self.dimensions();
         if n != q.dimensions() {
             return Err(FamilyError::Dimensions { family: Self::NAME, p: n, q: q.dimensions() });
@@ -90,20 +93,15 @@ impl MultivariateNormal {
         q.scale.solve_lower(&shift, &mut solved);
         kl += 0.5 * solved.iter().map(|s| s * s).sum::<f64>();
         if let (Scale::Diagonal(_), Scale::Diagonal(_)) = (&self.scale, &q.scale) {
-            return Ok(infinite_if_nan(kl));
+            return within(Self::NAME, kl);
         }
         for column in 0..n {
             let of_p: Vec<f64> = (0..n).map(|row| self.scale.at(n, row, column)).collect();
             q.scale.solve_lower(&of_p, &mut solved);
             kl += 0.5 * solved[column + 1..].iter().map(|m| m * m).sum::<f64>();
         }
-        Ok(infinite_if_nan(kl))
+        within(Self::NAME, kl)
     }
-}
-
-/// Entries near the limits of f64 can overflow on the way and leave infinity minus infinity in the solve.
-fn infinite_if_nan(kl: f64) -> f64 {
-    if kl.is_nan() { f64::INFINITY } else { kl }
 }
 
 impl Scale {
@@ -170,7 +168,8 @@ fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>, FamilyError> {
     for row in 0..n {
         for column in row + 1..n {
             let (upper, lower) = (a[row * n + column], a[column * n + row]);
-            if (upper - lower).abs() > SYMMETRY_TOLERANCE * upper.abs().max(lower.abs()) {
+            let deviations = a[row * n + row].abs().sqrt() * a[column * n + column].abs().sqrt();
+            if (upper - lower).abs() > SYMMETRY_TOLERANCE * deviations {
                 return Err(FamilyError::NotSymmetric { row, column, upper, lower });
             }
         }
@@ -236,6 +235,8 @@ mod tests {
         assert_eq!(asymmetric, Err(expected));
         let indefinite = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 2.0, 2.0, 1.0]);
         assert_eq!(indefinite, Err(FamilyError::NotPositiveDefinite { row: 1, pivot: -3.0 }));
+        let rounded = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 1e-17, -1e-17, 1.0]);
+        assert!(rounded.is_ok(), "{rounded:?}");
         let short = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 2.0, 2.0]);
         assert!(matches!(short, Err(FamilyError::Length { actual: 3, .. })), "{short:?}");
         let flat = MultivariateNormal::diagonal(&[0.0, 0.0], &[1.0, 0.0]);

@@ -1,5 +1,7 @@
 //! Normal, half-Normal and log-Normal.
 
+use super::error::FamilyError;
+use super::kl::{KlDivergence, within};
 use super::parameters::family;
 use super::special::{squared_ratio_half_excess, standardized};
 
@@ -13,7 +15,7 @@ family! {
     }
 }
 
-impl Normal {
+impl KlDivergence for Normal {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln(sd_q / sd_p) + (sd_p^2 + (mean_p - mean_q)^2) / (2 sd_q^2) - 1/2`
@@ -21,15 +23,15 @@ impl Normal {
     /// Source: Kullback, *Information Theory and Statistics* (1959), chapter 9.
     ///
     /// ```
-    /// use metrics::families::Normal;
+    /// use metrics::families::{KlDivergence, Normal};
     ///
     /// let (p, q) = (Normal::new(0.0, 2.0)?, Normal::new(5.0, 1.0)?);
-    /// assert!((p.kl_divergence(&q) - (14.0 - 2f64.ln())).abs() < 1e-14);
+    /// assert!((p.kl_divergence(&q)? - (14.0 - 2f64.ln())).abs() < 1e-14);
     /// # Ok::<(), metrics::families::FamilyError>(())
     /// ```
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         let shift = standardized(self.mean, q.mean, q.sd);
-        squared_ratio_half_excess(self.sd, q.sd) + 0.5 * shift * shift
+        within(Self::NAME, squared_ratio_half_excess(self.sd, q.sd) + 0.5 * shift * shift)
     }
 }
 
@@ -41,13 +43,13 @@ family! {
     }
 }
 
-impl HalfNormal {
+impl KlDivergence for HalfNormal {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln(sd_q / sd_p) + sd_p^2 / (2 sd_q^2) - 1/2`, that of the two Normals of mean 0: both densities are
     /// doubled on the half that is left.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        squared_ratio_half_excess(self.sd, q.sd)
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        within(Self::NAME, squared_ratio_half_excess(self.sd, q.sd))
     }
 }
 
@@ -61,12 +63,12 @@ family! {
     }
 }
 
-impl LogNormal {
+impl KlDivergence for LogNormal {
     /// KL(self ‖ q) in nats: that of the two Normals of the logarithm, as KL does not change under a bijection.
     ///
     /// `KL = ln(sigma_q / sigma_p) + (sigma_p^2 + (mu_p - mu_q)^2) / (2 sigma_q^2) - 1/2`
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         let shift = standardized(self.mu, q.mu, q.sigma);
-        squared_ratio_half_excess(self.sigma, q.sigma) + 0.5 * shift * shift
+        within(Self::NAME, squared_ratio_half_excess(self.sigma, q.sigma) + 0.5 * shift * shift)
     }
 }

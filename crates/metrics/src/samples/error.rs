@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::readable::Readable;
+
 /// Why an estimate from samples has no value.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SampleError {
@@ -56,11 +58,14 @@ pub enum SampleError {
     #[error("0 neighbours: the estimator looks at the distance to the first or a later one")]
     NoNeighbours,
     /// The width of a kernel is not a positive, finite number.
-    #[error("the bandwidth is {bandwidth}: it has to be a positive, finite number")]
+    #[error("the bandwidth is {}: it has to be a positive, finite number", Readable(*bandwidth))]
     InvalidBandwidth {
         /// The width asked for.
         bandwidth: f64,
     },
+    /// A sample lies so many bandwidths away that the number has no `f64`.
+    #[error("the samples reach beyond 1e308 bandwidths: bring the bandwidth to the scale of the samples")]
+    BandwidthTooSmall,
     /// A grid has no width, fewer than two bins, or more cells than can be counted.
     #[error("{what}")]
     InvalidGrid {

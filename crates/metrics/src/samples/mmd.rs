@@ -10,6 +10,8 @@
 //! thereby unbiased: their mean over repetitions is the true value, and where that is close to 0 they are as often
 //! negative as not. A bandwidth of about the distance between two samples sees the most.
 
+use std::f64::consts::SQRT_2;
+
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
@@ -43,6 +45,7 @@ pub fn squared_discrepancy(
 ) -> Result<Estimate, SampleError> {
     let kernel = Gaussian::new(bandwidth)?;
     let (x, y) = Points::pair(x, y, 2)?;
+    let (x, y) = (kernel.scaled(&x)?, kernel.scaled(&y)?);
     let within_x = kernel.affinities_within(&x);
     let within_y = kernel.affinities_within(&y);
     let x_to_y = kernel.affinities(&x, &y);
@@ -93,12 +96,14 @@ pub fn squared_discrepancy_from_standard_normal(
 ) -> Result<Estimate, SampleError> {
     let kernel = Gaussian::new(bandwidth)?;
     let x = Points::new(x, 2)?;
-    let (n, half_d) = (x.len() as f64, 0.5 * x.dimensions() as f64);
-    let s2 = bandwidth * bandwidth;
-    let between_normals = (s2 / (s2 + 2.0)).powf(half_d);
-    let scale = (s2 / (s2 + 1.0)).powf(half_d);
+    let (n, d) = (x.len() as f64, x.dimensions() as f64);
+    // Roots of s^2 + 1 and s^2 + 2 that do not overflow.
+    let (with_one, with_two) = (bandwidth.hypot(1.0), bandwidth.hypot(SQRT_2));
+    let between_normals = (bandwidth / with_two).powf(d);
+    let scale = (bandwidth / with_one).powf(d);
     let to_normal: Vec<f64> =
-        (0..x.len()).map(|i| scale * (-0.5 * x.squared_norm(i) / (s2 + 1.0)).exp()).collect();
+        (0..x.len()).map(|i| scale * (-0.5 * x.squared_norm_over(with_one, i)).exp()).collect();
+    let x = kernel.scaled(&x)?;
 
     // h(x, x') = k(x, x') - E k(x, y) - E k(x', y) + E k(y, y') has the discrepancy as its mean.
     let rows: Vec<Row> = (0..x.len())
@@ -131,17 +136,27 @@ struct Row {
     sum_of_squares: f64,
 }
 
+/// The kernel over coordinates that are divided by a power of two near the bandwidth, so that neither the square of the
+/// bandwidth nor that of a distance leaves the range of f64 before their ratio does.
 struct Gaussian {
+    /// The bandwidth as `fraction 2^exponent`, the fraction from 1/2 to 1.
+    exponent: i32,
     scale: f64,
 }
 
 impl Gaussian {
     fn new(bandwidth: f64) -> Result<Self, SampleError> {
         if bandwidth.is_finite() && bandwidth > 0.0 {
-            Ok(Self { scale: -0.5 / (bandwidth * bandwidth) })
+            let (fraction, exponent) = libm::frexp(bandwidth);
+            Ok(Self { exponent, scale: -0.5 / (fraction * fraction) })
         } else {
             Err(SampleError::InvalidBandwidth { bandwidth })
         }
+    }
+
+    /// The points over the power of two.
+    fn scaled(&self, points: &Points) -> Result<Points, SampleError> {
+        points.scaled_by_power_of_two(-self.exponent).ok_or(SampleError::BandwidthTooSmall)
     }
 
     fn of(&self, squared_distance: f64) -> f64 {
@@ -251,6 +266,33 @@ mod tests {
                 assert!((0.8..largest_ratio).contains(&(stated / spread)), "{centre}: {stated} for {spread}");
             }
         }
+    }
+
+    #[test]
+    fn bandwidths_near_the_limits_of_f64() {
+        let mut draws = Draws::seeded(8);
+        let (x, y) = (draws.normals((20, 2), 0.5, 1.0), draws.normals((30, 2), 0.0, 1.0));
+        // A kernel much narrower than any distance sees nothing alike, one much wider sees no difference.
+        for bandwidth in [1e-300, 1e-170, 1e160, 1e308] {
+            for found in [
+                squared_discrepancy(x.view(), y.view(), bandwidth).unwrap(),
+                squared_discrepancy_from_standard_normal(x.view(), bandwidth).unwrap(),
+            ] {
+                assert!(
+                    found.value.abs() < 1e-14 && found.standard_error < 1e-14,
+                    "{bandwidth:e}: {found:?}"
+                );
+            }
+        }
+        // The discrepancy of two samples does not depend on the unit of length.
+        let expected = squared_discrepancy(x.view(), y.view(), 0.75).unwrap();
+        for unit in [2f64.powi(-600), 2f64.powi(600)] {
+            let found = squared_discrepancy((&x * unit).view(), (&y * unit).view(), 0.75 * unit).unwrap();
+            assert_eq!(found, expected, "unit {unit:e}");
+        }
+        let far = &x * 1e300;
+        let refused = squared_discrepancy(far.view(), y.view(), 1e-100);
+        assert_eq!(refused, Err(SampleError::BandwidthTooSmall));
     }
 
     #[test]

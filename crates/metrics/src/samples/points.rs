@@ -67,6 +67,19 @@ impl Points {
         Self { len: columns[0].len(), columns }
     }
 
+    /// The coordinates times `2^exponent`, `None` where one leaves the range of f64. Exact but for what underflows.
+    pub(crate) fn scaled_by_power_of_two(&self, exponent: i32) -> Option<Self> {
+        let scaled = |column: &Vec<f64>| column.iter().map(|&x| libm::ldexp(x, exponent)).collect::<Vec<_>>();
+        let columns: Vec<Vec<f64>> = self.columns.iter().map(scaled).collect();
+        let finite = columns.iter().flatten().all(|x| x.is_finite());
+        finite.then_some(Self { columns, len: self.len })
+    }
+
+    /// The squared norm of sample `i` over `unit`.
+    pub(crate) fn squared_norm_over(&self, unit: f64, i: usize) -> f64 {
+        self.columns.iter().map(|column| (column[i] / unit).powi(2)).sum()
+    }
+
     pub(crate) fn squared_norm(&self, i: usize) -> f64 {
         self.columns.iter().map(|column| column[i] * column[i]).sum()
     }
