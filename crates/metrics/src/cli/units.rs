@@ -28,7 +28,8 @@ pub fn parse(text: &str) -> Result<Unit> {
     Ok(Unit { name, base })
 }
 
-/// Six significant digits, enough to recognise a number and few enough to compare columns.
+/// Six decimals, of a smaller number six significant digits and of a larger one seven: enough to recognise a number and few
+/// enough to compare columns.
 pub fn number(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
@@ -46,7 +47,8 @@ pub fn number(value: f64) -> String {
     if exponent >= 6 {
         return format!("{value:.5e}");
     }
-    format!("{value:.*}", (5 - exponent).max(0) as usize)
+    let decimals = if exponent < 0 { 5 - exponent } else { (6 - exponent).max(1) };
+    format!("{value:.*}", decimals as usize)
 }
 
 /// Every digit, with an exponent where plain notation would be a row of zeros.
@@ -73,8 +75,9 @@ mod tests {
             (0.0999999999, "0.100000"),
             (0.05, "0.0500000"),
             (0.291260716, "0.291261"),
-            (1.3356801, "1.33568"),
-            (123456.789, "123457"),
+            (1.3356801, "1.335680"),
+            (13.3068528, "13.30685"),
+            (123456.789, "123456.8"),
             (999999.9, "1.00000e6"),
             (1e162, "1.00000e162"),
             (-0.5, "-0.500000"),
