@@ -45,6 +45,33 @@ pub(crate) fn exp_excess<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     direct.mask_where(near, series)
 }
 
+/// `e^x - 1` for `x` from -1/2 to 1/2.
+pub(crate) fn expm1<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    exp_excess(x.clone()) + x
+}
+
+/// `ln(1 + x)`, which some backends compute as the sum says.
+pub(crate) fn ln_1p<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    // 2 atanh(s) = 2 s (1 + s^2 / 3 + ...), s = x / (2 + x): at x = -1/4 the eleventh term is below 1e-17 of the first.
+    const SERIES: [f64; 10] = [
+        1.0,
+        1.0 / 3.0,
+        1.0 / 5.0,
+        1.0 / 7.0,
+        1.0 / 9.0,
+        1.0 / 11.0,
+        1.0 / 13.0,
+        1.0 / 15.0,
+        1.0 / 17.0,
+        1.0 / 19.0,
+    ];
+    let near = x.clone().abs().lower_elem(0.25);
+    let small = x.clone().clamp(-0.25, 0.25);
+    let s = small.clone() / (small + 2.0);
+    let series = polynomial(&(s.clone() * s.clone()), &SERIES[..terms(&x, SERIES.len())]) * s * 2.0;
+    (x + 1.0).log().mask_where(near, series)
+}
+
 /// `1 / (k + 2)!`
 const fn inverse_factorials<const N: usize>() -> [f64; N] {
     let mut values = [0.5; N];
@@ -59,27 +86,48 @@ const fn inverse_factorials<const N: usize>() -> [f64; N] {
 /// The devices that the tests of tensors run on: all that this build and this machine have.
 #[cfg(test)]
 pub(crate) fn devices() -> Vec<burn::tensor::Device> {
-    use burn::tensor::Device;
-
-    #[allow(deprecated)] // `Device::ndarray` is, and is one of the backends that this crate is built for.
-    let mut devices = Vec::from([
-        #[cfg(feature = "flex")]
-        Device::flex(),
-        #[cfg(feature = "ndarray")]
-        Device::ndarray(),
-    ]);
+    #[allow(unused_mut, reason = "there may be no backend but those of the processor")]
+    let mut devices = processor_devices();
     // A developer's machine may lack a graphics driver; the machine of CI must not.
     #[cfg(feature = "wgpu")]
-    match std::panic::catch_unwind(|| Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()) {
+    match std::panic::catch_unwind(|| {
+        burn::tensor::Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()
+    }) {
         Ok(found) if !found.is_empty() => devices.extend(found.into_iter().take(1)),
         _ => assert!(std::env::var_os("CI").is_none(), "there is no graphics driver to test wgpu with"),
     }
     devices
 }
 
+/// Those that compute in 64 bits.
+#[cfg(test)]
+pub(crate) fn processor_devices() -> Vec<burn::tensor::Device> {
+    #[allow(deprecated)] // `Device::ndarray` is, and is one of the backends that this crate is built for.
+    Vec::from([
+        #[cfg(feature = "flex")]
+        burn::tensor::Device::flex(),
+        #[cfg(feature = "ndarray")]
+        burn::tensor::Device::ndarray(),
+    ])
+}
+
 #[cfg(all(test, any(feature = "flex", feature = "ndarray")))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_logarithm_next_to_one() {
+        for device in devices() {
+            let xs = [-1.0_f32, -0.9, -0.25, -1e-3, -1e-8, 0.0, 1e-8, 1e-3, 0.24, 0.25, 3.0, 1e30];
+            let found: Vec<f64> =
+                ln_1p(Tensor::<1>::from_floats(xs, &device)).into_data().iter::<f64>().collect();
+            for (found, x) in found.into_iter().zip(xs) {
+                let expected = f64::from(x).ln_1p();
+                let close = found == expected || (found - expected).abs() <= 1e-6 * expected.abs();
+                assert!(close, "{x}: {found:e}, not {expected:e}");
+            }
+        }
+    }
 
     #[test]
     fn the_excess_of_the_exponential() {

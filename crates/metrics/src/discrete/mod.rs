@@ -7,6 +7,8 @@ mod family;
 mod fold;
 mod jensen_shannon;
 mod logarithm;
+#[cfg(feature = "tensor")]
+pub mod logits;
 mod mutual_information;
 mod relative_entropy;
 mod sum;

@@ -23,7 +23,7 @@ use std::f64::consts::LN_2;
 
 use burn::tensor::{Bool, Tensor};
 
-use crate::differentiable::{polynomial, terms, with_gradients};
+use crate::differentiable::{ln_1p, polynomial, terms, with_gradients};
 
 /// The entropy `-sum p ln p` along `dim`, in nats.
 ///
@@ -132,13 +132,13 @@ fn jensen_shannon_terms<const D: usize>(p: Tensor<D>, q: Tensor<D>) -> Tensor<D>
     // ln(p / m) / 2. Where p is 0 it is infinite, and 0 is what a softmax needs.
     let half_ln = |u: Tensor<D>| {
         let alone = u.clone().equal_elem(-1.0);
-        u.mask_fill(alone, 0.0).log1p() * 0.5
+        ln_1p(u.mask_fill(alone, 0.0)) * 0.5
     };
     with_gradients(value, [(p, half_ln(u.clone())), (q, half_ln(u.neg()))])
 }
 
 /// `((1 + u) ln(1 + u) + (1 - u) ln(1 - u)) / 2` for `u` from -1 to 1: what a biased bit lacks of `ln 2`.
-fn binary_information<const D: usize>(u: Tensor<D>) -> Tensor<D> {
+pub(super) fn binary_information<const D: usize>(u: Tensor<D>) -> Tensor<D> {
     // sum_k u^2k / (2k (2k - 1)): at u = 1/4 the thirteenth term is below 1e-17 of the first.
     const SERIES: [f64; 12] = [
         1.0 / 2.0,
@@ -160,14 +160,14 @@ fn binary_information<const D: usize>(u: Tensor<D>) -> Tensor<D> {
     let side = |u: Tensor<D>| {
         let alone = u.clone().equal_elem(-1.0);
         let u = u.mask_fill(alone, 0.0);
-        (u.clone() + 1.0) * u.log1p()
+        (u.clone() + 1.0) * ln_1p(u)
     };
     let direct = (side(u.clone()) + side(u.neg())) * 0.5;
     direct.mask_where(near, series)
 }
 
 /// Two positive tensors, and what their logarithm is computed from.
-struct Ratio<const D: usize> {
+pub(crate) struct Ratio<const D: usize> {
     p: Tensor<D>,
     q: Tensor<D>,
     /// `p - q`, exact where the two are close.
@@ -178,11 +178,18 @@ struct Ratio<const D: usize> {
 }
 
 impl<const D: usize> Ratio<D> {
-    fn of(p: Tensor<D>, q: Tensor<D>) -> Self {
+    pub(crate) fn of(p: Tensor<D>, q: Tensor<D>) -> Self {
         let difference = p.clone() - q.clone();
         let s = difference.clone() / (p.clone() + q.clone());
         let near = s.clone().abs().lower_elem(0.1);
         Self { p, q, difference, s, near }
+    }
+
+    /// 1 and `ratio`, with a `ratio - 1` that is known better than the ratio tells.
+    pub(crate) fn of_one_to(ratio: Tensor<D>, less_one: Tensor<D>) -> Self {
+        let s = less_one.clone().neg() / (ratio.clone() + 1.0);
+        let near = s.clone().abs().lower_elem(0.1);
+        Self { p: ratio.ones_like(), q: ratio, difference: less_one.neg(), s, near }
     }
 
     /// `atanh(s) / s - 1`, for the close ones.
@@ -195,13 +202,13 @@ impl<const D: usize> Ratio<D> {
     }
 
     /// `ln(p / q)`
-    fn ln(&self) -> Tensor<D> {
+    pub(crate) fn ln(&self) -> Tensor<D> {
         let near = self.s.clone() * (self.atanh_tail() + 1.0) * 2.0;
         (self.p.clone().log() - self.q.clone().log()).mask_where(self.near.clone(), near)
     }
 
     /// `p ln(p / q) - p + q`, near equality as `s (p - q) + 2 p (atanh(s) - s)`.
-    fn kl_term(&self) -> Tensor<D> {
+    pub(crate) fn kl_term(&self) -> Tensor<D> {
         let tail = self.p.clone() * self.s.clone() * self.atanh_tail() * 2.0;
         let near = self.s.clone() * self.difference.clone() + tail;
         let direct = self.p.clone() * (self.p.clone().log() - self.q.clone().log()) - self.difference.clone();
@@ -221,11 +228,11 @@ fn at_least_zero<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     x + missing
 }
 
-fn assert_dim<const D: usize>(dim: usize) {
+pub(super) fn assert_dim<const D: usize>(dim: usize) {
     assert!(dim < D, "dimension {dim} of a tensor with {D} dimensions: they count from 0");
 }
 
-fn assert_pair<const D: usize>(p: &Tensor<D>, q: &Tensor<D>, dim: usize) {
+pub(super) fn assert_pair<const D: usize>(p: &Tensor<D>, q: &Tensor<D>, dim: usize) {
     assert_eq!(p.dims(), q.dims(), "p and q have different shapes");
     assert_dim::<D>(dim);
 }

@@ -1,9 +1,11 @@
 //! Beta, Dirichlet and continuous Bernoulli: distributions of proportions.
 
 use super::error::FamilyError;
-use super::kl::{KlDivergence, within};
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
-use super::special::{bregman_by_curvature, relative_entropy_excess, stirling_divergence};
+use super::special::{
+    bregman_by_curvature, ln_ratio, relative_entropy_excess, stirling, stirling_divergence, stirling_slope,
+};
 
 family! {
     /// Beta distribution on (0, 1), with density proportional to `x^(alpha - 1) (1 - x)^(beta - 1)`.
@@ -12,6 +14,33 @@ family! {
         alpha: Positive,
         /// Exponent of 1 - x, plus 1.
         beta: Positive,
+    }
+}
+
+impl Beta {
+    /// Mean, `alpha / (alpha + beta)`.
+    pub fn mean(&self) -> f64 {
+        1.0 / (1.0 + self.beta / self.alpha)
+    }
+
+    /// Variance, `alpha beta / ((alpha + beta)^2 (alpha + beta + 1))`.
+    pub fn variance(&self) -> f64 {
+        self.mean() / (1.0 + self.alpha / self.beta) / (self.alpha + self.beta + 1.0)
+    }
+
+    /// Logarithm of the density at x, -∞ outside (0, 1).
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x <= 0.0 || x >= 1.0 {
+            return f64::NEG_INFINITY;
+        }
+        dirichlet_ln_pdf(&[self.alpha, self.beta], &[x, 1.0 - x])
+    }
+}
+
+impl Entropy for Beta {
+    /// `H = ln B(a, b) - (a - 1) ψ(a) - (b - 1) ψ(b) + (a + b - 2) ψ(a + b)`
+    fn entropy(&self) -> f64 {
+        dirichlet_entropy(&[self.alpha, self.beta])
     }
 }
 
@@ -61,6 +90,37 @@ impl Dirichlet {
     }
 }
 
+impl Dirichlet {
+    /// Logarithm of the density at a point of the simplex, with respect to all coordinates but one.
+    ///
+    /// -∞ where a coordinate is 0 or below.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Length`] unless there is a coordinate for each concentration.
+    pub fn ln_pdf(&self, x: &[f64]) -> Result<f64, FamilyError> {
+        if x.len() != self.concentrations.len() {
+            return Err(FamilyError::Length {
+                family: Self::NAME,
+                parameter: "the point",
+                actual: x.len(),
+                expected: self.concentrations.len().to_string(),
+            });
+        }
+        if x.iter().any(|x| *x <= 0.0) {
+            return Ok(f64::NEG_INFINITY);
+        }
+        Ok(dirichlet_ln_pdf(&self.concentrations, x))
+    }
+}
+
+impl Entropy for Dirichlet {
+    /// `H = sum_i (ln Γ(a_i) - (a_i - 1) ψ(a_i)) - ln Γ(A) + (A - n) ψ(A)`, concentrations a, their sum A.
+    fn entropy(&self) -> f64 {
+        dirichlet_entropy(&self.concentrations)
+    }
+}
+
 impl KlDivergence for Dirichlet {
     /// KL(self ‖ q) in nats.
     ///
@@ -91,6 +151,21 @@ impl std::fmt::Display for Dirichlet {
     }
 }
 
+/// In every logarithm the parts of the size `a ln a`, which cancel, are left out.
+fn dirichlet_entropy(concentrations: &[f64]) -> f64 {
+    let total: f64 = concentrations.iter().sum();
+    let of = |a: f64, outcomes: f64| stirling(a) - stirling_slope(a) * (1.0 - outcomes / a);
+    let parts: f64 = concentrations.iter().map(|&a| ln_ratio(a, total) + of(a, 1.0)).sum();
+    parts - of(total, concentrations.len() as f64)
+}
+
+/// `sum_i (a_i - 1) ln x_i - ln B(a)`, from the distances of x to the mean `a / A`.
+fn dirichlet_ln_pdf(concentrations: &[f64], x: &[f64]) -> f64 {
+    let total: f64 = concentrations.iter().sum();
+    let part = |(&a, &x): (&f64, &f64)| a * ln_ratio(x, a / total) - x.ln() - stirling(a);
+    concentrations.iter().zip(x).map(part).sum::<f64>() + stirling(total)
+}
+
 fn dirichlet_kl(p: &[f64], q: &[f64]) -> f64 {
     let (p_sum, q_sum): (f64, f64) = (p.iter().sum(), q.iter().sum());
     let pairs = || p.iter().zip(q);
@@ -117,7 +192,7 @@ impl ContinuousBernoulli {
     }
 
     /// Mean, `A'(η)`.
-    pub(super) fn mean(&self) -> f64 {
+    pub fn mean(&self) -> f64 {
         let eta = self.logit();
         slope_at(eta)
             + if eta > 0.0 {
@@ -129,9 +204,28 @@ impl ContinuousBernoulli {
             }
     }
 
+    /// Logarithm of the density at x, -∞ outside [0, 1].
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if !(0.0..=1.0).contains(&x) {
+            return f64::NEG_INFINITY;
+        }
+        let eta = self.logit();
+        let from_end = if eta > 0.0 { x - 1.0 } else { x };
+        eta * from_end - log_partition_less_kink(eta)
+    }
+
     /// Variance, `A''(η)`.
-    pub(super) fn variance(&self) -> f64 {
+    pub fn variance(&self) -> f64 {
         variance_at(self.logit())
+    }
+}
+
+impl Entropy for ContinuousBernoulli {
+    /// `H = A(η) - η A'(η)`
+    fn entropy(&self) -> f64 {
+        let eta = self.logit();
+        // Of max(η, 0) nothing is left.
+        log_partition_less_kink(eta) - eta * slope_at(eta)
     }
 }
 

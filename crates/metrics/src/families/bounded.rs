@@ -1,9 +1,9 @@
 //! Uniform and Pareto: distributions whose support is a parameter.
 
 use super::error::FamilyError;
-use super::kl::{KlDivergence, within};
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
-use super::special::{ratio_excess, standardized};
+use super::special::{ln_ratio, ratio_excess, standardized};
 
 /// Uniform distribution on [low, high].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +46,30 @@ impl Uniform {
     }
 }
 
+impl Uniform {
+    /// Mean: the middle.
+    pub fn mean(&self) -> f64 {
+        self.low + 0.5 * self.width()
+    }
+
+    /// Variance, `width^2 / 12`.
+    pub fn variance(&self) -> f64 {
+        self.width() * self.width() / 12.0
+    }
+
+    /// Logarithm of the density at x, -∞ outside the interval.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if self.low <= x && x <= self.high { -self.width().ln() } else { f64::NEG_INFINITY }
+    }
+}
+
+impl Entropy for Uniform {
+    /// `H = ln(high - low)`
+    fn entropy(&self) -> f64 {
+        self.width().ln()
+    }
+}
+
 impl KlDivergence for Uniform {
     /// KL(self ‖ q) in nats; infinite unless the interval of self lies within that of q.
     ///
@@ -78,6 +102,37 @@ family! {
         scale: Positive,
         /// Shape: the tail index.
         shape: Positive,
+    }
+}
+
+impl Pareto {
+    /// Mean, `shape scale / (shape - 1)`; infinite for a shape up to 1.
+    pub fn mean(&self) -> f64 {
+        if self.shape > 1.0 { self.shape / (self.shape - 1.0) * self.scale } else { f64::INFINITY }
+    }
+
+    /// Variance, `mean^2 / (shape (shape - 2))`; infinite for a shape up to 2.
+    pub fn variance(&self) -> f64 {
+        if self.shape > 2.0 {
+            self.mean() * self.mean() / self.shape / (self.shape - 2.0)
+        } else {
+            f64::INFINITY
+        }
+    }
+
+    /// Logarithm of the density at x, -∞ below the scale.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x < self.scale {
+            return f64::NEG_INFINITY;
+        }
+        self.shape.ln() - self.shape * ln_ratio(x, self.scale) - x.ln()
+    }
+}
+
+impl Entropy for Pareto {
+    /// `H = ln(scale / shape) + 1 + 1 / shape`
+    fn entropy(&self) -> f64 {
+        self.scale.ln() - self.shape.ln() + 1.0 + 1.0 / self.shape
     }
 }
 

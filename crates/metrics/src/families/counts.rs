@@ -1,7 +1,9 @@
 //! Bernoulli, categorical, binomial, Poisson and geometric: distributions over counts.
 
+use std::f64::consts::{E, TAU};
+
 use super::error::FamilyError;
-use super::kl::{KlDivergence, within};
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
 use super::special::{binary_kl, ratio_excess, relative_entropy_excess, stirling};
 use crate::discrete::{self, CompensatedSum, SUM_TOLERANCE};
@@ -11,6 +13,30 @@ family! {
     Bernoulli, "bernoulli" {
         /// Probability of 1.
         probability: Probability,
+    }
+}
+
+impl Bernoulli {
+    /// Mean, the probability.
+    pub fn mean(&self) -> f64 {
+        self.probability
+    }
+
+    /// Variance, `p (1 - p)`.
+    pub fn variance(&self) -> f64 {
+        self.probability * (1.0 - self.probability)
+    }
+
+    /// Logarithm of the probability of k, -∞ where it is 0.
+    pub fn ln_pmf(&self, k: u64) -> f64 {
+        Counts::Bernoulli(*self).ln_mass(k as f64)
+    }
+}
+
+impl Entropy for Bernoulli {
+    /// `H = -p ln p - (1 - p) ln(1 - p)`
+    fn entropy(&self) -> f64 {
+        binary_entropy(self.probability)
     }
 }
 
@@ -63,6 +89,38 @@ impl Categorical {
     }
 }
 
+impl Categorical {
+    /// Mean of the number of the outcome, from 0.
+    pub fn mean(&self) -> f64 {
+        self.expectation(|k| k)
+    }
+
+    /// Variance of the number of the outcome.
+    pub fn variance(&self) -> f64 {
+        let mean = self.mean();
+        self.expectation(|k| (k - mean) * (k - mean))
+    }
+
+    /// Logarithm of the probability of outcome k, -∞ where it is 0.
+    pub fn ln_pmf(&self, k: u64) -> f64 {
+        usize::try_from(k).ok().and_then(|k| self.probabilities.get(k)).map_or(f64::NEG_INFINITY, |p| p.ln())
+    }
+
+    fn expectation(&self, of: impl Fn(f64) -> f64) -> f64 {
+        let outcomes = self.probabilities.iter().enumerate();
+        let total: f64 = self.probabilities.iter().sum();
+        outcomes.map(|(k, p)| p / total * of(k as f64)).sum()
+    }
+}
+
+impl Entropy for Categorical {
+    /// `H = -sum_i p_i ln p_i`
+    fn entropy(&self) -> f64 {
+        let total: f64 = self.probabilities.iter().sum();
+        self.probabilities.iter().filter(|p| **p > 0.0).map(|p| -p / total * (p / total).ln()).sum()
+    }
+}
+
 impl KlDivergence for Categorical {
     /// KL(self ‖ q) in nats; infinite where self has mass on an outcome that q rules out.
     ///
@@ -98,6 +156,30 @@ family! {
     }
 }
 
+impl Binomial {
+    /// Mean, `n p`.
+    pub fn mean(&self) -> f64 {
+        self.trials * self.probability
+    }
+
+    /// Variance, `n p (1 - p)`.
+    pub fn variance(&self) -> f64 {
+        self.trials * self.probability * (1.0 - self.probability)
+    }
+
+    /// Logarithm of the probability of k, -∞ where it is 0.
+    pub fn ln_pmf(&self, k: u64) -> f64 {
+        Counts::Binomial(*self).ln_mass(k as f64)
+    }
+}
+
+impl Entropy for Binomial {
+    /// `H = -sum_k P(k) ln P(k)`, summed: there is no closed form.
+    fn entropy(&self) -> f64 {
+        Counts::Binomial(*self).entropy_by_summation()
+    }
+}
+
 impl KlDivergence for Binomial {
     /// KL(self ‖ q) in nats; infinite where self reaches counts that q does not.
     ///
@@ -124,6 +206,30 @@ family! {
     }
 }
 
+impl Poisson {
+    /// Mean: the rate.
+    pub fn mean(&self) -> f64 {
+        self.rate
+    }
+
+    /// Variance, the rate.
+    pub fn variance(&self) -> f64 {
+        self.rate
+    }
+
+    /// Logarithm of the probability of k, -∞ where it is 0.
+    pub fn ln_pmf(&self, k: u64) -> f64 {
+        Counts::Poisson(*self).ln_mass(k as f64)
+    }
+}
+
+impl Entropy for Poisson {
+    /// `H = -sum_k P(k) ln P(k)`, summed: there is no closed form.
+    fn entropy(&self) -> f64 {
+        Counts::Poisson(*self).entropy_by_summation()
+    }
+}
+
 impl KlDivergence for Poisson {
     /// KL(self ‖ q) in nats; infinite where q is the point mass at 0 and self is not.
     ///
@@ -143,6 +249,32 @@ family! {
     }
 }
 
+impl Geometric {
+    /// Mean, `(1 - p) / p`.
+    pub fn mean(&self) -> f64 {
+        (1.0 - self.probability) / self.probability
+    }
+
+    /// Variance, `(1 - p) / p^2`.
+    pub fn variance(&self) -> f64 {
+        (1.0 - self.probability) / self.probability / self.probability
+    }
+
+    /// Logarithm of the probability of k, -∞ where it is 0.
+    pub fn ln_pmf(&self, k: u64) -> f64 {
+        Counts::Geometric(*self).ln_mass(k as f64)
+    }
+}
+
+impl Entropy for Geometric {
+    /// `H = (-p ln p - (1 - p) ln(1 - p)) / p`
+    fn entropy(&self) -> f64 {
+        // The larger part divided by p one factor at a time: p may be too small for a sum.
+        let (p, ln_p) = (self.probability, self.probability.ln());
+        if p == 1.0 { 0.0 } else { -ln_p - (1.0 - p) * ((-p).ln_1p() / p) }
+    }
+}
+
 impl KlDivergence for Geometric {
     /// KL(self ‖ q) in nats; infinite where q is the point mass at 0 and self is not.
     ///
@@ -157,6 +289,11 @@ impl KlDivergence for Geometric {
         }
         within(Self::NAME, binary_kl(p, q) / p)
     }
+}
+
+/// `-p ln p - (1 - p) ln(1 - p)`
+fn binary_entropy(p: f64) -> f64 {
+    if p == 0.0 || p == 1.0 { 0.0 } else { -p * p.ln() - (1.0 - p) * (-p).ln_1p() }
 }
 
 /// A distribution over counts, as its probability mass function.
@@ -196,7 +333,7 @@ impl Counts {
     /// Binomial and Poisson in the form of Loader, *Fast and Accurate Computation of Binomial Probabilities* (2000): the
     /// distance of k from the mean, `D(k, m) = k ln(k / m) - k + m`, and what `ln Γ` has beyond its leading part. The
     /// differences of `ln Γ` in the textbook form are those of numbers of size `n ln n`.
-    fn ln_mass(&self, k: f64) -> f64 {
+    pub(super) fn ln_mass(&self, k: f64) -> f64 {
         match self {
             Self::Bernoulli(d) => ln_binomial_mass(1.0, d.probability, k),
             Self::Binomial(d) => ln_binomial_mass(d.trials, d.probability, k),
@@ -223,27 +360,49 @@ impl Counts {
         if low < q_low || q_high.is_some_and(|q_high| high.is_none_or(|high| high > q_high)) {
             return Some(f64::INFINITY);
         }
-        let (mut first, mut last, mut step) = (low, high?, 1.0);
-        if let Self::Binomial(d) = self {
-            let mean = d.trials * d.probability;
-            let sd = (mean * (1.0 - d.probability)).sqrt();
-            first = first.max((mean - 40.0 * sd - 800.0).floor());
-            last = last.min((mean + 40.0 * sd + 800.0).ceil());
-            // A list of probabilities is not smooth, and is as long as there are counts to sum over.
-            if !matches!(q, Self::Categorical(_)) {
-                step = (sd / 8.0).floor().max(1.0);
+        high?;
+        // A list of probabilities is not smooth, and is as long as there are counts to sum over.
+        let every = matches!(q, Self::Categorical(_));
+        Some(self.sum_over_bulk(every, |k, ln_p| ln_p - q.ln_mass(k)).max(0.0))
+    }
+
+    fn entropy_by_summation(&self) -> f64 {
+        if let Self::Poisson(d) = self
+            && d.rate > 1e20
+        {
+            // Of the Normal with its variance; the next term is 1 / (12 rate).
+            return 0.5 * (TAU * E).ln() + 0.5 * d.rate.ln();
+        }
+        self.sum_over_bulk(false, |_, ln_p| -ln_p)
+    }
+
+    /// `sum_k P(k) f(k, ln P(k))` over all counts with a mass above 1e-300, or every h-th of them, h times.
+    fn sum_over_bulk(&self, every: bool, f: impl Fn(f64, f64) -> f64) -> f64 {
+        let (mut first, high) = self.bounds();
+        let mut last = high.unwrap_or(f64::INFINITY);
+        let mut step = 1.0;
+        if let Self::Binomial(_) | Self::Poisson(_) = self {
+            let (mean, sd) = match self {
+                Self::Binomial(d) => (d.mean(), d.variance().sqrt()),
+                Self::Poisson(d) => (d.rate, d.rate.sqrt()),
+                _ => (0.0, 0.0),
+            };
+            if !every && sd >= 16.0 {
+                // A power of two, whose multiples are exact.
+                step = libm::exp2((sd / 8.0).log2().floor());
             }
+            first = first.max(((mean - 40.0 * sd - 800.0) / step).floor() * step);
+            last = last.min(mean + 40.0 * sd + 800.0);
         }
         let mut sum = CompensatedSum::default();
-        let mut k = first;
-        while k <= last {
+        for j in 0..=((last - first) / step) as u64 {
+            let k = first + j as f64 * step;
             let ln_p = self.ln_mass(k);
             if ln_p > f64::NEG_INFINITY {
-                sum.add(ln_p.exp() * (ln_p - q.ln_mass(k)));
+                sum.add(ln_p.exp() * f(k, ln_p));
             }
-            k += step;
         }
-        Some((step * sum.value()).max(0.0))
+        step * sum.value()
     }
 }
 

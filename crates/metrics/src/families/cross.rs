@@ -9,13 +9,14 @@
 //! These forms subtract, so unlike those within a family they are accurate to a few roundings of their largest term
 //! (logarithms of the scales among them), not of the result.
 
-use std::f64::consts::{E, LN_2, PI, SQRT_2, TAU};
+use std::f64::consts::{LN_2, PI, SQRT_2, TAU};
 
 use super::beta::log_partition;
 use super::distribution::Distribution;
+use super::kl::Entropy;
 use super::special::{
-    EULER_GAMMA, bregman_by_curvature, digamma, erf, gamma_ratio, ln_gamma, ln_gamma_of_one_plus,
-    ln_gamma_ratio, standardized, stirling, stirling_slope, trigamma,
+    EULER_GAMMA, digamma, erf, gamma_ratio, ln_gamma, ln_gamma_of_one_plus, ln_gamma_ratio, standardized,
+    trigamma,
 };
 
 /// Where a distribution on the line has its mass: from `low` to `high`.
@@ -39,7 +40,7 @@ pub(super) fn kl_divergence(p: &Distribution, q: &Distribution) -> Option<f64> {
     {
         return Some(f64::INFINITY);
     }
-    Some(-entropy(p)? - mean_ln_density(p, q)?)
+    Some(-p.entropy() - mean_ln_density(p, q)?)
 }
 
 fn support(d: &Distribution) -> Option<Support> {
@@ -60,44 +61,6 @@ fn support(d: &Distribution) -> Option<Support> {
         _ => return None,
     };
     Some(Support { low, high })
-}
-
-/// Differential entropy in nats.
-fn entropy(p: &Distribution) -> Option<f64> {
-    Some(match p {
-        Distribution::Normal(d) => 0.5 * (TAU * E).ln() + d.sd().ln(),
-        Distribution::HalfNormal(d) => 0.5 * (PI * E / 2.0).ln() + d.sd().ln(),
-        Distribution::LogNormal(d) => 0.5 * (TAU * E).ln() + d.sigma().ln() + d.mu(),
-        Distribution::Laplace(d) => 1.0 + LN_2 + d.scale().ln(),
-        Distribution::Gumbel(d) => 1.0 + EULER_GAMMA + d.scale().ln(),
-        Distribution::Cauchy(d) => (4.0 * PI).ln() + d.scale().ln(),
-        Distribution::Exponential(d) => 1.0 - d.rate().ln(),
-        // shape - ln(rate) + ln Γ(shape) + (1 - shape) ψ(shape), with the parts that cancel for large shapes left out.
-        Distribution::Gamma(d) => gamma_entropy(d.shape()) - d.rate().ln(),
-        Distribution::InverseGamma(d) => {
-            // X = 1 / Y adds E[ln |dX/dY|] = -2 E[ln Y].
-            gamma_entropy(d.shape()) + d.scale().ln() - 2.0 * digamma(d.shape())
-        }
-        Distribution::Weibull(d) => {
-            EULER_GAMMA * (1.0 - 1.0 / d.shape()) + d.scale().ln() - d.shape().ln() + 1.0
-        }
-        Distribution::Pareto(d) => d.scale().ln() - d.shape().ln() + 1.0 + 1.0 / d.shape(),
-        Distribution::Uniform(d) => d.width().ln(),
-        Distribution::Beta(d) => {
-            // ln B(a, b) - (a - 1) ψ(a) - (b - 1) ψ(b) + (n - 2) ψ(n), n = a + b, without the parts of size n ln n that cancel.
-            let (a, b) = (d.alpha(), d.beta());
-            let n = a + b;
-            let of = |x: f64, count: f64| stirling(x) - stirling_slope(x) * (1.0 - count / x);
-            (a / n).ln() + (b / n).ln() + of(a, 1.0) + of(b, 1.0) - of(n, 2.0)
-        }
-        Distribution::ContinuousBernoulli(d) => log_partition(d.logit()) - d.logit() * d.mean(),
-        _ => return None,
-    })
-}
-
-/// The entropy of a Gamma distribution of rate 1.
-fn gamma_entropy(shape: f64) -> f64 {
-    shape.ln() + stirling(shape) + (1.0 / shape - 1.0) * stirling_slope(shape)
 }
 
 fn ln_beta(a: f64, b: f64) -> f64 {
@@ -157,54 +120,27 @@ struct Moments {
     deviation: f64,
 }
 
-/// Mean and standard deviation of X. `None` where they do not exist (Cauchy).
+/// Mean and standard deviation of X, whose square may leave the range of f64. `None` where they do not exist (Cauchy).
 fn moments(p: &Distribution) -> Option<Moments> {
     let (mean, deviation) = match p {
         Distribution::Normal(d) => (d.mean(), d.sd()),
-        Distribution::Laplace(d) => (d.location(), SQRT_2 * d.scale()),
-        Distribution::Gumbel(d) => (d.location() + EULER_GAMMA * d.scale(), PI / 6f64.sqrt() * d.scale()),
-        Distribution::Beta(d) => {
-            let n = d.alpha() + d.beta();
-            let mean = d.alpha() / n;
-            (mean, (mean * (d.beta() / n) / (n + 1.0)).sqrt())
-        }
+        Distribution::Laplace(d) => (d.mean(), SQRT_2 * d.scale()),
+        Distribution::Gumbel(d) => (d.mean(), PI / 6f64.sqrt() * d.scale()),
+        Distribution::Beta(d) => (d.mean(), d.variance().sqrt()),
         Distribution::ContinuousBernoulli(d) => (d.mean(), d.variance().sqrt()),
-        Distribution::Uniform(d) => (d.low() + 0.5 * d.width(), d.width() / 12f64.sqrt()),
-        Distribution::Exponential(d) => (1.0 / d.rate(), 1.0 / d.rate()),
-        Distribution::Gamma(d) => (d.shape() / d.rate(), d.shape().sqrt() / d.rate()),
-        Distribution::HalfNormal(d) => (d.sd() * (2.0 / PI).sqrt(), d.sd() * (1.0 - 2.0 / PI).sqrt()),
-        // The variances below in closed form: E X^2 - (E X)^2 has lost a narrow one.
-        Distribution::LogNormal(d) => {
-            let mean = (d.mu() + 0.5 * d.sigma() * d.sigma()).exp();
-            (mean, mean * (d.sigma() * d.sigma()).exp_m1().sqrt())
-        }
-        Distribution::InverseGamma(d) => {
-            let mean = if d.shape() > 1.0 { d.scale() / (d.shape() - 1.0) } else { f64::INFINITY };
-            (mean, if d.shape() > 2.0 { mean / (d.shape() - 2.0).sqrt() } else { f64::INFINITY })
-        }
-        Distribution::Weibull(d) => {
-            let mean = power(p, 1.0, 1.0)?;
-            (mean, mean * weibull_relative_variance(d.shape()).sqrt())
-        }
-        Distribution::Pareto(d) => {
-            let a = d.shape();
-            let mean = if a > 1.0 { a / (a - 1.0) * d.scale() } else { f64::INFINITY };
-            (mean, if a > 2.0 { mean / a.sqrt() / (a - 2.0).sqrt() } else { f64::INFINITY })
-        }
+        Distribution::Uniform(d) => (d.mean(), d.width() / 12f64.sqrt()),
+        Distribution::Exponential(d) => (d.mean(), 1.0 / d.rate()),
+        Distribution::Gamma(d) => (d.mean(), d.shape().sqrt() / d.rate()),
+        Distribution::HalfNormal(d) => (d.mean(), d.sd() * (1.0 - 2.0 / PI).sqrt()),
+        Distribution::LogNormal(d) => (d.mean(), d.mean() * (d.sigma() * d.sigma()).exp_m1().sqrt()),
+        Distribution::InverseGamma(d) if d.shape() <= 2.0 => (d.mean(), f64::INFINITY),
+        Distribution::InverseGamma(d) => (d.mean(), d.mean() / (d.shape() - 2.0).sqrt()),
+        Distribution::Weibull(d) => (d.mean(), d.mean() * d.relative_variance().sqrt()),
+        Distribution::Pareto(d) if d.shape() <= 2.0 => (d.mean(), f64::INFINITY),
+        Distribution::Pareto(d) => (d.mean(), d.mean() / d.shape().sqrt() / (d.shape() - 2.0).sqrt()),
         _ => return None,
     };
     Some(Moments { mean, deviation })
-}
-
-/// `Γ(1 + 2 / k) / Γ(1 + 1 / k)^2 - 1`: the variance over the squared mean.
-fn weibull_relative_variance(shape: f64) -> f64 {
-    let x = 1.0 / shape;
-    if x > 0.2 {
-        return libm::tgamma(1.0 + 2.0 * x) / libm::tgamma(1.0 + x).powi(2) - 1.0;
-    }
-    // ln Γ(1 + 2 x) + ln Γ(1) - 2 ln Γ(1 + x) as the two Bregman divergences from the middle.
-    let curvature = |s: f64| x * x * trigamma(1.0 + s);
-    (bregman_by_curvature(x, 2.0 * x, curvature) + bregman_by_curvature(x, 0.0, curvature)).exp_m1()
 }
 
 /// Mean and standard deviation of ln X, for X above 0.

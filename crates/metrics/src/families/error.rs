@@ -123,6 +123,12 @@ pub enum FamilyError {
         /// Name of Q's family.
         q: &'static str,
     },
+    /// The order of a Rényi divergence is not above 0 or not finite.
+    #[error("the order is {}, and has to be finite and above 0", Readable(*alpha))]
+    Order {
+        /// The order asked for.
+        alpha: f64,
+    },
     /// The parameters are at the limits of `f64`: two terms of the closed form overflowed, and their difference is unknown.
     #[error(
         "KL({p} ‖ {q}) has terms beyond the range of 64-bit floats: bring the parameters to a common scale"

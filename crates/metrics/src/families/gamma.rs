@@ -1,16 +1,43 @@
 //! Exponential, Gamma, inverse-Gamma and Weibull: waiting times on `(0, ∞)`.
 
 use super::error::FamilyError;
-use super::kl::{KlDivergence, within};
+use super::kl::{Entropy, KlDivergence, within};
 use super::location_scale::Gumbel;
 use super::parameters::family;
-use super::special::{ratio_excess, standardized, stirling_divergence};
+use super::special::{
+    EULER_GAMMA, bregman_by_curvature, digamma, ln_gamma_of_one_plus, ln_ratio, ratio_excess, standardized,
+    stirling, stirling_divergence, stirling_slope, trigamma,
+};
 
 family! {
     /// Exponential distribution on `[0, ∞)`, with density `rate exp(-rate x)`.
     Exponential, "exponential" {
         /// Rate, the inverse of the mean.
         rate: Positive,
+    }
+}
+
+impl Exponential {
+    /// Mean, `1 / rate`.
+    pub fn mean(&self) -> f64 {
+        1.0 / self.rate
+    }
+
+    /// Variance, `1 / rate^2`.
+    pub fn variance(&self) -> f64 {
+        1.0 / self.rate / self.rate
+    }
+
+    /// Logarithm of the density at x, -∞ below 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x < 0.0 { f64::NEG_INFINITY } else { self.rate.ln() - self.rate * x }
+    }
+}
+
+impl Entropy for Exponential {
+    /// `H = 1 - ln(rate)`
+    fn entropy(&self) -> f64 {
+        1.0 - self.rate.ln()
     }
 }
 
@@ -33,6 +60,41 @@ family! {
         shape: Positive,
         /// Rate, the inverse of the scale.
         rate: Positive,
+    }
+}
+
+impl Gamma {
+    /// Mean, `shape / rate`.
+    pub fn mean(&self) -> f64 {
+        self.shape / self.rate
+    }
+
+    /// Variance, `shape / rate^2`.
+    pub fn variance(&self) -> f64 {
+        self.shape / self.rate / self.rate
+    }
+
+    /// Logarithm of the density at x, -∞ up to 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x <= 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        // With the mean m = shape / rate and r = x / m: -shape (r - 1 - ln r) - ln x - S(shape).
+        -self.shape * ratio_excess(x, self.mean()) - x.ln() - stirling(self.shape)
+    }
+}
+
+impl Entropy for Gamma {
+    /// `H = shape - ln(rate) + ln Γ(shape) + (1 - shape) ψ(shape)`
+    fn entropy(&self) -> f64 {
+        self.ln_entropy_of_rate_one() - self.rate.ln()
+    }
+}
+
+impl Gamma {
+    /// The entropy for a rate of 1, without the parts that cancel for a large shape.
+    fn ln_entropy_of_rate_one(&self) -> f64 {
+        self.shape.ln() + stirling(self.shape) + (1.0 / self.shape - 1.0) * stirling_slope(self.shape)
     }
 }
 
@@ -75,6 +137,32 @@ impl InverseGamma {
     }
 }
 
+impl InverseGamma {
+    /// Mean, `scale / (shape - 1)`; infinite for a shape up to 1.
+    pub fn mean(&self) -> f64 {
+        if self.shape > 1.0 { self.scale / (self.shape - 1.0) } else { f64::INFINITY }
+    }
+
+    /// Variance, `mean^2 / (shape - 2)`; infinite for a shape up to 2.
+    pub fn variance(&self) -> f64 {
+        if self.shape > 2.0 { self.mean() * self.mean() / (self.shape - 2.0) } else { f64::INFINITY }
+    }
+
+    /// Logarithm of the density at x, -∞ up to 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        // y = 1 / x is Gamma, and |dy / dx| is 1 / x^2.
+        if x <= 0.0 { f64::NEG_INFINITY } else { self.inverse().ln_pdf(1.0 / x) - 2.0 * x.ln() }
+    }
+}
+
+impl Entropy for InverseGamma {
+    /// `H = shape + ln(scale Γ(shape)) - (1 + shape) ψ(shape)`
+    fn entropy(&self) -> f64 {
+        // X = 1 / Y adds E[ln |dX / dY|] = -2 E[ln Y].
+        self.inverse().ln_entropy_of_rate_one() + self.scale.ln() - 2.0 * digamma(self.shape)
+    }
+}
+
 impl KlDivergence for InverseGamma {
     /// KL(self ‖ q) in nats: that of the two Gamma distributions of `1 / X`, as KL does not change under a bijection.
     fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
@@ -89,6 +177,50 @@ family! {
         scale: Positive,
         /// Shape.
         shape: Positive,
+    }
+}
+
+impl Weibull {
+    /// Mean, `scale Γ(1 + 1 / shape)`.
+    pub fn mean(&self) -> f64 {
+        let x = 1.0 / self.shape;
+        if x < 100.0 {
+            libm::tgamma(1.0 + x) * self.scale
+        } else {
+            (ln_gamma_of_one_plus(x) + self.scale.ln()).exp()
+        }
+    }
+
+    /// Variance, `scale^2 (Γ(1 + 2 / shape) - Γ(1 + 1 / shape)^2)`.
+    pub fn variance(&self) -> f64 {
+        self.mean() * self.mean() * self.relative_variance()
+    }
+
+    /// Logarithm of the density at x, -∞ up to 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x <= 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        let ln_ratio = ln_ratio(x, self.scale);
+        self.shape.ln() - self.scale.ln() + (self.shape - 1.0) * ln_ratio - (self.shape * ln_ratio).exp()
+    }
+
+    /// `Γ(1 + 2 / shape) / Γ(1 + 1 / shape)^2 - 1`: the variance over the squared mean.
+    pub(super) fn relative_variance(&self) -> f64 {
+        let x = 1.0 / self.shape;
+        if x > 0.2 {
+            return (ln_gamma_of_one_plus(2.0 * x) - 2.0 * ln_gamma_of_one_plus(x)).exp_m1();
+        }
+        // ln Γ(1 + 2 x) + ln Γ(1) - 2 ln Γ(1 + x) as the two Bregman divergences from the middle.
+        let curvature = |s: f64| x * x * trigamma(1.0 + s);
+        (bregman_by_curvature(x, 2.0 * x, curvature) + bregman_by_curvature(x, 0.0, curvature)).exp_m1()
+    }
+}
+
+impl Entropy for Weibull {
+    /// `H = γ (1 - 1 / shape) + ln(scale / shape) + 1`
+    fn entropy(&self) -> f64 {
+        EULER_GAMMA * (1.0 - 1.0 / self.shape) + self.scale.ln() - self.shape.ln() + 1.0
     }
 }
 

@@ -1,7 +1,9 @@
 //! Laplace, Gumbel and Cauchy: distributions on the real line with a location and a scale.
 
+use std::f64::consts::{LN_2, PI};
+
 use super::error::FamilyError;
-use super::kl::{KlDivergence, within};
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::family;
 use super::special::{
     EULER_GAMMA, exp_excess, ln_gamma_divergence, ln_gamma_of_one_plus, ratio_excess, standardized,
@@ -14,6 +16,30 @@ family! {
         location: Finite,
         /// Scale: the mean distance from the location.
         scale: Positive,
+    }
+}
+
+impl Laplace {
+    /// Mean: the location.
+    pub fn mean(&self) -> f64 {
+        self.location
+    }
+
+    /// Variance, `2 scale^2`.
+    pub fn variance(&self) -> f64 {
+        2.0 * self.scale * self.scale
+    }
+
+    /// Logarithm of the density at x.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        -standardized(x, self.location, self.scale).abs() - LN_2 - self.scale.ln()
+    }
+}
+
+impl Entropy for Laplace {
+    /// `H = 1 + ln(2 scale)`
+    fn entropy(&self) -> f64 {
+        1.0 + LN_2 + self.scale.ln()
     }
 }
 
@@ -69,6 +95,32 @@ impl Gumbel {
     }
 }
 
+impl Gumbel {
+    /// Mean, `location + γ scale`.
+    pub fn mean(&self) -> f64 {
+        self.location + EULER_GAMMA * self.scale
+    }
+
+    /// Variance, `(π scale)^2 / 6`.
+    pub fn variance(&self) -> f64 {
+        (PI * self.scale).powi(2) / 6.0
+    }
+
+    /// Logarithm of the density at x.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        let z = standardized(x, self.location, self.scale);
+        // Far below, exp(-z) is infinite and outweighs z.
+        -(z + (-z).exp()) - self.scale.ln()
+    }
+}
+
+impl Entropy for Gumbel {
+    /// `H = 1 + γ + ln(scale)`
+    fn entropy(&self) -> f64 {
+        1.0 + EULER_GAMMA + self.scale.ln()
+    }
+}
+
 impl KlDivergence for Gumbel {
     /// KL(self ‖ q) in nats.
     ///
@@ -91,6 +143,22 @@ family! {
         location: Finite,
         /// Scale: half the interquartile range.
         scale: Positive,
+    }
+}
+
+impl Cauchy {
+    /// Logarithm of the density at x.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        let z = standardized(x, self.location, self.scale).abs();
+        let ln_one_plus_square = if z < 1e8 { (z * z).ln_1p() } else { 2.0 * z.ln() };
+        -ln_one_plus_square - PI.ln() - self.scale.ln()
+    }
+}
+
+impl Entropy for Cauchy {
+    /// `H = ln(4 π scale)`
+    fn entropy(&self) -> f64 {
+        (4.0 * PI).ln() + self.scale.ln()
     }
 }
 

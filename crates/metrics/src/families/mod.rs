@@ -47,9 +47,13 @@ mod kl;
 mod location_scale;
 mod multivariate_normal;
 mod normal;
+mod pairs;
 mod parameters;
 mod parse;
+mod renyi;
 mod special;
+#[cfg(feature = "tensor")]
+pub mod tensor;
 mod von_mises;
 
 pub use beta::{Beta, ContinuousBernoulli, Dirichlet};
@@ -58,8 +62,9 @@ pub use counts::{Bernoulli, Binomial, Categorical, Geometric, Poisson};
 pub use distribution::{Distribution, FAMILIES};
 pub use error::FamilyError;
 pub use gamma::{Exponential, Gamma, InverseGamma, Weibull};
-pub use kl::KlDivergence;
+pub use kl::{Entropy, KlDivergence};
 pub use location_scale::{Cauchy, Gumbel, Laplace};
 pub use multivariate_normal::MultivariateNormal;
 pub use normal::{HalfNormal, LogNormal, Normal};
+pub use renyi::RenyiDivergence;
 pub use von_mises::VonMises;

@@ -1,7 +1,9 @@
 //! Multivariate Normal, with a diagonal or a full covariance.
 
+use std::f64::consts::{E, TAU};
+
 use super::error::FamilyError;
-use super::kl::{KlDivergence, within};
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, write_list};
 use super::special::squared_ratio_half_excess;
 
@@ -65,6 +67,56 @@ impl MultivariateNormal {
     }
 }
 
+impl MultivariateNormal {
+    /// Logarithm of the density at x.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Length`] unless x has a coordinate for each dimension.
+    pub fn ln_pdf(&self, x: &[f64]) -> Result<f64, FamilyError> {
+        check_length("the point", x.len(), self.dimensions())?;
+        let shift: Vec<f64> = x.iter().zip(&self.mean).map(|(x, mean)| x - mean).collect();
+        let mut solved = vec![0.0; shift.len()];
+        self.scale.solve_lower(&shift, &mut solved);
+        let square: f64 = solved.iter().map(|s| s * s).sum();
+        Ok(-0.5 * square - self.ln_root_determinant() - 0.5 * self.dimensions() as f64 * TAU.ln())
+    }
+
+    /// The Rényi divergence of an order other than 1: see [`RenyiDivergence`](super::RenyiDivergence).
+    pub(super) fn renyi_of_mixed_covariance(&self, q: &Self, alpha: f64) -> Result<f64, FamilyError> {
+        let n = self.dimensions();
+        if n != q.dimensions() {
+            return Err(FamilyError::Dimensions { family: Self::NAME, p: n, q: q.dimensions() });
+        }
+        let (of_p, of_q) = (self.scale.covariance(n), q.scale.covariance(n));
+        let mixed: Vec<f64> = of_p.iter().zip(&of_q).map(|(p, q)| q * alpha + p * (1.0 - alpha)).collect();
+        let mixed = match cholesky(&mixed, n) {
+            Ok(lower) => Self { mean: vec![0.0; n], scale: Scale::Full(lower) },
+            Err(_) => return Ok(f64::INFINITY),
+        };
+        let shift: Vec<f64> = self.mean.iter().zip(&q.mean).map(|(p, q)| p - q).collect();
+        let mut solved = vec![0.0; n];
+        mixed.scale.solve_lower(&shift, &mut solved);
+        let square: f64 = solved.iter().map(|s| s * s).sum();
+        let determinants = (1.0 - alpha) * self.ln_root_determinant() + alpha * q.ln_root_determinant()
+            - mixed.ln_root_determinant();
+        within(Self::NAME, 0.5 * alpha * square + determinants / (alpha - 1.0))
+    }
+
+    /// `ln det Σ / 2`
+    fn ln_root_determinant(&self) -> f64 {
+        let n = self.dimensions();
+        (0..n).map(|i| self.scale.at(n, i, i).ln()).sum()
+    }
+}
+
+impl Entropy for MultivariateNormal {
+    /// `H = (d ln(2 π e) + ln det Σ) / 2`
+    fn entropy(&self) -> f64 {
+        0.5 * self.dimensions() as f64 * (TAU * E).ln() + self.ln_root_determinant()
+    }
+}
+
 impl KlDivergence for MultivariateNormal {
     /// KL(self ‖ q) in nats.
     ///
@@ -117,6 +169,12 @@ impl Scale {
             }
             Self::Full(lower) => lower[row * n + column],
         }
+    }
+
+    /// `L L^T`, row by row.
+    fn covariance(&self, n: usize) -> Vec<f64> {
+        let entry = |i: usize, j: usize| (0..=i.min(j)).map(|k| self.at(n, i, k) * self.at(n, j, k)).sum();
+        (0..n * n).map(|index| entry(index / n, index % n)).collect()
     }
 
     /// Solves `L x = b` by forward substitution.

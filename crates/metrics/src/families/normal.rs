@@ -1,7 +1,9 @@
 //! Normal, half-Normal and log-Normal.
 
+use std::f64::consts::{E, PI, TAU};
+
 use super::error::FamilyError;
-use super::kl::{KlDivergence, within};
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::family;
 use super::special::{squared_ratio_half_excess, standardized};
 
@@ -12,6 +14,26 @@ family! {
         mean: Finite,
         /// Standard deviation (not the variance).
         sd: Positive,
+    }
+}
+
+impl Normal {
+    /// Variance, `sd^2`.
+    pub fn variance(&self) -> f64 {
+        self.sd * self.sd
+    }
+
+    /// Logarithm of the density at x.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        let z = standardized(x, self.mean, self.sd);
+        -0.5 * z * z - self.sd.ln() - 0.5 * TAU.ln()
+    }
+}
+
+impl Entropy for Normal {
+    /// `H = ln(sd sqrt(2 π e))`
+    fn entropy(&self) -> f64 {
+        0.5 * (TAU * E).ln() + self.sd.ln()
     }
 }
 
@@ -43,6 +65,31 @@ family! {
     }
 }
 
+impl HalfNormal {
+    /// Mean, `sd sqrt(2 / π)`.
+    pub fn mean(&self) -> f64 {
+        self.sd * (2.0 / PI).sqrt()
+    }
+
+    /// Variance, `sd^2 (1 - 2 / π)`.
+    pub fn variance(&self) -> f64 {
+        self.sd * self.sd * (1.0 - 2.0 / PI)
+    }
+
+    /// Logarithm of the density at x, -∞ below 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        let z = x / self.sd;
+        if x < 0.0 { f64::NEG_INFINITY } else { -0.5 * z * z - self.sd.ln() + 0.5 * (2.0 / PI).ln() }
+    }
+}
+
+impl Entropy for HalfNormal {
+    /// `H = ln(sd sqrt(π e / 2))`
+    fn entropy(&self) -> f64 {
+        0.5 * (PI * E / 2.0).ln() + self.sd.ln()
+    }
+}
+
 impl KlDivergence for HalfNormal {
     /// KL(self ‖ q) in nats.
     ///
@@ -60,6 +107,34 @@ family! {
         mu: Finite,
         /// Standard deviation of the logarithm.
         sigma: Positive,
+    }
+}
+
+impl LogNormal {
+    /// Mean, `exp(mu + sigma^2 / 2)`.
+    pub fn mean(&self) -> f64 {
+        (self.mu + 0.5 * self.sigma * self.sigma).exp()
+    }
+
+    /// Variance, `(exp(sigma^2) - 1) mean^2`.
+    pub fn variance(&self) -> f64 {
+        (self.sigma * self.sigma).exp_m1() * self.mean() * self.mean()
+    }
+
+    /// Logarithm of the density at x, -∞ up to 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x <= 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        let z = standardized(x.ln(), self.mu, self.sigma);
+        -0.5 * z * z - x.ln() - self.sigma.ln() - 0.5 * TAU.ln()
+    }
+}
+
+impl Entropy for LogNormal {
+    /// `H = mu + ln(sigma sqrt(2 π e))`
+    fn entropy(&self) -> f64 {
+        0.5 * (TAU * E).ln() + self.sigma.ln() + self.mu
     }
 }
 

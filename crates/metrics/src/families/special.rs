@@ -136,7 +136,7 @@ pub(super) fn standardized(a: f64, b: f64, scale: f64) -> f64 {
 }
 
 /// Even Bernoulli numbers B2 to B14, the coefficients of Stirling's series.
-const BERNOULLI: [f64; 7] =
+pub(super) const BERNOULLI: [f64; 7] =
     [1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0, -691.0 / 2730.0, 7.0 / 6.0];
 
 /// From here on Stirling's series with seven terms is exact to rounding: B16 / 12^15 is below 1e-15 of the sum.
@@ -190,7 +190,7 @@ fn stirling_curvature(x: f64) -> f64 {
 }
 
 /// Positive nodes and weights of the 12-point Gauss-Legendre rule on [-1, 1] (Abramowitz and Stegun, table 25.4).
-const GAUSS_LEGENDRE: [(f64, f64); 6] = [
+pub(super) const GAUSS_LEGENDRE: [(f64, f64); 6] = [
     (0.125_233_408_511_468_9, 0.249_147_045_813_402_8),
     (0.367_831_498_998_180_2, 0.233_492_536_538_354_8),
     (0.587_317_954_286_617_4, 0.203_167_426_723_065_92),

@@ -1,9 +1,9 @@
 //! Von Mises: the Normal of the circle.
 
-use std::f64::consts::PI;
+use std::f64::consts::{PI, TAU};
 
 use super::error::FamilyError;
-use super::kl::{KlDivergence, within};
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::family;
 use super::special::{bessel_i0_scaled, bessel_i1_scaled, bregman_by_curvature, exp_excess, ratio_excess};
 
@@ -14,6 +14,23 @@ family! {
         location: Finite,
         /// Concentration; 0 is the uniform distribution on the circle.
         concentration: NonNegative,
+    }
+}
+
+impl VonMises {
+    /// Logarithm of the density at the angle x, in radians.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        let half_sine = sine_of_half_difference(x, self.location);
+        let ln_norm = TAU.ln() + bessel_i0_scaled(self.concentration).ln();
+        -2.0 * self.concentration * half_sine * half_sine - ln_norm
+    }
+}
+
+impl Entropy for VonMises {
+    /// `H = ln(2 π I0(κ)) - κ I1(κ) / I0(κ)`
+    fn entropy(&self) -> f64 {
+        let kappa = self.concentration;
+        TAU.ln() + bessel_i0_scaled(kappa).ln() + kappa * one_minus_mean_cosine(kappa)
     }
 }
 
