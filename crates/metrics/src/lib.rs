@@ -96,10 +96,12 @@
 //!
 //! # What there is
 //!
-//! - [`discrete`]: divergences of slices, of `ndarray` arrays along an axis, of Burn tensors along a dimension.
+//! - [`discrete`]: divergences of slices, of `ndarray` arrays along an axis, of Burn tensors along a dimension, from
+//!   probabilities or from logits.
 //! - [`samples`]: divergences estimated from samples, with standard errors.
 //! - [`latent`]: the codes of a variational autoencoder beside their prior.
-//! - [`families`]: closed-form KL between named families, from Normal to von Mises.
+//! - [`families`]: named families, from Normal to von Mises: entropies, moments, closed-form KL and Rényi divergences, also
+//!   as Burn tensors; quadrature where there is no closed form.
 //! - `normal_fit` (feature `tensor`): a Normal fitted by gradient descent on KL.
 //! - `figure` (feature `figure`): charts as SVG, PNG and GIF.
 //! - the command `metrics` (feature `cli`), with `compare`, `fit` and `families`.

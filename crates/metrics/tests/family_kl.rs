@@ -212,7 +212,7 @@ fn pairs_without_a_common_space_or_a_closed_form_are_named() {
     );
     assert_eq!(
         kl("normal(0, 1)", "cauchy(0, 1)"),
-        "no closed form for KL(normal ‖ cauchy) is known here; integrate it numerically or from samples"
+        "no closed form for KL(normal ‖ cauchy) is known here; ask for it numerically"
     );
     assert_eq!(
         kl("dirichlet(1, 1)", "dirichlet(1, 1, 1)"),

@@ -5,6 +5,7 @@ use std::f64::consts::{E, TAU};
 use super::error::FamilyError;
 use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
+use super::quadrature::integrate;
 use super::special::{binary_kl, ratio_excess, relative_entropy_excess, stirling};
 use crate::discrete::{self, CompensatedSum, SUM_TOLERANCE};
 
@@ -366,6 +367,43 @@ impl Counts {
         Some(self.sum_over_bulk(every, |k, ln_p| ln_p - q.ln_mass(k)).max(0.0))
     }
 
+    /// KL(self ‖ q) in nats for laws on all counts, and a bound on what the sum leaves out.
+    pub(super) fn kl_by_truncated_sum(&self, q: &Self) -> (f64, f64) {
+        let ln_ratio = |k: f64| self.ln_mass(k) - q.ln_mass(k);
+        let Self::Geometric(d) = self else {
+            let value = self.sum_over_bulk(false, |k, _| ln_ratio(k));
+            // A rate so large that neighbouring counts are one number shows in the mass.
+            let missing = (self.sum_over_bulk(false, |_, _| 1.0) - 1.0).abs();
+            let (_, end) = self.bulk();
+            let left_out = 1e-300 * ln_ratio(end).abs();
+            return (value, left_out + if missing > 1e-12 { missing * value.abs().max(1.0) } else { 0.0 });
+        };
+        let term = |k: f64| self.ln_mass(k).exp() * ln_ratio(k);
+        // Up to a hundred times the mean: e^-100 of the mass lies beyond.
+        let end = (-100.0 / (-d.probability).ln_1p()).ceil();
+        let all = end <= 1e5;
+        let summed = if all { end } else { 4096.0 };
+        let mut sum = CompensatedSum::default();
+        for k in 0..summed as u64 {
+            sum.add(term(k as f64));
+        }
+        let mut error = 0.0;
+        if !all {
+            // Euler and Maclaurin from the middle between two counts: the integral and f' / 24. The next term has the third
+            // derivative, below 10 / 4096^3 of the function.
+            let start = summed - 0.5;
+            let cuts: Vec<f64> =
+                [0.0, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0].map(|part| start + part * (end - start)).into();
+            let rest = integrate(term, &cuts, 1e-14);
+            sum.add(rest.value);
+            sum.add((term(summed) - term(summed - 1.0)) / 24.0);
+            error = rest.error + 1e-12 * term(summed).abs();
+        }
+        // ln(P / Q) grows no faster than the square of the count, and the count beyond the end by a mean of end / 100.
+        let tail = self.ln_mass(end).exp() / d.probability * ln_ratio(end).abs() * 1.1;
+        (sum.value().max(0.0), error + tail)
+    }
+
     fn entropy_by_summation(&self) -> f64 {
         if let Self::Poisson(d) = self
             && d.rate > 1e20
@@ -376,23 +414,39 @@ impl Counts {
         self.sum_over_bulk(false, |_, ln_p| -ln_p)
     }
 
+    /// The standard deviation of the laws that are smooth and have light tails.
+    fn smooth_deviation(&self) -> Option<f64> {
+        match self {
+            Self::Binomial(d) => Some(d.variance().sqrt()),
+            Self::Poisson(d) => Some(d.rate.sqrt()),
+            _ => None,
+        }
+    }
+
+    /// The counts between which all but 1e-300 of the mass lies, for the laws that have an end or light tails.
+    fn bulk(&self) -> (f64, f64) {
+        let (low, high) = self.bounds();
+        let high = high.unwrap_or(f64::INFINITY);
+        let mean = match self {
+            Self::Binomial(d) => d.mean(),
+            Self::Poisson(d) => d.rate,
+            _ => return (low, high),
+        };
+        let reach = 40.0 * self.smooth_deviation().unwrap_or(0.0) + 800.0;
+        (low.max((mean - reach).floor()), high.min((mean + reach).ceil()))
+    }
+
     /// `sum_k P(k) f(k, ln P(k))` over all counts with a mass above 1e-300, or every h-th of them, h times.
     fn sum_over_bulk(&self, every: bool, f: impl Fn(f64, f64) -> f64) -> f64 {
-        let (mut first, high) = self.bounds();
-        let mut last = high.unwrap_or(f64::INFINITY);
+        let (mut first, last) = self.bulk();
         let mut step = 1.0;
-        if let Self::Binomial(_) | Self::Poisson(_) = self {
-            let (mean, sd) = match self {
-                Self::Binomial(d) => (d.mean(), d.variance().sqrt()),
-                Self::Poisson(d) => (d.rate, d.rate.sqrt()),
-                _ => (0.0, 0.0),
-            };
-            if !every && sd >= 16.0 {
-                // A power of two, whose multiples are exact.
-                step = libm::exp2((sd / 8.0).log2().floor());
-            }
-            first = first.max(((mean - 40.0 * sd - 800.0) / step).floor() * step);
-            last = last.min(mean + 40.0 * sd + 800.0);
+        if let Some(sd) = self.smooth_deviation()
+            && !every
+            && sd >= 16.0
+        {
+            // A power of two, whose multiples are exact.
+            step = libm::exp2((sd / 8.0).log2().floor());
+            first = (first / step).floor() * step;
         }
         let mut sum = CompensatedSum::default();
         for j in 0..=((last - first) / step) as u64 {
@@ -433,6 +487,35 @@ mod tests {
             // The logarithm of a mass is a difference of numbers as large as the logarithm of the trials.
             assert!((mass - 1.0).abs() < 1e-13, "{trials} trials of {probability}: {mass}");
         }
+    }
+
+    #[test]
+    fn a_long_tail_is_integrated() {
+        for (probability, rate) in [(9e-4, 900.0), (9e-4, 5.0)] {
+            let p = Counts::Geometric(Geometric { probability });
+            let q = Counts::Poisson(Poisson { rate });
+            let (found, bound) = p.kl_by_truncated_sum(&q);
+            let term = |k: f64| p.ln_mass(k).exp() * (p.ln_mass(k) - q.ln_mass(k));
+            let expected = CompensatedSum::of((0..130_000).map(|k| term(f64::from(k)))).value();
+            // Every term has a few roundings of its own.
+            let error = (found - expected).abs();
+            assert!(error <= bound + 1e-14 * expected, "{found}, {expected}, {bound:e}");
+            assert!(bound < 1e-11 * expected, "{bound:e}");
+        }
+    }
+
+    #[test]
+    fn entropies_of_counts() {
+        // Ten coins, and a rate so large that only the Normal limit is left: ln(2 π e rate) / 2 - 1 / (12 rate).
+        let coins = Binomial { trials: 1.0, probability: 0.3 };
+        assert!((coins.entropy() - Bernoulli { probability: 0.3 }.entropy()).abs() < 1e-15);
+        for rate in [1e6, 1e12, 1e19, 1e25, 1e300] {
+            let expected = 0.5 * (TAU * E).ln() + 0.5 * f64::ln(rate) - 1.0 / (12.0 * rate);
+            let found = Poisson { rate }.entropy();
+            assert!((found - expected).abs() < 1e-12, "{rate:e}: {found}, not {expected}");
+        }
+        assert_eq!(Poisson { rate: 0.0 }.entropy(), 0.0);
+        assert_eq!(Geometric { probability: 1.0 }.entropy(), 0.0);
     }
 
     #[test]

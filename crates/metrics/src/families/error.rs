@@ -45,8 +45,8 @@ pub enum FamilyError {
         /// Upper bound.
         high: f64,
     },
-    /// The probabilities of a categorical distribution do not sum to 1.
-    #[error("categorical: the probabilities sum to {sum}, and have to sum to 1 within {tolerance:e}")]
+    /// The probabilities of a categorical distribution, or the weights of a mixture, do not sum to 1.
+    #[error("the probabilities sum to {}, and have to sum to 1 within {tolerance:e}", Readable(*sum))]
     SumNotOne {
         /// Their sum.
         sum: f64,
@@ -116,7 +116,7 @@ pub enum FamilyError {
         q_space: &'static str,
     },
     /// No closed form is known for the pair.
-    #[error("no closed form for KL({p} ‖ {q}) is known here; integrate it numerically or from samples")]
+    #[error("no closed form for KL({p} ‖ {q}) is known here; ask for it numerically")]
     NoClosedForm {
         /// Name of P's family.
         p: &'static str,

@@ -103,6 +103,14 @@ impl MultivariateNormal {
         within(Self::NAME, 0.5 * alpha * square + determinants / (alpha - 1.0))
     }
 
+    /// `ln ∫ p q`: the logarithm of the density of the difference of the means under `Σ_p + Σ_q`.
+    pub(super) fn ln_overlap(&self, q: &Self) -> Result<f64, FamilyError> {
+        let n = self.dimensions();
+        let (of_p, of_q) = (self.scale.covariance(n), q.scale.covariance(n));
+        let sum: Vec<f64> = of_p.iter().zip(&of_q).map(|(p, q)| p + q).collect();
+        Self { mean: self.mean.clone(), scale: Scale::Full(cholesky(&sum, n)?) }.ln_pdf(&q.mean)
+    }
+
     /// `ln det Σ / 2`
     fn ln_root_determinant(&self) -> f64 {
         let n = self.dimensions();

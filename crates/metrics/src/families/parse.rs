@@ -271,10 +271,7 @@ mod tests {
                 "dirichlet(1, 0)",
                 "dirichlet: entry 1 of concentrations is 0, and has to be finite and above 0",
             ),
-            (
-                "categorical(0.5, 0.6)",
-                "categorical: the probabilities sum to 1.1, and have to sum to 1 within 1e-8",
-            ),
+            ("categorical(0.5, 0.6)", "the probabilities sum to 1.1, and have to sum to 1 within 1e-8"),
             (
                 "binomial(1.5, 0.5)",
                 "binomial: trials is 1.5, and has to be a whole number between 0 and 2^53",
