@@ -149,9 +149,9 @@ pub fn generalized_jensen_shannon(distributions: &[&[f64]], weights: &[f64]) -> 
     let mut shares = vec![CompensatedSum::default(); distributions.len()];
     for outcome in 0..outcomes {
         let mut mean = CompensatedSum::default();
-        for (k, share) in shares.iter_mut().enumerate() {
-            *share = CompensatedSum::from(distributions[k][outcome]).divided_by(sums[k]);
-            mean.add_product(weights[k], *share);
+        for (((share, p), sum), weight) in shares.iter_mut().zip(distributions).zip(&sums).zip(&weights) {
+            *share = CompensatedSum::from(p[outcome]).divided_by(*sum);
+            mean.add_product(*weight, *share);
         }
         for (weight, share) in weights.iter().zip(&shares).filter(|(weight, _)| weight.value() > 0.0) {
             let (p, m) = (share.value(), mean.value());

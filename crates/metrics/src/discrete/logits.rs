@@ -323,7 +323,8 @@ mod tests {
     fn gradients_are_those_of_finite_differences() {
         // Of the 64-bit divergence of slices: a truncation of h^2 and a rounding of 1e-16 / h.
         let h = 1e-3_f32;
-        let slices: [(&str, Pairwise, fn(&[f64], &[f64]) -> f64); 4] = [
+        type OfSlices = fn(&[f64], &[f64]) -> f64;
+        let slices: [(&str, Pairwise, OfSlices); 4] = [
             ("kl", kl_divergence, |p, q| discrete::kl_divergence(p, q).unwrap()),
             ("js", jensen_shannon_divergence, |p, q| discrete::jensen_shannon_divergence(p, q).unwrap()),
             ("cross-entropy", cross_entropy, |p, q| discrete::cross_entropy(p, q).unwrap()),
