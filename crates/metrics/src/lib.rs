@@ -98,7 +98,7 @@
 //!
 //! - [`discrete`]: divergences of slices, of `ndarray` arrays along an axis, of Burn tensors along a dimension, from
 //!   probabilities or from logits.
-//! - [`samples`]: divergences estimated from samples, with standard errors.
+//! - [`samples`]: divergences, entropies, distances and mutual information from samples; permutation tests.
 //! - [`latent`]: the codes of a variational autoencoder beside their prior.
 //! - [`families`]: named families, from Normal to von Mises: entropies, moments, closed-form KL and Rényi divergences, also
 //!   as Burn tensors; quadrature where there is no closed form.
@@ -111,6 +111,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod base;
+mod bures;
 #[cfg(feature = "tensor")]
 mod differentiable;
 pub mod discrete;

@@ -28,6 +28,11 @@ impl Normal {
         let z = standardized(x, self.mean, self.sd);
         -0.5 * z * z - self.sd.ln() - 0.5 * TAU.ln()
     }
+
+    /// The Wasserstein-2 distance to q, a metric: `sqrt((mean_p - mean_q)^2 + (sd_p - sd_q)^2)`.
+    pub fn wasserstein_2(&self, q: &Self) -> f64 {
+        (self.mean - q.mean).hypot(self.sd - q.sd)
+    }
 }
 
 impl Entropy for Normal {

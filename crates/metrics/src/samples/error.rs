@@ -54,6 +54,26 @@ pub enum SampleError {
         /// How many labels there are.
         labels: usize,
     },
+    /// Two variables do not have as many samples each.
+    #[error("{y} samples of y for {x} of x: the samples of two variables come in pairs")]
+    Unpaired {
+        /// How many samples of x there are.
+        x: usize,
+        /// How many samples of y there are.
+        y: usize,
+    },
+    /// The number of random deals is zero.
+    #[error("0 permutations: a p-value is a share of random deals")]
+    NoPermutations,
+    /// There are fewer directions than a standard error needs.
+    #[error("{directions} directions where at least 2 are needed")]
+    TooFewDirections {
+        /// The number asked for.
+        directions: usize,
+    },
+    /// A list of bandwidths is empty.
+    #[error("no bandwidth: a kernel has at least one")]
+    NoBandwidth,
     /// The number of neighbours is zero.
     #[error("0 neighbours: the estimator looks at the distance to the first or a later one")]
     NoNeighbours,

@@ -78,8 +78,7 @@ impl Grid {
     ///
     /// [`SampleError`] if there are no samples, no dimensions, too many cells, or a coordinate that is not finite.
     pub fn shares(&self, samples: ArrayView2<'_, f64>) -> Result<Vec<f64>, SampleError> {
-        // For its checks.
-        Points::new(samples, 1)?;
+        Points::check(samples, 1)?;
         let mut counts = vec![0_u64; self.checked_cells(samples.ncols())?];
         for sample in samples.rows() {
             counts[sample.iter().fold(0, |cell, &x| cell * self.bins + self.bin(x))] += 1;

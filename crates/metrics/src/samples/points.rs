@@ -18,6 +18,15 @@ impl Points {
     ///
     /// [`SampleError`] if there are fewer than `needed` samples, no dimensions, or a coordinate that is not finite.
     pub(crate) fn new(samples: ArrayView2<'_, f64>, needed: usize) -> Result<Self, SampleError> {
+        Self::check(samples, needed)?;
+        let columns = samples.columns().into_iter().map(|column| column.to_vec()).collect();
+        Ok(Self { columns, len: samples.nrows() })
+    }
+
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub(crate) fn check(samples: ArrayView2<'_, f64>, needed: usize) -> Result<(), SampleError> {
         let (len, dimensions) = samples.dim();
         if dimensions == 0 {
             return Err(SampleError::NoDimensions);
@@ -30,7 +39,7 @@ impl Points {
                 return Err(SampleError::NotFinite { sample, dimension, value });
             }
         }
-        Ok(Self { columns: samples.columns().into_iter().map(|column| column.to_vec()).collect(), len })
+        Ok(())
     }
 
     /// Two sets of samples in the same space.
