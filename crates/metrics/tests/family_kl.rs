@@ -262,6 +262,17 @@ fn entropies_moments_and_densities_match_their_integrals() {
 }
 
 #[test]
+fn there_is_no_density_at_infinity() {
+    for Row { p, q, .. } in rows() {
+        for d in [p, q].into_iter().filter(|d| d.name() != "von_mises") {
+            for x in [f64::NEG_INFINITY, f64::INFINITY] {
+                assert!(d.ln_pdf(x).is_none_or(|ln_pdf| ln_pdf == f64::NEG_INFINITY), "{d} at {x}");
+            }
+        }
+    }
+}
+
+#[test]
 fn renyi_divergences_match_their_integrals() {
     let mut count = 0;
     let mut failures = Vec::new();

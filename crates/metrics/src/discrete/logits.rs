@@ -89,8 +89,8 @@ pub fn cross_entropy<const D: usize>(p: Tensor<D>, q: Tensor<D>, dim: usize) -> 
 /// use metrics::discrete::logits;
 ///
 /// let device = Device::flex();
-/// let p = Tensor::<2>::from_floats([[0.0, 0.0], [1.0, 1.0]], &device);
-/// let q = Tensor::<2>::from_floats([[0.0, 0.0], [0.0, 1e-4]], &device);
+/// let p = Tensor::<2>::from_floats([[0.0, 0.5], [0.0, 0.0]], &device);
+/// let q = Tensor::<2>::from_floats([[0.0, 0.5], [0.0, 1e-4]], &device);
 /// let kl: Vec<f64> = logits::kl_divergence(p, q, 1).into_data().iter::<f64>().collect();
 /// assert_eq!(kl[0], 0.0);
 /// assert!((kl[1] / 1.25e-9 - 1.0).abs() < 1e-5);

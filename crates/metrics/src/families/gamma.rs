@@ -76,25 +76,23 @@ impl Gamma {
 
     /// Logarithm of the density at x, -∞ up to 0.
     pub fn ln_pdf(&self, x: f64) -> f64 {
-        if x <= 0.0 {
+        if x <= 0.0 || x == f64::INFINITY {
             return f64::NEG_INFINITY;
         }
         // With the mean m = shape / rate and r = x / m: -shape (r - 1 - ln r) - ln x - S(shape).
         -self.shape * ratio_excess(x, self.mean()) - x.ln() - stirling(self.shape)
+    }
+
+    /// The entropy for a rate of 1, without the parts that cancel for a large shape.
+    fn entropy_of_rate_one(&self) -> f64 {
+        self.shape.ln() + stirling(self.shape) + (1.0 / self.shape - 1.0) * stirling_slope(self.shape)
     }
 }
 
 impl Entropy for Gamma {
     /// `H = shape - ln(rate) + ln Γ(shape) + (1 - shape) ψ(shape)`
     fn entropy(&self) -> f64 {
-        self.ln_entropy_of_rate_one() - self.rate.ln()
-    }
-}
-
-impl Gamma {
-    /// The entropy for a rate of 1, without the parts that cancel for a large shape.
-    fn ln_entropy_of_rate_one(&self) -> f64 {
-        self.shape.ln() + stirling(self.shape) + (1.0 / self.shape - 1.0) * stirling_slope(self.shape)
+        self.entropy_of_rate_one() - self.rate.ln()
     }
 }
 
@@ -159,7 +157,7 @@ impl Entropy for InverseGamma {
     /// `H = shape + ln(scale Γ(shape)) - (1 + shape) ψ(shape)`
     fn entropy(&self) -> f64 {
         // X = 1 / Y adds E[ln |dX / dY|] = -2 E[ln Y].
-        self.inverse().ln_entropy_of_rate_one() + self.scale.ln() - 2.0 * digamma(self.shape)
+        self.inverse().entropy_of_rate_one() + self.scale.ln() - 2.0 * digamma(self.shape)
     }
 }
 
@@ -198,7 +196,7 @@ impl Weibull {
 
     /// Logarithm of the density at x, -∞ up to 0.
     pub fn ln_pdf(&self, x: f64) -> f64 {
-        if x <= 0.0 {
+        if x <= 0.0 || x == f64::INFINITY {
             return f64::NEG_INFINITY;
         }
         let ln_ratio = ln_ratio(x, self.scale);

@@ -109,8 +109,8 @@ impl Gumbel {
     /// Logarithm of the density at x.
     pub fn ln_pdf(&self, x: f64) -> f64 {
         let z = standardized(x, self.location, self.scale);
-        // Far below, exp(-z) is infinite and outweighs z.
-        -(z + (-z).exp()) - self.scale.ln()
+        // Far below, exp(-z) outweighs z.
+        if z == f64::NEG_INFINITY { z } else { -(z + (-z).exp()) - self.scale.ln() }
     }
 }
 

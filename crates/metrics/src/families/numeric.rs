@@ -39,7 +39,7 @@ impl Distribution {
     ///
     /// let (p, q): (Distribution, Distribution) = ("normal(0, 1)".parse()?, "cauchy(0, 1)".parse()?);
     /// let kl = p.kl_divergence_numerically(&q)?;
-    /// assert!((kl.value - 0.259_244_596_719).abs() < 1e-11 && kl.error < 1e-11);
+    /// assert!((kl.value - 0.259_244_532_489).abs() < 1e-11 && kl.error < 1e-11);
     /// # Ok::<(), metrics::families::FamilyError>(())
     /// ```
     pub fn kl_divergence_numerically(&self, q: &Self) -> Result<NumericDivergence, FamilyError> {

@@ -308,9 +308,10 @@ impl RenyiDivergence for MultivariateNormal {
 }
 
 impl RenyiDivergence for Laplace {
-    /// `D_a = ln(b_q / b_p) + ln((u e^(-(1 - a) d / b_q) - v e^(-a d / b_p)) b_q / (u^2 - v^2) ...) / (a - 1)` in the form of
-    /// Gil, Alajaji and Linder (2013), table 2: with `u = a / b_p`, `v = (1 - a) / b_q` and the distance d of the locations the
-    /// integral is `b_p^-a b_q^(a - 1) (u e^(-v d) - v e^(-u d)) / (u^2 - v^2)`.
+    /// With the scales b, the distance d of the locations, `u = a / b_p` and `v = (1 - a) / b_q` the integral of
+    /// `p^a q^(1 - a)` is `b_p^-a b_q^(a - 1) (u e^(-v d) - v e^(-u d)) / (u^2 - v^2)`; it diverges for `u + v <= 0`.
+    ///
+    /// Source: Gil, Alajaji and Linder (2013), table 2.
     fn renyi_divergence(&self, q: &Self, alpha: f64) -> Result<f64, FamilyError> {
         check_order(alpha)?;
         if alpha == 1.0 {

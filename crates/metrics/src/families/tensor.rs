@@ -523,11 +523,10 @@ mod tests {
                     bernoulli_kl(of.remove(0), q)
                 },
                 exact: |v| {
-                    // ln(1 - p) of a logit of 20 is lost in 1 - p: by the smaller side.
-                    let (sign, a, b) = if v[0] > 0.0 { (-1.0, -v[0], -v[1]) } else { (1.0, v[0], v[1]) };
-                    let probability = |logit: f64| 1.0 / (1.0 + (-logit).exp());
-                    let _ = sign;
-                    let (p, q) = (Bernoulli::new(probability(a)), Bernoulli::new(probability(b)));
+                    // 1 - p of a logit of 20 is lost in p, so the outcomes are exchanged where p is near 1.
+                    let sign = -v[0].signum();
+                    let probability = |logit: f64| 1.0 / (1.0 + (-sign * logit).exp());
+                    let (p, q) = (Bernoulli::new(probability(v[0])), Bernoulli::new(probability(v[1])));
                     p.unwrap().kl_divergence(&q.unwrap()).unwrap()
                 },
                 parameters: [(0.3_f32, 2.0_f32), (20.0, 18.0), (-8.0, 3.0), (4.0, -4.0), (-30.0, -29.0)]
