@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use data::Images;
-use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters, training_device};
+use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters};
 use record::{Backend, DataConfig};
 use train::device::device;
 use train::image_tensors::ImageTensors;
@@ -29,7 +29,7 @@ struct Trajectory {
 
 fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
     let mut weights = stream(0, Purpose::InitialWeights, 0, 0);
-    let mut vae = VaeConfig::default().init(images.pixels(), &mut weights, &training_device(device));
+    let mut vae = VaeConfig::default().init(images.pixels(), &mut weights, &device.clone().autodiff());
     let mut adam = Adam::new(AdamConfig::default(), &vae);
     let order = image_order(0, 0, images.count());
     let mut objectives = Vec::new();

@@ -24,6 +24,14 @@ pub struct AdamStep {
     pub epsilon: f32,
 }
 
+impl AdamStep {
+    /// The least gradient whose `(1 - beta_2) g²` is no denormal number.
+    #[inline]
+    pub fn least_gradient(&self) -> f32 {
+        (f32::MIN_POSITIVE / self.one_minus_beta_2).sqrt()
+    }
+}
+
 /// A few thousand numbers are updated before a second thread could begin.
 const NUMBERS_OF_A_HALF: usize = 8192;
 
@@ -94,7 +102,7 @@ fn update_body<A: Arithmetic>(
         second_moment_scale,
         epsilon,
     } = *step;
-    let least_gradient = (f32::MIN_POSITIVE / one_minus_beta_2).sqrt();
+    let least_gradient = step.least_gradient();
     let flush = |value: f32, least: f32| if value.abs() < least { 0.0 } else { value };
     let values = weights.iter_mut().zip(first).zip(second).zip(gradient);
     for (((weight, first), second), &gradient) in values {

@@ -14,6 +14,7 @@ mod helper;
 mod logistic;
 mod memory;
 mod product;
+mod scale;
 mod set;
 mod vectors;
 
@@ -25,4 +26,5 @@ pub use gaussian::{
 };
 pub use helper::assisted;
 pub use product::{Matrix, multiply};
+pub use scale::scale_rows;
 pub use set::{KernelSet, SetError, VARIABLE};

@@ -1,9 +1,11 @@
+use burn::backend::DispatchDevice;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use kernels::AdamStep;
 use serde::{Deserialize, Serialize};
 
-use crate::Vae;
+use crate::ops::{AdamUpdate, adam};
 
 /// The constants of [`Adam`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,8 +46,15 @@ pub struct Adam {
     updates: u64,
     /// Numbers in each parameter.
     lengths: Vec<usize>,
-    /// Of each parameter, or of all of them joined to one vector: as the last update left them.
-    moments: Vec<Moments>,
+    moments: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Of each parameter.
+    Each(Vec<Moments>),
+    /// Of all parameters, joined to one vector: on a graphics card each operation on each parameter would be a launch.
+    Joined(Moments),
 }
 
 /// The two running averages of one parameter, flattened, in the order of [`named_parameters`](crate::named_parameters).
@@ -58,19 +67,16 @@ pub struct Moments {
 }
 
 impl Adam {
-    /// An optimiser for the network that has made no update yet.
-    pub fn new(config: AdamConfig, vae: &Vae) -> Self {
-        let zeros = |weight: Tensor<1>| {
-            let zeros = weight.zeros_like();
-            Moments { first: zeros.clone(), second: zeros }
-        };
-        Self::resume(config, 0, weights(vae).into_iter().map(zeros).collect())
+    /// An optimiser for the module that has made no update yet.
+    pub fn new<M: Module>(config: AdamConfig, module: &M) -> Self {
+        let zeros = |weight: Tensor<1>| Moments { first: weight.zeros_like(), second: weight.zeros_like() };
+        Self::resume(config, 0, weights(module).into_iter().map(zeros).collect())
     }
 
     /// An optimiser that goes on where one with this state stopped.
     pub fn resume(config: AdamConfig, updates: u64, moments: Vec<Moments>) -> Self {
         let lengths = moments.iter().map(|moments| moments.first.dims()[0]).collect();
-        Self { config, updates, lengths, moments }
+        Self { config, updates, lengths, moments: State::Each(moments) }
     }
 
     /// How many updates were made.
@@ -80,72 +86,139 @@ impl Adam {
 
     /// The running averages of every parameter.
     pub fn moments(&self) -> Vec<Moments> {
-        if self.moments.len() == self.lengths.len() {
-            return self.moments.clone();
+        match &self.moments {
+            State::Each(moments) => moments.clone(),
+            State::Joined(Moments { first, second }) => {
+                let parts = |joined: &Tensor<1>| joined.clone().split_with_sizes(self.lengths.clone(), 0);
+                let parts = parts(first).into_iter().zip(parts(second));
+                parts.map(|(first, second)| Moments { first, second }).collect()
+            }
         }
-        let parts = |joined: &Tensor<1>| joined.clone().split_with_sizes(self.lengths.clone(), 0);
-        let parts = self
-            .moments
-            .iter()
-            .flat_map(|joined| parts(&joined.first).into_iter().zip(parts(&joined.second)));
-        parts.map(|(first, second)| Moments { first, second }).collect()
     }
 
-    /// The network after one update, by tensor operations on any backend.
-    ///
-    /// Over all parameters joined to one vector: on a graphics card each operation on each parameter would be a launch.
-    /// [`Vae::train_step`] updates by the same rule as it computes the gradients.
+    /// The module after one update.
     ///
     /// # Panics
     ///
-    /// Panics if the network has other parameters than the one that the optimiser was made for, or a parameter has no
+    /// Panics if the module has other parameters than the one that the optimiser was made for, or a parameter has no
     /// gradient.
-    pub fn step(&mut self, vae: Vae, mut gradients: GradientsParams) -> Vae {
-        let weight = Tensor::cat(weights(&vae), 0);
-        let gradient = Tensor::cat(take_gradients(&vae, &mut gradients), 0);
-        let (weight, moments) = self.next_update().apply(weight, self.take_joined_moments(), gradient);
-        self.moments = vec![moments];
-        vae.map(&mut Replacement(weight.split_with_sizes(self.lengths.clone(), 0).into_iter()))
-    }
-
-    /// Counts an update and gives its constants.
-    pub(crate) fn next_update(&mut self) -> Update {
+    pub fn step<M: Module>(&mut self, module: M, mut gradients: GradientsParams) -> M {
         self.updates += 1;
-        let AdamConfig { learning_rate, beta_1, beta_2, .. } = self.config;
-        let updates = self.updates as f64;
-        Update {
-            config: self.config.clone(),
-            step_size: learning_rate / (1.0 - beta_1.powf(updates)),
-            second_moment_scale: (1.0 - beta_2.powf(updates)).sqrt().recip(),
+        let step = self.config.step(self.updates);
+        let found: Vec<usize> = parameter_lengths(&module);
+        assert_eq!(found, self.lengths, "the optimiser holds moments of another network");
+        match std::mem::replace(&mut self.moments, State::Each(Vec::new())) {
+            State::Each(moments) if is_on_processor(&module) => {
+                let mut updates =
+                    EachUpdated { step, moments: moments.into_iter(), gradients, updated: Vec::new() };
+                let module = module.map(&mut updates);
+                self.moments = State::Each(updates.updated);
+                module
+            }
+            moments => {
+                let weight = Tensor::cat(weights(&module), 0);
+                let gradient = Tensor::cat(take_gradients(&module, &mut gradients), 0);
+                let AdamUpdate { weight, moments } = adam(weight, moments.joined(), gradient, step);
+                self.moments = State::Joined(moments);
+                module.map(&mut Replacement(weight.split_with_sizes(self.lengths.clone(), 0).into_iter()))
+            }
         }
-    }
-
-    /// The running averages of every parameter, which nothing else holds where they were put back as such.
-    #[cfg(feature = "flex")]
-    pub(crate) fn take_moments(&mut self) -> Vec<Moments> {
-        let moments = self.moments();
-        self.moments.clear();
-        moments
-    }
-
-    /// Puts back what was taken.
-    #[cfg(feature = "flex")]
-    pub(crate) fn put_moments(&mut self, moments: Vec<Moments>) {
-        self.moments = moments;
-    }
-
-    fn take_joined_moments(&mut self) -> Moments {
-        let mut moments = std::mem::take(&mut self.moments);
-        if moments.len() == 1 {
-            return moments.remove(0);
-        }
-        let (first, second) = moments.into_iter().map(|Moments { first, second }| (first, second)).unzip();
-        Moments { first: Tensor::cat(first, 0), second: Tensor::cat(second, 0) }
     }
 }
 
+impl State {
+    fn joined(self) -> Moments {
+        match self {
+            Self::Joined(moments) => moments,
+            Self::Each(moments) => {
+                let (first, second) =
+                    moments.into_iter().map(|Moments { first, second }| (first, second)).unzip();
+                Moments { first: Tensor::cat(first, 0), second: Tensor::cat(second, 0) }
+            }
+        }
+    }
+}
+
+impl AdamConfig {
+    /// The numbers of an update, which is the first, second, ... of its optimiser.
+    fn step(&self, update: u64) -> AdamStep {
+        let Self { learning_rate, beta_1, beta_2, epsilon } = *self;
+        let decayed = |beta: f64| 1.0 - beta.powf(update as f64);
+        AdamStep {
+            beta_1: beta_1 as f32,
+            beta_2: beta_2 as f32,
+            one_minus_beta_1: (1.0 - beta_1) as f32,
+            one_minus_beta_2: (1.0 - beta_2) as f32,
+            step_size: (learning_rate / decayed(beta_1)) as f32,
+            second_moment_scale: decayed(beta_2).sqrt().recip() as f32,
+            epsilon: epsilon as f32,
+        }
+    }
+}
+
+/// Whether each parameter is updated for itself: an operation costs next to nothing besides its arithmetic.
+fn is_on_processor<M: Module>(module: &M) -> bool {
+    struct First(Option<bool>);
+
+    impl ModuleVisitor for First {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.0.is_none() {
+                self.0 = Some(match param.lazy_device().inner().as_dispatch() {
+                    #[cfg(feature = "flex")]
+                    DispatchDevice::Flex(_) => true,
+                    #[cfg(feature = "ndarray")]
+                    DispatchDevice::NdArray(_) => true,
+                    _ => false,
+                });
+            }
+        }
+    }
+
+    let mut first = First(None);
+    module.visit(&mut first);
+    first.0.unwrap_or(true)
+}
+
+/// How many numbers each parameter has.
+fn parameter_lengths<M: Module>(module: &M) -> Vec<usize> {
+    struct Lengths(Vec<usize>);
+
+    impl ModuleVisitor for Lengths {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push(param.lazy_shape().num_elements());
+        }
+    }
+
+    let mut lengths = Lengths(Vec::new());
+    module.visit(&mut lengths);
+    lengths.0
+}
+
+/// Updates each parameter where it is.
+struct EachUpdated {
+    step: AdamStep,
+    moments: std::vec::IntoIter<Moments>,
+    gradients: GradientsParams,
+    updated: Vec<Moments>,
+}
+
+impl ModuleMapper for EachUpdated {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let gradient = self.gradients.remove::<D>(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
+        let moments = self.moments.next().expect("there are moments of each parameter");
+        let (id, tensor, mapper) = param.consume();
+        let shape = tensor.dims();
+        let weight = tensor.inner().flatten(0, D - 1);
+        let AdamUpdate { weight, moments } = adam(weight, moments, gradient.flatten(0, D - 1), self.step);
+        self.updated.push(moments);
+        Param::from_mapped_value(id, Tensor::from_inner(weight.reshape(shape)).require_grad(), mapper)
+    }
+}
+
+const EVERY_PARAMETER_HAS_A_GRADIENT: &str = "every parameter has a gradient";
+
 /// The parameters, flattened, without their autodiff graphs.
-fn weights(vae: &Vae) -> Vec<Tensor<1>> {
+fn weights<M: Module>(module: &M) -> Vec<Tensor<1>> {
     struct Weights(Vec<Tensor<1>>);
 
     impl ModuleVisitor for Weights {
@@ -155,12 +228,12 @@ fn weights(vae: &Vae) -> Vec<Tensor<1>> {
     }
 
     let mut weights = Weights(Vec::new());
-    vae.visit(&mut weights);
+    module.visit(&mut weights);
     weights.0
 }
 
 /// The gradient of each parameter, flattened.
-fn take_gradients(vae: &Vae, gradients: &mut GradientsParams) -> Vec<Tensor<1>> {
+fn take_gradients<M: Module>(module: &M, gradients: &mut GradientsParams) -> Vec<Tensor<1>> {
     struct Gradients<'a> {
         of: &'a mut GradientsParams,
         taken: Vec<Tensor<1>>,
@@ -168,13 +241,13 @@ fn take_gradients(vae: &Vae, gradients: &mut GradientsParams) -> Vec<Tensor<1>> 
 
     impl ModuleVisitor for Gradients<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient = self.of.remove::<D>(param.id).expect("every parameter has a gradient");
+            let gradient = self.of.remove::<D>(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
             self.taken.push(gradient.flatten(0, D - 1));
         }
     }
 
     let mut gradients = Gradients { of: gradients, taken: Vec::new() };
-    vae.visit(&mut gradients);
+    module.visit(&mut gradients);
     gradients.taken
 }
 
@@ -187,31 +260,5 @@ impl ModuleMapper for Replacement {
         let (id, tensor, mapper) = param.consume();
         let weight = Tensor::from_inner(weight.reshape(tensor.dims())).require_grad();
         Param::from_mapped_value(id, weight, mapper)
-    }
-}
-
-/// The constants of one update.
-pub(crate) struct Update {
-    pub config: AdamConfig,
-    /// `learning_rate / (1 - beta_1^t)`.
-    pub step_size: f64,
-    /// `1 / √(1 - beta_2^t)`.
-    pub second_moment_scale: f64,
-}
-
-impl Update {
-    /// The updated weight and moments of it, all flattened.
-    fn apply(
-        &self,
-        weight: Tensor<1>,
-        Moments { first, second }: Moments,
-        gradient: Tensor<1>,
-    ) -> (Tensor<1>, Moments) {
-        let AdamConfig { beta_1, beta_2, epsilon, .. } = self.config;
-        let first = first.mul_scalar(beta_1) + gradient.clone().mul_scalar(1.0 - beta_1);
-        let second = second.mul_scalar(beta_2) + gradient.square().mul_scalar(1.0 - beta_2);
-        let deviation = second.clone().sqrt().mul_scalar(self.second_moment_scale).add_scalar(epsilon);
-        let weight = weight - first.clone().mul_scalar(self.step_size) / deviation;
-        (weight, Moments { first, second })
     }
 }

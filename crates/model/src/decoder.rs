@@ -3,12 +3,13 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use crate::linear::{glorot_linear, glorot_stack, rectified_stack};
+use crate::linear::{glorot_linear, glorot_stack, relu_stack};
+use crate::{Activation, linear};
 
 /// Maps codes to the logits of one Bernoulli distribution per pixel.
 #[derive(Module, Debug)]
 pub struct Decoder {
-    /// Hidden layers, each followed by a rectifier.
+    /// Hidden layers, each followed by a ReLU.
     pub hidden: Vec<Linear>,
     /// The layer that gives the logits.
     pub logits: Linear,
@@ -40,6 +41,6 @@ impl Decoder {
     ///
     /// Panics if the codes have another number of dimensions than the network was made for.
     pub fn forward(&self, codes: Tensor<2>) -> Tensor<2> {
-        self.logits.forward(rectified_stack(&self.hidden, codes))
+        linear(&self.logits, relu_stack(&self.hidden, codes), Activation::Identity)
     }
 }

@@ -3,7 +3,8 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use crate::linear::{glorot_linear, glorot_stack, rectified_stack};
+use crate::linear::{glorot_linear, glorot_stack, relu_stack};
+use crate::{Activation, linear};
 
 /// The least log-variance that an [`Encoder`] gives out.
 ///
@@ -19,7 +20,7 @@ pub const LOG_VAR_MAX: f32 = 40.0;
 /// Maps images to the parameters of their posteriors.
 #[derive(Module, Debug)]
 pub struct Encoder {
-    /// Hidden layers, each followed by a rectifier.
+    /// Hidden layers, each followed by a ReLU.
     pub hidden: Vec<Linear>,
     /// The head that gives the posterior's mean.
     pub mean: Linear,
@@ -34,8 +35,16 @@ pub struct Posterior {
     pub mean: Tensor<2>,
     /// Logarithms of the variances, `[batch, latent]`, between [`LOG_VAR_MIN`] and [`LOG_VAR_MAX`].
     pub log_var: Tensor<2>,
-    /// How many of the log-variances had to be cut to those bounds, `[1]`. No gradient passes through a cut one.
-    pub saturated: Tensor<1>,
+}
+
+impl Posterior {
+    /// How many of the log-variances were clamped to their bounds, `[1]`. No gradient passes through a clamped one.
+    pub fn clamped(&self) -> Tensor<1> {
+        const MIDDLE: f32 = 0.5 * (LOG_VAR_MIN + LOG_VAR_MAX);
+        // The bounds are whole numbers, at exactly the same distance from the middle.
+        let distance = self.log_var.clone().inner().sub_scalar(MIDDLE).abs();
+        distance.greater_equal_elem(LOG_VAR_MAX - MIDDLE).float().sum()
+    }
 }
 
 impl Encoder {
@@ -65,12 +74,10 @@ impl Encoder {
     ///
     /// Panics if the images have another number of pixels than the network was made for.
     pub fn forward(&self, images: Tensor<2>) -> Posterior {
-        let features = rectified_stack(&self.hidden, images);
-        let mean = self.mean.forward(features.clone());
-        let unbounded = self.log_var.forward(features);
-        let log_var = unbounded.clone().clamp(LOG_VAR_MIN, LOG_VAR_MAX);
-        let saturated = unbounded.inner().not_equal(log_var.clone().inner()).float().sum();
-        Posterior { mean, log_var, saturated }
+        let features = relu_stack(&self.hidden, images);
+        let mean = linear(&self.mean, features.clone(), Activation::Identity);
+        let bounds = Activation::Clamp { min: LOG_VAR_MIN, max: LOG_VAR_MAX };
+        Posterior { mean, log_var: linear(&self.log_var, features, bounds) }
     }
 }
 
@@ -82,13 +89,13 @@ mod tests {
     use rand::{SeedableRng, rngs::StdRng};
 
     #[test]
-    fn log_variances_are_cut_where_their_exponential_would_overflow_and_counted() {
+    fn log_variances_are_clamped_where_their_exponential_would_overflow_and_counted() {
         let device = Device::flex();
         let mut encoder = VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device).encoder;
         encoder.log_var.bias = Some(burn::module::Param::from_data([1e4f32, -1e4], &device));
         let posterior = encoder.forward(Tensor::zeros([3, 4], &device));
-        posterior.log_var.into_data().assert_eq(&TensorData::from([[LOG_VAR_MAX, LOG_VAR_MIN]; 3]), true);
-        assert_eq!(posterior.saturated.into_scalar::<f32>(), 6.0);
+        posterior.log_var.to_data().assert_eq(&TensorData::from([[LOG_VAR_MAX, LOG_VAR_MIN]; 3]), true);
+        assert_eq!(posterior.clamped().into_scalar::<f32>(), 6.0);
     }
 
     #[test]
@@ -97,7 +104,7 @@ mod tests {
         let mut encoder = VaeConfig::default().init(4, &mut StdRng::seed_from_u64(1), &device).encoder;
         encoder.log_var.bias = Some(burn::module::Param::from_data([39.5f32, -79.5], &device));
         let posterior = encoder.forward(Tensor::zeros([1, 4], &device));
-        posterior.log_var.into_data().assert_eq(&TensorData::from([[39.5f32, -79.5]]), true);
-        assert_eq!(posterior.saturated.into_scalar::<f32>(), 0.0);
+        posterior.log_var.to_data().assert_eq(&TensorData::from([[39.5f32, -79.5]]), true);
+        assert_eq!(posterior.clamped().into_scalar::<f32>(), 0.0);
     }
 }

@@ -25,42 +25,41 @@
 //! assert_eq!(objective.dims(), [1]);
 //! ```
 //!
-//! A network learns by [`Vae::train_step`], in one operation where the backend has it:
+//! A network learns by [`Vae::train_step`]:
 //!
 //! ```
 //! # use burn::tensor::{Device, Tensor};
 //! # use rand::{SeedableRng, rngs::StdRng};
-//! use model::{Adam, AdamConfig, TrainStep, VaeConfig, training_device};
+//! use model::{Adam, AdamConfig, TrainStep, VaeConfig};
 //!
 //! let device = Device::flex();
-//! let vae = VaeConfig::default().init(784, &mut StdRng::seed_from_u64(0), &training_device(&device));
+//! let vae = VaeConfig::default().init(784, &mut StdRng::seed_from_u64(0), &device.clone().autodiff());
 //! let mut adam = Adam::new(AdamConfig::default(), &vae);
 //! let images = Tensor::zeros([8, 784], &device);
 //! let noise = Tensor::zeros([8, 2], &device);
 //! let TrainStep { vae, terms, .. } = vae.train_step(images, noise, 0.02, &mut adam);
 //! ```
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
-#![deny(unsafe_op_in_unsafe_fn)]
+#![forbid(unsafe_code)]
 
 mod adam;
 mod config;
 mod decoder;
 mod encoder;
-#[cfg(feature = "flex")]
-mod flex;
-mod kernels;
 mod linear;
 mod loss;
-mod objective;
+mod ops;
 mod parameters;
+mod step;
 mod vae;
 
 pub use adam::{Adam, AdamConfig, Moments};
 pub use config::VaeConfig;
 pub use decoder::Decoder;
 pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
-pub use kernels::flush_denormals_to_zero;
-pub use loss::{ElboTerms, bernoulli_reconstruction, gaussian_kl};
-pub use objective::{Measured, TrainStep, training_device};
+pub use kernels::Activation;
+pub use loss::ElboTerms;
+pub use ops::{bernoulli_nll, dense, gaussian_kl, linear, reparameterize};
 pub use parameters::{NamedTensor, ParameterError, load_parameters, named_parameters};
-pub use vae::{Vae, VaeOutput, reparameterize};
+pub use step::{Measured, TrainStep};
+pub use vae::{Vae, VaeOutput};

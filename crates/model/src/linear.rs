@@ -2,8 +2,10 @@
 
 use burn::module::Param;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, TensorData, activation::relu};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, RngExt};
+
+use crate::{Activation, linear};
 
 /// A layer whose weights, of shape `[inputs, outputs]`, are uniform on ±√(6 / (inputs + outputs)), its biases 0.
 ///
@@ -36,7 +38,7 @@ pub(crate) fn glorot_stack<R: Rng>(
         .collect()
 }
 
-/// The layers applied in turn, each followed by a rectifier.
-pub(crate) fn rectified_stack(layers: &[Linear], input: Tensor<2>) -> Tensor<2> {
-    layers.iter().fold(input, |features, layer| relu(layer.forward(features)))
+/// The layers applied in turn, each followed by a ReLU.
+pub(crate) fn relu_stack(layers: &[Linear], input: Tensor<2>) -> Tensor<2> {
+    layers.iter().fold(input, |features, layer| linear(layer, features, Activation::Relu))
 }

@@ -1,7 +1,7 @@
 use burn::module::Module;
-use burn::tensor::{Tensor, assert_shape};
+use burn::tensor::Tensor;
 
-use crate::{Decoder, ElboTerms, Encoder, Posterior, bernoulli_reconstruction, gaussian_kl};
+use crate::{Decoder, ElboTerms, Encoder, Posterior, bernoulli_nll, gaussian_kl, reparameterize};
 
 /// A variational autoencoder with Gaussian posteriors and Bernoulli pixels.
 #[derive(Module, Debug)]
@@ -58,31 +58,12 @@ impl VaeOutput {
     ///
     /// Panics if the images are not of the shape of the logits.
     pub fn elbo_terms(self, images: Tensor<2>) -> ElboTerms {
+        let [batch, _] = images.dims();
         ElboTerms {
-            reconstruction: bernoulli_reconstruction(self.logits, images),
-            kl: gaussian_kl(self.posterior.mean, self.posterior.log_var),
+            reconstruction: bernoulli_nll(self.logits, images).mean(),
+            kl: gaussian_kl(self.posterior.mean, self.posterior.log_var).sum().div_scalar(batch as f64),
         }
     }
-}
-
-/// A sample of N(mean, diag(exp(log_var))) as a differentiable function of its parameters:
-///
-/// `z = mean + exp(log_var / 2) * noise`, with standard normal noise.
-///
-/// Source: Kingma and Welling, *Auto-Encoding Variational Bayes* (2013), section 2.4.
-///
-/// # Shapes
-///
-/// - all arguments and the output: `[batch, latent]`
-///
-/// # Panics
-///
-/// Panics if the shapes differ.
-pub fn reparameterize(mean: Tensor<2>, log_var: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
-    let [batch, latent] = mean.dims();
-    assert_shape!(log_var, [batch, latent]);
-    assert_shape!(noise, [batch, latent]);
-    mean + log_var.mul_scalar(0.5).exp() * noise
 }
 
 #[cfg(test)]

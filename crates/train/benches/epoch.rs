@@ -5,7 +5,7 @@ use std::hint::black_box;
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use model::{Adam, flush_denormals_to_zero};
+use model::Adam;
 use record::{DataConfig, MemberId, RunConfig, RunDir};
 use train::checkpoint::Snapshot;
 use train::evaluate::evaluate;
@@ -20,11 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn epoch(criterion: &mut Criterion) {
     let pool = |threads| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .start_handler(|_| flush_denormals_to_zero())
-            .build()
-            .expect("threads can be started")
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started")
     };
     let two_threads = pool(2);
     let pool = pool(1);

@@ -42,7 +42,7 @@ impl<'a> Batches<'a> {
 
     /// Does some work while the batch after it is made, on a thread that has nothing else to do if there is one.
     pub fn beside<T: Send>(&mut self, work: impl FnOnce() -> T + Send) -> T {
-        let (done, next) = rayon::join(work, || self.make());
+        let (done, next) = kernels::assisted(work, || self.make());
         self.next = next;
         self.step += 1;
         done

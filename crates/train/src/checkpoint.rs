@@ -58,8 +58,8 @@ impl Snapshot {
             })
             .collect();
         tensors.extend(moments);
-        let EpochSums { reconstruction, kl, saturated } = &state.sums;
-        for (name, sum) in [("reconstruction", reconstruction), ("kl", kl), ("saturated", saturated)] {
+        let EpochSums { reconstruction, kl, clamped } = &state.sums;
+        for (name, sum) in [("reconstruction", reconstruction), ("kl", kl), ("saturated", clamped)] {
             tensors.push(NamedTensor { name: format!("sums.{name}"), data: sum.to_data() });
         }
         let position = Position {
@@ -148,7 +148,7 @@ fn read(path: &Path, vae: Vae, optimizer: &OptimizerConfig, device: &Device) -> 
     }
     let mut sum = |name: &str| vector(take(format!("sums.{name}"))?, 1, name, device);
     let sums =
-        EpochSums { reconstruction: sum("reconstruction")?, kl: sum("kl")?, saturated: sum("saturated")? };
+        EpochSums { reconstruction: sum("reconstruction")?, kl: sum("kl")?, clamped: sum("saturated")? };
     let state = TrainState {
         vae: load_parameters(vae, parameters)?,
         adam: Adam::resume(adam_config(optimizer), position.updates, moments),

@@ -1,7 +1,7 @@
 //! From a configuration to a network and its optimiser.
 
 use burn::tensor::Device;
-use model::{AdamConfig, Vae, VaeConfig, training_device};
+use model::{AdamConfig, Vae, VaeConfig};
 use record::{NetworkConfig, OptimizerConfig, RunConfig};
 
 use crate::random::{Purpose, stream};
@@ -23,7 +23,7 @@ pub fn adam_config(config: &OptimizerConfig) -> AdamConfig {
 /// Every coefficient starts from it: nothing of the coefficient goes into it.
 pub fn initial_vae(config: &RunConfig, pixels: usize, seed: u64, device: &Device) -> Vae {
     let mut weights = stream(seed, Purpose::InitialWeights, 0, 0);
-    vae_config(&config.model).init(pixels, &mut weights, &training_device(device))
+    vae_config(&config.model).init(pixels, &mut weights, &device.clone().autodiff())
 }
 
 #[cfg(test)]

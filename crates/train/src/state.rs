@@ -33,7 +33,7 @@ pub struct EpochSums {
     pub reconstruction: Tensor<1>,
     pub kl: Tensor<1>,
     /// Log-variances that were clamped.
-    pub saturated: Tensor<1>,
+    pub clamped: Tensor<1>,
 }
 
 /// What a step leads to.
@@ -47,7 +47,7 @@ pub struct Stepped {
 impl EpochSums {
     fn zero(device: &Device) -> Self {
         let zero = Tensor::zeros([1], device);
-        Self { reconstruction: zero.clone(), kl: zero.clone(), saturated: zero }
+        Self { reconstruction: zero.clone(), kl: zero.clone(), clamped: zero }
     }
 }
 
@@ -75,11 +75,11 @@ impl TrainState {
         let Batch { images, noise } = batch;
         let [count, _] = images.dims();
         let step = self.vae.train_step(images, noise, kl_coefficient, &mut self.adam);
-        let TrainStep { vae, terms, saturated } = step;
+        let TrainStep { vae, terms, clamped } = step;
         let add = |sum: &mut Tensor<1>, term: Tensor<1>| *sum = sum.clone() + term;
         add(&mut self.sums.reconstruction, terms.reconstruction.clone().mul_scalar(count as f64));
         add(&mut self.sums.kl, terms.kl.clone().mul_scalar(count as f64));
-        add(&mut self.sums.saturated, saturated);
+        add(&mut self.sums.clamped, clamped);
         Stepped { state: Self { vae, step: self.step + 1, ..self }, terms }
     }
 
@@ -94,7 +94,7 @@ impl TrainState {
             train: Terms { reconstruction: mean(sums.reconstruction), kl: mean(sums.kl) },
             test: evaluation.terms,
             test_latent: evaluation.latent,
-            saturated_log_vars: sums.saturated.into_scalar::<f32>() as u64,
+            saturated_log_vars: sums.clamped.into_scalar::<f32>() as u64,
         }
     }
 }

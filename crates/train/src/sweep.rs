@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use anyhow::{Context, Error, Result};
-use model::flush_denormals_to_zero;
 use record::{Backend, MemberId};
 
 use crate::member::{Outcome, train};
@@ -32,11 +31,7 @@ pub fn worker_count(configured: usize, members: usize) -> usize {
 }
 
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .start_handler(|_| flush_denormals_to_zero())
-        .build()
-        .context("cannot start a worker's thread")
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start a worker's thread")
 }
 
 /// Physical cores that this process may use.

@@ -50,7 +50,7 @@ impl EncodedImages {
         let mut encoded = Self::with_capacity(count, vae.latent());
         for start in (0..count).step_by(BATCH) {
             let range = start..(start + BATCH).min(count);
-            let Posterior { mean, log_var, .. } = vae.encoder.forward(images.range(range, device));
+            let Posterior { mean, log_var } = vae.encoder.forward(images.range(range, device));
             encoded.push(mean, log_var);
         }
         encoded

@@ -1,0 +1,84 @@
+//! A training step, and what is measured of a network.
+
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use crate::{Adam, ElboTerms, Posterior, Vae};
+
+/// What a training step gives.
+#[derive(Debug)]
+pub struct TrainStep {
+    /// The updated network.
+    pub vae: Vae,
+    /// The terms of the objective before the update, without an autodiff graph.
+    pub terms: ElboTerms,
+    /// How many log-variances were clamped, `[1]`.
+    pub clamped: Tensor<1>,
+}
+
+/// What is measured of a network on a batch.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The terms of the objective.
+    pub terms: ElboTerms,
+    /// Means of the posteriors, `[batch, latent]`.
+    pub mean: Tensor<2>,
+    /// Logarithms of the variances of the posteriors, `[batch, latent]`.
+    pub log_var: Tensor<2>,
+}
+
+impl Vae {
+    /// The terms of the objective for some images, each encoded to a code drawn with the given noise.
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, pixels]`, values between 0 and 1
+    /// - noise: `[batch, latent]`, standard normal
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes are not those, for the sizes that the network was made with, or the batch is empty.
+    pub fn measure(&self, images: Tensor<2>, noise: Tensor<2>) -> Measured {
+        refuse_empty(&images);
+        let output = self.forward(images.clone(), noise);
+        let Posterior { mean, log_var } = output.posterior.clone();
+        Measured { terms: output.elbo_terms(images), mean, log_var }
+    }
+
+    /// One step of training: the gradient of [`ElboTerms::objective`] in every parameter, and Adam's update by it.
+    ///
+    /// On Flex the bits are the same on however many threads; within [`kernels::assisted`] it computes on up to two.
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, pixels]`, values between 0 and 1
+    /// - noise: `[batch, latent]`, standard normal
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes are not those, for the sizes that the network was made with, if the batch is empty, if the
+    /// optimiser was made for another network, or if the network was not made on a device with autodiff.
+    pub fn train_step(
+        self,
+        images: Tensor<2>,
+        noise: Tensor<2>,
+        kl_coefficient: f64,
+        adam: &mut Adam,
+    ) -> TrainStep {
+        refuse_empty(&images);
+        let output = self.forward(images.clone(), noise);
+        let clamped = output.posterior.clamped();
+        let terms = output.elbo_terms(images);
+        let gradients = GradientsParams::from_grads(terms.objective(kl_coefficient).backward(), &self);
+        TrainStep {
+            vae: adam.step(self, gradients),
+            terms: ElboTerms { reconstruction: terms.reconstruction.inner(), kl: terms.kl.inner() },
+            clamped,
+        }
+    }
+}
+
+/// On every backend: the means over no image are NaN.
+fn refuse_empty(images: &Tensor<2>) {
+    assert!(images.dims()[0] > 0, "a batch holds at least one image");
+}
