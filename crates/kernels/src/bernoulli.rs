@@ -35,6 +35,26 @@ fn bernoulli_nll_with(set: KernelSet, logits: &[f32], images: &[f32], pixels: us
     sums
 }
 
+/// The same as [`bernoulli_nll`], bit for bit, of one image under the logits that each of several codes was decoded to.
+///
+/// # Panics
+///
+/// Panics if the logits are no whole number of images of this size.
+pub fn bernoulli_nll_of_codes(logits: &[f32], image: &[f32]) -> Vec<f32> {
+    if image.is_empty() {
+        assert!(logits.is_empty(), "{} logits of an image without pixels", logits.len());
+        return Vec::new();
+    }
+    let codes = logits.len() / image.len();
+    assert_eq!(logits.len(), codes * image.len(), "logits of {codes} images of {} pixels", image.len());
+    let set = KernelSet::active();
+    let mut sums = vec![0.0; codes];
+    for (logits, sum) in logits.chunks_exact(image.len()).zip(&mut sums) {
+        nll(set, logits, image, image.len(), std::slice::from_mut(sum));
+    }
+    sums
+}
+
 /// The same as [`bernoulli_nll`], bit for bit; the logits are replaced by the gradient of each image's sum with respect to
 /// them:
 ///
@@ -188,6 +208,13 @@ mod tests {
         let together = bernoulli_nll(&logits, &grey, 50);
         let apart = logits.chunks(50).zip(grey.chunks(50)).flat_map(|(l, x)| bernoulli_nll(l, x, 50));
         assert!(together.into_iter().eq(apart));
+    }
+
+    #[test]
+    fn the_codes_of_an_image_have_the_bits_of_as_many_images() {
+        let (logits, grey) = random(3 * 50, &mut StdRng::seed_from_u64(7));
+        let repeated = grey[..50].repeat(3);
+        assert_eq!(bernoulli_nll_of_codes(&logits, &grey[..50]), bernoulli_nll(&logits, &repeated, 50));
     }
 
     #[test]

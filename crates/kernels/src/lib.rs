@@ -19,7 +19,7 @@ mod set;
 mod vectors;
 
 pub use adam::{AdamStep, adam};
-pub use bernoulli::{bernoulli_nll, bernoulli_nll_and_gradient};
+pub use bernoulli::{bernoulli_nll, bernoulli_nll_and_gradient, bernoulli_nll_of_codes};
 pub use dense::{Activation, DenseGradients, dense, dense_backward};
 pub use gaussian::{
     PosteriorGradients, kl_to_standard_normal, kl_to_standard_normal_backward, sample, sample_backward,

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Distribution, Tensor};
-use model::{Adam, AdamConfig, TrainStep, VaeConfig, training_device};
+use model::{Adam, AdamConfig, TrainStep, VaeConfig};
 use rand::{SeedableRng, rngs::StdRng};
 
 /// The system's allocator, which also counts the bytes in use.
@@ -44,7 +44,7 @@ fn memory_does_not_grow_with_the_steps() {
     ];
     for device in devices {
         let config = VaeConfig { encoder_hidden: vec![5], latent: 2, decoder_hidden: vec![5] };
-        let mut vae = config.init(6, &mut StdRng::seed_from_u64(0), &training_device(&device));
+        let mut vae = config.init(6, &mut StdRng::seed_from_u64(0), &device.clone().autodiff());
         let mut adam = Adam::new(AdamConfig::default(), &vae);
         let images = Tensor::random([4, 6], Distribution::Uniform(0.0, 1.0), &device);
         let noise = Tensor::ones([4, 2], &device);

@@ -34,6 +34,7 @@ pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> Me
         saturated_log_vars: 0,
         diagnostics,
         warnings: Vec::new(),
+        kernels: Some("avx2".into()),
         seconds: Some(30.0),
         diagnostics_seconds: Some(1.5),
     };

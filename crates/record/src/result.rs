@@ -30,6 +30,10 @@ pub struct MemberResult {
     /// What was noticed while it trained.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+    /// The set of kernels that computed it, such as `avx512`, on which its last bits depend; `None` where the backend has
+    /// none of klsweep's kernels.
+    #[serde(default)]
+    pub kernels: Option<String>,
     /// Seconds that training took, all processes together.
     #[serde(default)]
     pub seconds: Option<f64>,

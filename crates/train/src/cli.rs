@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use data::Dataset;
+use kernels::KernelSet;
 use model::{NamedTensor, named_parameters};
 use record::{
     Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
@@ -27,7 +29,7 @@ use crate::{signals, sweep};
 
 /// Trains one variational autoencoder across a list of KL coefficients, from the same initial weights.
 #[derive(Debug, Parser)]
-#[command(name = "train", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(name = "klsweep", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -56,6 +58,10 @@ struct Args {
     #[arg(long, value_name = "K/N")]
     member: Option<Part>,
 
+    /// Go on with a member on a processor whose kernels round otherwise; its bits are then those of no undisturbed run
+    #[arg(long)]
+    allow_other_processor: bool,
+
     /// Print the whole configuration with every default, and train nothing
     #[arg(long)]
     print_config: bool,
@@ -64,7 +70,7 @@ struct Args {
     #[arg(long)]
     tensorboard: bool,
 
-    /// Leave out the report at the end; `train report` makes it later
+    /// Leave out the report at the end; `klsweep report` makes it later
     #[arg(long)]
     no_report: bool,
 
@@ -107,6 +113,11 @@ enum Command {
         #[arg(long)]
         open: bool,
     },
+    /// Print the completions of a shell, to be put where that looks for them
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// Names of backends, those that this program was built without too: the error about these says how to build it with them.
@@ -142,6 +153,12 @@ fn run(args: &Args) -> Result<ExitCode> {
             return report(dirs, &options, *open);
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
+        Some(Command::Completions { shell }) => {
+            let mut command = Args::command();
+            let name = command.get_name().to_string();
+            clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+            return Ok(ExitCode::SUCCESS);
+        }
         None => {}
     }
     let mut config = match (&args.config, &args.resume) {
@@ -163,6 +180,8 @@ fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
+    let set = KernelSet::from_environment()?;
+    let kernels = (config.backend == Backend::Flex).then(|| set.name());
     let dataset = data::load(&config.data).context("cannot load the images")?;
     config.check_batch_size(dataset.train.count())?;
     let device = device(config.backend)?;
@@ -185,7 +204,8 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
         examples: &examples,
         device: &device,
         dir: &dir,
-        kernels: None,
+        kernels,
+        allow_other_processor: args.allow_other_processor,
     };
     let mut record = begin_record(&context, workers);
     dir.write_record(&record)?;
@@ -308,7 +328,7 @@ fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> Result<ExitCo
 /// How this program was called, to name in advice.
 fn program() -> &'static str {
     // Cargo sets the variable for what `cargo run` starts.
-    if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "train" }
+    if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "klsweep" }
 }
 
 fn report(dirs: &[PathBuf], options: &ReportOptions, open: bool) -> Result<ExitCode> {

@@ -100,8 +100,20 @@ pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) ->
 fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<TrainState> {
     let RunContext { config, dataset, device, .. } = *run;
     let vae = initial_vae(config, dataset.train.pixels(), dir.id().seed, device);
-    let saved = checkpoint::load(dir, vae.clone(), &config.optimizer, device)?;
-    Ok(saved.map_or_else(|| TrainState::start(vae, config, device), |saved| saved.state))
+    let Some(saved) = checkpoint::load(dir, vae.clone(), &config.optimizer, device)? else {
+        return Ok(TrainState::start(vae, config, device));
+    };
+    if saved.kernels.as_deref() != run.kernels && !run.allow_other_processor {
+        let [before, now] = [saved.kernels.as_deref(), run.kernels].map(|set| set.unwrap_or("none"));
+        bail!(
+            "{} was trained with the kernels {before} up to here, and this processor goes on with {now}: the result would \
+             not have the bits of a run that was never stopped. Choose the same kernels where the processor has them \
+             ({}={before}), or go on all the same with --allow-other-processor",
+            dir.id(),
+            kernels::VARIABLE
+        );
+    }
+    Ok(saved.state)
 }
 
 /// Measures the trained network, and writes it, what it makes of the examples, and its result.
@@ -131,6 +143,7 @@ fn finish(
         saturated_log_vars: epochs.saturated_log_vars(),
         diagnostics,
         warnings: epochs.warnings().to_vec(),
+        kernels: run.kernels.map(str::to_string),
         seconds: Some(seconds),
         diagnostics_seconds: Some(started.elapsed().as_secs_f64()),
     };

@@ -16,6 +16,8 @@ pub struct RunContext<'a> {
     pub device: &'a Device,
     /// The run's directory.
     pub dir: &'a RunDir,
-    /// The instruction set of the kernels, on which the last bits of every number depend.
+    /// The set of kernels, on which the last bits of every number depend; `None` where the backend has none.
     pub kernels: Option<&'a str>,
+    /// Whether a member may go on with other kernels than those that it was trained with.
+    pub allow_other_processor: bool,
 }

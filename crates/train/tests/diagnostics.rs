@@ -98,6 +98,7 @@ fn values(found: &Diagnostics) -> BTreeMap<String, Option<f64>> {
         saturated_log_vars: 0,
         diagnostics: found.clone(),
         warnings: Vec::new(),
+        kernels: None,
         seconds: None,
         diagnostics_seconds: None,
     };

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 use std::mem::MaybeUninit;
 
 use super::Matrix;
-use super::packed::{Block, Left, Output, Tiles};
+use super::packed::{Blocks, Left, Output, Tiles};
 
 pub(super) const LANES: usize = 16;
 /// Rows and vectors of columns of the product that are summed at a time: 24 of the 32 registers hold sums.
@@ -25,9 +25,9 @@ impl Tiles for Avx512 {
     const LANES: usize = LANES;
     const DEPTH: usize = 128;
 
-    unsafe fn collect(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
+    unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
         // SAFETY: the caller's promise.
-        unsafe { collect(lhs, block) }
+        unsafe { collect(lhs, blocks) }
     }
 
     unsafe fn pack(rhs: Matrix<'_>, panel: &mut [f32]) {
@@ -49,34 +49,53 @@ fn strides(by_rows: bool, values: usize) -> (usize, usize) {
     if by_rows { (values / ROWS, 1) } else { (1, ROWS) }
 }
 
-/// As [`Tiles::collect`], of any number of columns.
+/// Blocks whose columns are read together, where a matrix is stored by columns: so many lie in a few cache lines.
+const NEIGHBOURS: usize = 8;
+
+/// As [`Tiles::collect`].
 ///
 /// # Safety
 ///
-/// As there, with the lengths of [`Block`] for the columns of `lhs` in place of `DEPTH`.
+/// As there.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn collect(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
-    assert!(block.columns.len() >= lhs.columns() + LANES);
-    assert!(block.values.len() >= ROWS * (lhs.columns() + LANES));
+pub(super) unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
+    let Blocks { values, columns, counts, stride } = blocks;
+    let stride = *stride;
+    assert!(lhs.columns() > 0 && stride >= lhs.columns() + LANES);
+    assert!(counts.len() == lhs.rows().div_ceil(ROWS));
+    assert!(values.len() >= counts.len() * ROWS * stride && columns.len() >= counts.len() * stride);
+    let rows = |block: usize| block * ROWS..((block + 1) * ROWS).min(lhs.rows());
     if lhs.is_by_rows() {
-        // SAFETY: the lengths were just compared.
-        unsafe { collect_rows(lhs, block) }
+        let parts = values.chunks_exact_mut(ROWS * stride).zip(columns.chunks_exact_mut(stride));
+        for ((block, (values, columns)), count) in parts.enumerate().zip(counts.iter_mut()) {
+            let rows = rows(block);
+            // SAFETY: the lengths were just compared.
+            *count = unsafe { collect_rows(lhs.rows_between(rows.start, rows.end), stride, values, columns) };
+        }
     } else {
-        // SAFETY: as above.
-        unsafe { collect_columns(lhs, block) }
+        for first in (0..counts.len()).step_by(NEIGHBOURS) {
+            let last = (first + NEIGHBOURS).min(counts.len());
+            let rows = lhs.rows_between(rows(first).start, rows(last - 1).end);
+            let values = &mut values[first * ROWS * stride..last * ROWS * stride];
+            let columns = &mut columns[first * stride..last * stride];
+            // SAFETY: as above.
+            unsafe { collect_columns(rows, stride, values, columns, &mut counts[first..last]) };
+        }
     }
 }
 
-/// Sixteen columns at a time, of a matrix stored row after row.
+/// Sixteen columns at a time, of one block of a matrix stored row after row.
 ///
 /// # Safety
 ///
-/// There must be room for `ROWS` rows of the matrix and a vector.
+/// `stride` must be that of [`Blocks`], and `values` and `columns` as long as they are for a block.
 #[target_feature(enable = "avx512f")]
-unsafe fn collect_rows(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
-    let (row_stride, _) = strides(true, block.values.len());
-    let rows: [&[f32]; ROWS] = std::array::from_fn(|row| lhs.row(row.min(lhs.rows() - 1)));
-    let mut columns = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+unsafe fn collect_rows(lhs: Matrix<'_>, stride: usize, values: &mut [f32], columns: &mut [u32]) -> usize {
+    let mut rows = [lhs.row(0); ROWS];
+    for (row, place) in rows.iter_mut().enumerate().take(lhs.rows()) {
+        *place = lhs.row(row);
+    }
+    let mut places = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     let mut count = 0;
     for first in (0..lhs.columns()).step_by(LANES) {
         let inside = first_lanes(lhs.columns() - first);
@@ -88,48 +107,52 @@ unsafe fn collect_rows(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
             nonzero |= _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(*vector, _mm512_setzero_ps());
         }
         for (row, &vector) in vectors.iter().enumerate() {
-            let place = block.values.as_mut_ptr().wrapping_add(row * row_stride + count);
+            let place = values.as_mut_ptr().wrapping_add(row * stride + count);
             // SAFETY: `count` is at most `first`, and a row of the block ends a vector after its last column.
             unsafe { _mm512_storeu_ps(place, _mm512_maskz_compress_ps(nonzero, vector)) };
         }
-        let place = block.columns.as_mut_ptr().wrapping_add(count);
+        let place = columns.as_mut_ptr().wrapping_add(count);
         // SAFETY: as above.
-        unsafe { _mm512_storeu_si512(place.cast(), _mm512_maskz_compress_epi32(nonzero, columns)) };
+        unsafe { _mm512_storeu_si512(place.cast(), _mm512_maskz_compress_epi32(nonzero, places)) };
         count += nonzero.count_ones() as usize;
-        columns = _mm512_add_epi32(columns, _mm512_set1_epi32(LANES as i32));
+        places = _mm512_add_epi32(places, _mm512_set1_epi32(LANES as i32));
     }
     count
 }
 
-/// Column by column, of a matrix stored column after column.
+/// Column by column, of some blocks of a matrix stored column after column.
 ///
 /// # Safety
 ///
-/// As of [`collect_rows`].
+/// As of [`collect_rows`], for each of the blocks.
 #[target_feature(enable = "avx512f")]
-unsafe fn collect_columns(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
+unsafe fn collect_columns(
+    lhs: Matrix<'_>,
+    stride: usize,
+    values: &mut [f32],
+    columns: &mut [u32],
+    counts: &mut [usize],
+) {
     let by_columns = lhs.transposed();
-    let inside = first_lanes(lhs.rows());
-    let (values, columns) = (block.values.as_mut_ptr(), block.columns.as_mut_ptr());
-    let mut column_start = by_columns.row(0).as_ptr();
-    // The last column is in the matrix, and so are those before it.
-    let _ = by_columns.row(lhs.columns() - 1);
-    let mut count = 0;
+    let (values, columns) = (values.as_mut_ptr(), columns.as_mut_ptr());
+    counts.fill(0);
     for column in 0..lhs.columns() {
-        // SAFETY: the mask has as many lanes as the column has rows, at least one and at most `ROWS`.
-        let vector = unsafe { _mm512_maskz_loadu_ps(inside, column_start) };
-        // SAFETY: `count` is at most `column`, and the block ends a vector after its last column. What is written beyond
-        // the rows is written over by the next column.
-        unsafe {
-            _mm512_storeu_ps(values.wrapping_add(count * ROWS), vector);
-            *columns.wrapping_add(count) = column as u32;
+        let start = by_columns.row(column).as_ptr();
+        for (block, count) in counts.iter_mut().enumerate() {
+            let inside = first_lanes((lhs.rows() - block * ROWS).min(ROWS));
+            // SAFETY: the mask has as many lanes as the block has rows, at least one.
+            let vector = unsafe { _mm512_maskz_loadu_ps(inside, start.wrapping_add(block * ROWS)) };
+            // SAFETY: `count` is at most `column`, and a block ends a vector after its last column. What is written beyond
+            // the rows is written over by the next column, or by the next block's first one.
+            unsafe {
+                _mm512_storeu_ps(values.wrapping_add((block * stride + *count) * ROWS), vector);
+                *columns.wrapping_add(block * stride + *count) = column as u32;
+            }
+            // Written always and counted only if it matters: a branch would be mispredicted at every edge.
+            let nonzero = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(vector, _mm512_setzero_ps());
+            *count += usize::from(nonzero != 0);
         }
-        // Written always and counted only if it matters: a branch would be mispredicted at every edge.
-        let nonzero = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(vector, _mm512_setzero_ps());
-        count += usize::from(nonzero != 0);
-        column_start = column_start.wrapping_add(by_columns.row_stride());
     }
-    count
 }
 
 pub(super) fn first_lanes(count: usize) -> __mmask16 {

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::Matrix;
-use super::packed::{Block, Left, Output, Tiles};
+use super::packed::{Blocks, Left, Output, Tiles};
 #[cfg(target_arch = "x86_64")]
 use crate::vectors::Fused;
 use crate::vectors::{self, Arithmetic};
@@ -21,8 +21,8 @@ impl Tiles for Portable {
     const LANES: usize = 4;
     const DEPTH: usize = 256;
 
-    unsafe fn collect(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
-        collect::<4>(lhs, block)
+    unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
+        collect::<4>(lhs, blocks);
     }
 
     unsafe fn pack(rhs: Matrix<'_>, panel: &mut [f32]) {
@@ -45,13 +45,13 @@ impl Tiles for Avx2 {
     const LANES: usize = 8;
     const DEPTH: usize = 256;
 
-    unsafe fn collect(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
+    unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
         #[target_feature(enable = "avx2,fma")]
-        fn avx2(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
-            collect::<6>(lhs, block)
+        fn avx2(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
+            collect::<6>(lhs, blocks);
         }
         // SAFETY: the caller's promise about the processor.
-        unsafe { avx2(lhs, block) }
+        unsafe { avx2(lhs, blocks) }
     }
 
     unsafe fn pack(rhs: Matrix<'_>, panel: &mut [f32]) {
@@ -83,13 +83,24 @@ fn panel_width<const LANES: usize>(output: &Output<'_>) -> usize {
 
 /// Always by columns: a tile reads the values of a column side by side.
 #[inline(always)]
-fn collect<const ROWS: usize>(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
+fn collect<const ROWS: usize>(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
+    let Blocks { values, columns, counts, stride } = blocks;
+    let parts = values.chunks_exact_mut(ROWS * *stride).zip(columns.chunks_exact_mut(*stride));
+    for ((block, (values, columns)), count) in parts.enumerate().zip(counts.iter_mut()) {
+        let rows = lhs.rows_between(block * ROWS, ((block + 1) * ROWS).min(lhs.rows()));
+        *count = collect_block::<ROWS>(rows, values, columns);
+    }
+}
+
+/// Copies a block and says how many columns there are.
+#[inline(always)]
+fn collect_block<const ROWS: usize>(lhs: Matrix<'_>, values: &mut [f32], columns: &mut [u32]) -> usize {
     let mut count = 0;
-    let (places, _) = block.values.as_chunks_mut::<ROWS>();
+    let (places, _) = values.as_chunks_mut::<ROWS>();
     let mut copy = |column: usize, values: [f32; ROWS]| {
         // Written always and counted only if it matters: a branch would be mispredicted at every edge.
         places[count] = values;
-        block.columns[count] = column as u32;
+        columns[count] = column as u32;
         count += usize::from(values.iter().any(|&value| value != 0.0));
     };
     let rows = lhs.rows();
@@ -99,10 +110,10 @@ fn collect<const ROWS: usize>(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize {
             copy(column, std::array::from_fn(|row| if row < rows { of_rows[row][column] } else { 0.0 }));
         }
     } else {
-        let columns = lhs.transposed();
+        let by_columns = lhs.transposed();
         for column in 0..lhs.columns() {
             let mut values = [0.0; ROWS];
-            values[..rows].copy_from_slice(columns.row(column));
+            values[..rows].copy_from_slice(by_columns.row(column));
             copy(column, values);
         }
     }

@@ -20,13 +20,13 @@ pub(super) trait Tiles {
     /// Terms of the sums that are added before the next panel.
     const DEPTH: usize;
 
-    /// Copies the columns of some rows in which one of them is not 0, and says how many there are.
+    /// Copies, for each block of `ROWS` rows, the columns in which one of them is not 0.
     ///
     /// # Safety
     ///
-    /// The processor must have the set's instructions. `lhs` must have 1 to `ROWS` rows and up to `DEPTH` columns and be
-    /// stored by rows or by columns, and `block` have the lengths of [`Block::of`].
-    unsafe fn collect(lhs: Matrix<'_>, block: &mut Block<'_>) -> usize;
+    /// The processor must have the set's instructions. `lhs` must have rows and columns and be stored by rows or by columns,
+    /// and `blocks` have the lengths that they state, for as many blocks as the rows fill.
+    unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>);
 
     /// Copies a panel: the values of each row of `rhs`, and zeros up to a whole number of vectors.
     ///
@@ -46,13 +46,16 @@ pub(super) trait Tiles {
     unsafe fn tile(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, accumulate: bool);
 }
 
-/// Where [`Tiles::collect`] writes.
-pub(super) struct Block<'a> {
-    /// By rows if the left factor is: `ROWS` times `DEPTH + LANES`; else by columns, `ROWS` values each, and the lanes of a
-    /// vector more.
+/// Where [`Tiles::collect`] writes, block after block.
+pub(super) struct Blocks<'a> {
+    /// Of each block, `ROWS` times `stride`: by rows if the left factor is, else by columns, `ROWS` values each.
     pub values: &'a mut [f32],
-    /// `DEPTH + LANES`.
+    /// The columns that were copied; of each block, `stride`.
     pub columns: &'a mut [u32],
+    /// How many they are; one of each block.
+    pub counts: &'a mut [usize],
+    /// The columns of the left factor and the lanes of a vector, at the least.
+    pub stride: usize,
 }
 
 /// A block of the left factor.
@@ -124,24 +127,26 @@ unsafe fn multiply_rows<T: Tiles>(
 ) {
     let (inner, columns) = (lhs.columns(), rhs.columns());
     let depth = T::DEPTH.min(inner);
-    let values_of_block = T::ROWS * (depth + T::LANES);
-    let columns_of_block = depth + T::LANES;
+    let stride = depth + T::LANES;
+    let values_of_block = T::ROWS * stride;
     let blocks = lhs.rows().div_ceil(T::ROWS);
     let Buffers { values, columns: copied, counts, panel } = buffers;
     grow(values, blocks * values_of_block, 0.0);
-    grow(copied, blocks * columns_of_block, 0);
+    grow(copied, blocks * stride, 0);
     grow(counts, blocks, 0);
     grow(panel, (depth * T::COLUMNS).div_ceil(16), Line([0.0; 16]));
     let panel = as_numbers(panel);
     for first in (0..inner).step_by(T::DEPTH) {
         let last = (first + T::DEPTH).min(inner);
         let left = lhs.columns_between(first, last);
-        let parts = values.chunks_exact_mut(values_of_block).zip(copied.chunks_exact_mut(columns_of_block));
-        for ((block, (values, columns)), count) in (0..blocks).zip(parts).zip(counts.iter_mut()) {
-            let rows = left.rows_between(block * T::ROWS, ((block + 1) * T::ROWS).min(lhs.rows()));
-            // SAFETY: the caller's promise about the processor; the sizes are those that `collect` asks for.
-            *count = unsafe { T::collect(rows, &mut Block { values, columns }) };
-        }
+        let mut collected = Blocks {
+            values: &mut values[..blocks * values_of_block],
+            columns: &mut copied[..blocks * stride],
+            counts: &mut counts[..blocks],
+            stride,
+        };
+        // SAFETY: the caller's promise about the processor; the sizes are those that `collect` asks for.
+        unsafe { T::collect(left, &mut collected) };
         let right = rhs.rows_between(first, last);
         for start in (0..columns).step_by(T::COLUMNS) {
             let end = (start + T::COLUMNS).min(columns);
@@ -154,7 +159,7 @@ unsafe fn multiply_rows<T: Tiles>(
                 let left = Left {
                     values: &values[block * values_of_block..][..values_of_block],
                     by_rows: left.is_by_rows(),
-                    columns: &copied[block * columns_of_block..][..counts[block]],
+                    columns: &copied[block * stride..][..counts[block]],
                     rows,
                 };
                 let values = &mut output[block * T::ROWS * columns + start..];

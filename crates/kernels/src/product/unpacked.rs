@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 
 use super::Matrix;
 use super::avx512::{LANES, ROWS, VECTORS, add_products, collect, first_lanes};
-use super::packed::{Block, Left, Output};
+use super::packed::{Blocks, Left, Output};
 
 /// Rows of each factor of [`multiply_rows`] that are multiplied at a time: their products fill one vector.
 const SIDE: usize = 4;
@@ -55,10 +55,17 @@ fn multiply_by_rows(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<
     for (block, output) in output.chunks_mut(ROWS * rhs.columns()).enumerate() {
         let rows = (block * ROWS)..((block + 1) * ROWS).min(lhs.rows());
         let part = lhs.rows_between(rows.start, rows.end);
-        // SAFETY: there is room for all columns.
-        let count = unsafe { collect(part, &mut Block { values: &mut values, columns: &mut columns }) };
-        let left =
-            Left { values: &values, by_rows: lhs.is_by_rows(), columns: &columns[..count], rows: rows.len() };
+        let mut counts = [0];
+        let mut collected =
+            Blocks { values: &mut values, columns: &mut columns, counts: &mut counts, stride: places };
+        // SAFETY: there is room for all columns of one block.
+        unsafe { collect(part, &mut collected) };
+        let left = Left {
+            values: &values,
+            by_rows: lhs.is_by_rows(),
+            columns: &columns[..counts[0]],
+            rows: rows.len(),
+        };
         for start in (0..rhs.columns()).step_by(VECTORS * LANES) {
             let width = (rhs.columns() - start).min(VECTORS * LANES);
             let mut output = Output { values: &mut output[start..], stride: rhs.columns(), columns: width };

@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use data::Images;
+use kernels::bernoulli_nll_of_codes;
 use model::Vae;
 
-use super::likelihood::bernoulli_log_likelihood;
 use super::posteriors::EncodedImages;
 use crate::random::{Purpose, noise};
 
@@ -82,9 +82,9 @@ pub fn importance_gap(
         for (row, &image) in chunk.iter().enumerate() {
             let grey = images.grey(image);
             let log_weights = &mut log_weights[row * samples..(row + 1) * samples];
-            let logits = logits[row * samples * pixels..].chunks(pixels);
-            for (log_weight, logits) in log_weights.iter_mut().zip(logits) {
-                *log_weight += bernoulli_log_likelihood(logits, &grey);
+            let logits = &logits[row * samples * pixels..][..samples * pixels];
+            for (log_weight, nll) in log_weights.iter_mut().zip(bernoulli_nll_of_codes(logits, &grey)) {
+                *log_weight -= f64::from(nll);
             }
             let gap = gap(log_weights);
             ensure!(gap.is_finite(), "test image {image} has no finite likelihood");

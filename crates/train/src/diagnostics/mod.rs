@@ -2,12 +2,10 @@
 
 mod diagnose;
 mod importance;
-mod likelihood;
 mod posteriors;
 mod prior_samples;
 
 pub use diagnose::diagnose;
 pub use importance::{ImportanceGap, importance_gap};
-pub use likelihood::bernoulli_log_likelihood;
 pub use posteriors::EncodedImages;
 pub use prior_samples::prior_near_data;
