@@ -83,3 +83,13 @@ fn the_readmes_commands_name_configurations_that_are_there() {
         read(config);
     }
 }
+
+#[test]
+fn a_release_is_built_as_everything_else() {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let [dev, mut release] =
+        ["dev", "release"].map(|name| manifest["profile"][name].as_table().unwrap().clone());
+    // What Cargo takes for development anyway.
+    assert_eq!(release.remove("codegen-units"), Some(toml::Value::Integer(256)));
+    assert_eq!(release, dev);
+}

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod browser;
+mod completions;
 mod diagnostics;
 mod interruption;
 mod program;
