@@ -41,7 +41,8 @@ def main():
     parser.add_argument("--coefficients", type=float, nargs="+", default=[1.0])
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--best", action="store_true", help="flush denormals to zero, and the fused Adam")
+    parser.add_argument("--fused", action="store_true", help="the fused Adam: its fair form")
+    parser.add_argument("--best", action="store_true", help="flush denormals to zero besides")
     parser.add_argument("--hidden", type=int, nargs="+", default=HIDDEN, help="widths of the encoder's hidden layers")
     parser.add_argument("--latent", type=int, default=LATENT)
     parser.add_argument("--batch", type=int, default=BATCH)
@@ -61,7 +62,7 @@ def main():
             lr=ADAM["learning_rate"],
             betas=(ADAM["beta_1"], ADAM["beta_2"]),
             eps=ADAM["epsilon"],
-            fused=args.best or None,
+            fused=args.fused or args.best,
         )
         for _ in range(args.epochs):
             clock = Clock()
