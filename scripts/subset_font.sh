@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes crates/metrics/assets/Inter-*.ttf from the npm package inter-ui (Inter 4.1, SIL Open Font License 1.1).
+# Makes crates/figure/assets/Inter-*.ttf, and the same as .woff2 for pages, from the npm package inter-ui (Inter 4.1, SIL Open Font License 1.1).
 #
 #     scripts/subset_font.sh
 #
 # Needs npm, and Python with fonttools and brotli. Keeps Latin, Greek, and the signs of formulas: under 50 KB a weight.
 set -euo pipefail
-assets="$(cd "$(dirname "$0")/../crates/metrics/assets" && pwd)"
+assets="$(cd "$(dirname "$0")/../crates/figure/assets" && pwd)"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -18,5 +18,6 @@ for weight in Regular SemiBold; do
     python3 -m fontTools.ttLib.woff2 decompress -o "$weight.ttf" "package/web/Inter-$weight.woff2"
     python3 -m fontTools.subset "$weight.ttf" --unicodes="$unicodes" --layout-features=kern,tnum \
         --no-hinting --desubroutinize --name-IDs='*' --output-file="$assets/Inter-$weight.ttf"
+    python3 -m fontTools.ttLib.woff2 compress -o "$assets/Inter-$weight.woff2" "$assets/Inter-$weight.ttf"
 done
 cp package/LICENSE.txt "$assets/Inter-LICENSE.txt"

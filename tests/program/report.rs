@@ -47,12 +47,62 @@ fn training_ends_with_a_report_and_its_figures() {
     let headline = data["recommendation"]["headline"].as_str().unwrap();
     assert!(headline.starts_with("Keep c = "), "{headline}");
     assert!(html.contains(headline), "readers without scripts see the headline");
-    for figure in ["figures/small_multiples", "figures/rate_distortion", "c=1/seed=0/figures/encoder"] {
+    for section in ["trade-off", "diagnostics", "curves"] {
+        let (_, after) =
+            html.split_once(&format!("<section id=\"{section}\"")).expect("the section is there");
+        let (section, _) = after.split_once("</section>").expect("it ends");
+        assert!(section.contains("<polyline"), "readers without scripts see the charts");
+    }
+    assert_eq!(
+        figures(&folder),
+        ["diagnostics", "learning_curves", "manifold", "rate_distortion", "small_multiples"]
+    );
+    assert!(!folder.path().join("runs/smoke/c=1/seed=0/figures").exists());
+    assert!(ran.stdout.contains("5 figures") && !ran.stdout.contains("left out"), "{}", ran.stdout);
+}
+
+/// The names of the figures of the smoke run; each is there as PNG and as SVG.
+fn figures(folder: &Folder) -> Vec<String> {
+    let dir = folder.path().join("runs/smoke/figures");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&dir).expect("there are figures") {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            for path in [path.clone(), path.with_extension("png")] {
+                assert!(path.metadata().is_ok_and(|metadata| metadata.len() > 1000), "{}", path.display());
+            }
+            names.push(path.file_stem().unwrap().to_str().unwrap().to_string());
+        }
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn figures_are_written_as_many_as_are_asked_for() {
+    let folder = Folder::new();
+    folder.run(&["--config", &smoke(), "--quiet", "--set", "epochs=1", "--figures", "none"]).expect_code(0);
+    assert!(page(&folder).exists() && !folder.path().join("runs/smoke/figures").exists());
+
+    let ran = folder.run(&["report", "runs/smoke", "--figures", "all"]).expect_code(0);
+    assert!(figures(&folder).contains(&"small_multiples_own_range".to_string()));
+    for figure in ["figures/diagnostics/kl", "c=1/seed=0/figures/encoder", "c=20/seed=0/figures/samples"] {
         for extension in ["png", "svg"] {
             let path = folder.path().join("runs/smoke").join(figure).with_extension(extension);
             assert!(path.metadata().is_ok_and(|metadata| metadata.len() > 1000), "{}", path.display());
         }
     }
+    assert!(!ran.stdout.contains("left out"), "{}", ran.stdout);
+
+    // What cannot be drawn is said.
+    for c in ["0", "1", "20"] {
+        for file in ["weights", "outputs"] {
+            fs::remove_file(folder.path().join(format!("runs/smoke/c={c}/seed=0/{file}.safetensors")))
+                .unwrap();
+        }
+    }
+    let ran = folder.run(&["report", "runs/smoke"]).expect_code(0);
+    assert!(ran.stdout.contains("left out: manifold of smoke: no member has recorded"), "{}", ran.stdout);
 }
 
 #[test]
@@ -76,14 +126,16 @@ fn what_is_damaged_is_shown_as_failed_and_the_rest_is_reported() {
     let member = |c: &str| folder.path().join(format!("runs/smoke/c={c}/seed=0"));
     let result = fs::read_to_string(member("0").join("result.json")).unwrap();
     fs::write(member("0").join("result.json"), &result[..result.len() / 2]).unwrap();
-    put_a_nan_into(&member("20").join("weights.safetensors"), "decoder.logits.bias");
+    // Without its network, what is recorded of it cannot be made anew.
+    fs::remove_file(member("20").join("weights.safetensors")).unwrap();
+    put_a_nan_into(&member("20").join("outputs.safetensors"), "decoder.1.bias");
     folder.run(&["report", "runs/smoke"]).expect_code(0);
     let data = data(&page(&folder));
     let states: Vec<String> = states(&data).into_iter().map(|(_, state)| state).collect();
     assert_eq!(states, ["failed", "finished", "failed"]);
     let message = |member: usize| data["members"][member]["message"].as_str().unwrap();
     assert!(message(0).contains("result.json is damaged"), "{}", message(0));
-    assert!(message(2).contains("1 of the 784 values of decoder.logits.bias"), "{}", message(2));
+    assert!(message(2).contains("1 of the 784 values of decoder.1.bias"), "{}", message(2));
     assert_eq!(data["explorer"]["members"].as_array().unwrap().len(), 1);
     assert_eq!(data["coefficients"].as_array().unwrap().len(), 1);
 }
@@ -109,7 +161,8 @@ fn a_file_of_a_newer_version_is_named_and_not_called_damaged() {
 pub fn put_a_nan_into(path: &Path, name: &str) {
     let bytes = fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let changed: Vec<(String, Vec<usize>, Vec<u8>)> = file
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let changed: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = file
         .tensors()
         .into_iter()
         .map(|(found, view)| {
@@ -117,17 +170,17 @@ pub fn put_a_nan_into(path: &Path, name: &str) {
             if found == name {
                 data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
             }
-            (found, view.shape().to_vec(), data)
+            (found, view.dtype(), view.shape().to_vec(), data)
         })
         .collect();
     let views = changed
         .iter()
-        .map(|(name, shape, data)| (name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap()));
-    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+        .map(|(name, dtype, shape, data)| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
+    fs::write(path, safetensors::serialize(views, header.metadata().clone()).unwrap()).unwrap();
 }
 
 #[test]
-fn a_finished_run_is_reported_without_its_images_but_for_what_needs_them() {
+fn a_run_is_reported_from_its_record_and_without_that_but_for_what_needs_it() {
     let folder = Folder::new();
     // Eight images of 4 x 4 pixels for training and for testing, without labels.
     let images = |count: u32| {
@@ -149,13 +202,19 @@ fn a_finished_run_is_reported_without_its_images_but_for_what_needs_them() {
 
     fs::remove_dir_all(&data_dir).unwrap();
     folder.run(&["report", "runs/own"]).expect_code(0);
+    let from_record = data(&page);
+    assert_eq!(from_record["notes"], serde_json::json!([]));
+    let explorer = &from_record["explorer"];
+    assert!(!explorer["images"].is_null() && !explorer["members"][0]["codes"].is_null());
+    assert_eq!((&explorer["height"], &explorer["width"]), (&Value::from(4), &Value::from(4)));
+
+    fs::remove_file(folder.path().join("runs/own/examples.safetensors")).unwrap();
+    folder.run(&["report", "runs/own"]).expect_code(0);
     let data = data(&page);
     let note = data["notes"][0].as_str().unwrap();
-    assert!(note.starts_with("Without its images, what needs them is left out"), "{note}");
-    let explorer = &data["explorer"];
-    assert!(explorer["images"].is_null() && explorer["members"][0]["codes"].is_null());
-    assert_eq!((&explorer["height"], &explorer["width"]), (&Value::from(4), &Value::from(4)));
-    assert_eq!(explorer["members"].as_array().unwrap().len(), 2, "the decoders need no images");
+    assert!(note.starts_with("It is not recorded what the networks make of examples"), "{note}");
+    assert!(data["explorer"].is_null());
+    assert!(data["recommendation"]["headline"].as_str().unwrap().starts_with("Keep c = "));
     assert!(!data["recommendation"]["collapse"].is_null(), "where dimensions collapse is recorded");
 }
 
@@ -229,7 +288,7 @@ fn watch_serves_the_page_as_it_changes_on_this_machine_alone() {
         assert!(Instant::now() < patience, "the page does not follow the run");
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(page_data(&get("/"))["members"][1]["history"]["epoch"], serde_json::json!([1, 2]));
+    assert_eq!(page_data(&get("/"))["members"][1]["epochs"], 2);
     child.kill().unwrap();
     child.wait().unwrap();
 }

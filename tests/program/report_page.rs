@@ -6,15 +6,16 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 use model::Vae;
+use record::{MemberId, RunDir};
 use serde_json::Value;
-use train::report::Run;
+use train::saved_network::read_network;
 
 use crate::browser::{Browser, Screen};
 use crate::program::{Folder, smoke};
 use crate::report::put_a_nan_into;
 
 /// The greatest difference of a grey level, 0 to 1, between the page's decoder and ours. Half a step of the picture's 256
-/// is 0.002; the page's weights have 16 bits, which moves a grey level by up to 0.003 where codes are far out.
+/// is 0.002; the page's weights are integers of 16 bits, which moves a grey level by up to 0.003 where codes are far out.
 const GREY_TOLERANCE: f64 = 1e-2;
 
 /// The smoke configuration's run, trained once for all tests of this file.
@@ -82,6 +83,85 @@ fn it_opens_without_a_complaint_and_asks_for_nothing() {
 }
 
 #[test]
+fn charts_say_their_values_and_what_belongs_together_stands_out() {
+    let Some(mut browser) = open(Screen::DESKTOP) else { return };
+    let kl = "document.querySelector('svg[aria-label^=\"KL. \"]')";
+    let dot = format!(
+        "(() => {{ {kl}.scrollIntoView({{ block: 'center' }}); const b = {kl}.querySelector('[data-c=\"1\"] circle').getBoundingClientRect(); \
+         return [b.left + b.width / 2, b.top + b.height / 2]; }})()"
+    );
+    browser.eval(&dot);
+    browser.settle();
+    let at = numbers(&browser.eval(&dot));
+    browser.mouse("mouseMoved", [at[0] + 3.0, at[1]]);
+    let told = browser.eval(&format!("{kl}.closest('.chart').querySelector('.chart-tip').innerText"));
+    assert!(told.as_str().unwrap().starts_with("c = 1\n"), "{told}");
+    // What the other panels of the section have for the same coefficient.
+    let outputs =
+        browser.eval("[...document.querySelectorAll('#diagnostics output')].map((o) => o.textContent)");
+    let outputs = outputs.as_array().unwrap();
+    assert!(
+        outputs.len() > 10 && outputs.iter().all(|text| text.as_str().unwrap().starts_with("c = 1: ")),
+        "{outputs:?}"
+    );
+    let dimmed = "[...document.querySelectorAll('#diagnostics .dim')].map((g) => g.dataset.c)";
+    let dimmed: Vec<Value> = browser.eval(dimmed).as_array().unwrap().clone();
+    assert!(dimmed.contains(&"0".into()) && !dimmed.contains(&"1".into()), "{dimmed:?}");
+    browser.mouse("mouseMoved", [5.0, 5.0]);
+    assert_eq!(browser.eval("document.querySelectorAll('.dim').length"), 0);
+
+    // The names of the coefficients hide their learning curves.
+    let visible = "[...document.querySelectorAll('#curves svg [data-c=\"20\"]')].filter((g) => getComputedStyle(g).display !== 'none').length";
+    assert!(browser.eval(visible).as_u64() > Some(3));
+    browser.click("#curves .key [data-c='20'] button");
+    assert_eq!(browser.eval(visible), 0);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn charts_are_set_as_they_were_laid_out() {
+    let Some(mut browser) = open(Screen::DESKTOP) else { return };
+    browser.eval("document.fonts.ready.then(() => true)");
+    assert_eq!(browser.eval("[...document.fonts].map((font) => font.status)"), serde_json::json!(["loaded"]));
+    let overlaps = browser.eval(
+        "[...document.querySelectorAll('.chart')].flatMap((chart) => { \
+           const texts = [...chart.querySelectorAll('svg text')].map((t) => [t.textContent, t.getBoundingClientRect()]); \
+           const over = ([, a], [, b]) => a.left + 1 < b.right && b.left + 1 < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom; \
+           return texts.flatMap((a, i) => texts.slice(i + 1).filter((b) => over(a, b)).map((b) => `${a[0]} over ${b[0]}`)); })",
+    );
+    assert_eq!(overlaps, serde_json::json!([]));
+    let undefined = browser.eval(
+        "[...new Set([...document.body.innerHTML.matchAll(/var\\((--[a-z0-9-]+)\\)/g)].map((m) => m[1]))] \
+         .filter((name) => !getComputedStyle(document.documentElement).getPropertyValue(name))",
+    );
+    assert_eq!(undefined, serde_json::json!([]), "every colour of a chart is a colour of the page");
+}
+
+#[test]
+fn of_many_coefficients_some_have_pictures_instead_of_a_decoder_and_the_page_says_so() {
+    let folder = Folder::new();
+    let coefficients = "kl_coefficients=[0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]";
+    folder.run(&["--config", &smoke(), "--quiet", "--set", "epochs=1", "--set", coefficients]).expect_code(0);
+    let page = folder.path().join("runs/smoke/report.html");
+    let Some(mut browser) = Browser::open(&page, Screen::DESKTOP) else { return };
+    let said = browser.eval("document.querySelector('#explorer .intro').innerText");
+    assert!(said.as_str().unwrap().contains("6 of 10 coefficients have their decoder"), "{said}");
+    browser.eval("document.getElementById('coefficient').focus()");
+    browser.press("Home");
+    let mut nearest = 0;
+    for _ in 0..10 {
+        browser.settle();
+        let facts = browser.eval("document.getElementById('point-facts').innerText");
+        nearest += usize::from(facts.as_str().unwrap().contains("the nearest of the pictures"));
+        let bright = format!("{DIGIT}.filter((grey) => grey > 0).length > 0");
+        browser.until(&bright);
+        browser.press("ArrowRight");
+    }
+    assert_eq!(nearest, 4);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn headings_sort_the_table() {
     let Some(mut browser) = open(Screen::DESKTOP) else { return };
     let coefficients =
@@ -109,9 +189,11 @@ fn headings_sort_the_table() {
 #[test]
 fn the_picture_follows_the_pointer_and_is_what_our_decoder_makes_of_the_point() {
     let Some(mut browser) = open(Screen::DESKTOP) else { return };
-    let run = Run::read(run(), &Device::flex()).expect("it is a run");
-    for (member, at) in run.members.iter().zip(0..) {
-        let vae = member.vae.as_ref().expect("it is finished");
+    let dir = RunDir::open(run()).expect("it is a run");
+    let config = dir.config().expect("it has a configuration");
+    for (id, at) in config.members().into_iter().zip(0..) {
+        let MemberId { kl_coefficient: c, .. } = id;
+        let vae = &read_network(&dir.member(id).weights(), &config, &Device::flex()).expect("it is finished");
         browser.eval("document.getElementById('coefficient').focus()");
         browser.press("Home");
         (0..at).for_each(|_| browser.press("ArrowRight"));
@@ -121,7 +203,7 @@ fn the_picture_follows_the_pointer_and_is_what_our_decoder_makes_of_the_point() 
             browser.mouse("mouseMoved", [left + part[0] * width, top + part[1] * height]);
             browser.settle();
             let state = browser.eval("klsweep.state()");
-            assert_eq!(state["c"], member.id.kl_coefficient);
+            assert_eq!(state["c"], c);
             let found = numbers(&browser.eval(DIGIT));
             assert_same_picture(&found, &decoded(vae, &numbers(&state["z"])), &format!("{state}"));
             assert!(found != before, "the picture does not change on the way to {state}");
@@ -131,11 +213,7 @@ fn the_picture_follows_the_pointer_and_is_what_our_decoder_makes_of_the_point() 
         for z in ["[100, -100]", "[-60, 2.5]", "[0, 0]"] {
             let found = numbers(&browser.eval(&format!("Array.from(klsweep.decode({at}, {z}))")));
             let code: Vec<f64> = serde_json::from_str(z).unwrap();
-            assert_same_picture(
-                &found,
-                &decoded(vae, &code),
-                &format!("c = {} at {z}", member.id.kl_coefficient),
-            );
+            assert_same_picture(&found, &decoded(vae, &code), &format!("c = {c} at {z}"));
         }
     }
     assert_eq!(browser.complaints(), [""; 0]);
@@ -371,7 +449,8 @@ fn a_damaged_member_is_shown_as_failed_and_nothing_else_suffers() {
     let folder = Folder::new();
     let own = folder.path().join("runs");
     copy(run().parent().expect("it lies in runs/"), &own);
-    put_a_nan_into(&own.join("smoke/c=20/seed=0/weights.safetensors"), "decoder.logits.bias");
+    fs::remove_file(own.join("smoke/c=20/seed=0/weights.safetensors")).unwrap();
+    put_a_nan_into(&own.join("smoke/c=20/seed=0/outputs.safetensors"), "decoder.1.bias");
     fs::remove_file(own.join("smoke/c=1/seed=0/history.csv")).unwrap();
     folder.run(&["report", "runs/smoke"]).expect_code(0);
     let Some(mut browser) = Browser::open(&own.join("smoke/report.html"), Screen::DESKTOP) else { return };

@@ -15,12 +15,13 @@ use record::{
     Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
     by_coefficient, now,
 };
+use report::{FigureSet, Report, ReportOptions, Written};
 
 use crate::device::device;
 use crate::network::initial_vae;
 use crate::progress::{Style, SweepProgress};
+use crate::recorder::CLASSIC_GRID;
 use crate::recording::{Recording, record_collapse, record_examples};
-use crate::report::{Report, ReportOptions, Written};
 use crate::run_context::RunContext;
 use crate::sweep::SweepOutcome;
 use crate::tensor_file::write_weights;
@@ -70,7 +71,11 @@ struct Args {
     #[arg(long)]
     tensorboard: bool,
 
-    /// Leave out the report at the end; `klsweep report` makes it later
+    /// Which figures to write beside the report, each as PNG and SVG: the handful of a paper, all, or none
+    #[arg(long, value_name = "SET", default_value = FigureSet::default().name(), value_parser = figure_set())]
+    figures: FigureSet,
+
+    /// Leave out the report and its figures at the end; `klsweep report` makes them later
     #[arg(long)]
     no_report: bool,
 
@@ -92,8 +97,12 @@ enum Command {
         output: Option<PathBuf>,
 
         /// Rows and columns of decoded images in the figures of the manifold
-        #[arg(long, value_name = "N", default_value_t = ReportOptions::default().grid, value_parser = grid)]
+        #[arg(long, value_name = "N", default_value_t = CLASSIC_GRID, value_parser = grid)]
         grid: usize,
+
+        /// Which figures to write beside the page, each as PNG and SVG: the handful of a paper, all, or none
+        #[arg(long, value_name = "SET", default_value = FigureSet::default().name(), value_parser = figure_set())]
+        figures: FigureSet,
 
         /// Open the page in the browser
         #[arg(long)]
@@ -121,6 +130,11 @@ enum Command {
 }
 
 /// Names of backends, those that this program was built without too: the error about these says how to build it with them.
+fn figure_set() -> impl TypedValueParser<Value = FigureSet> {
+    let named = |name: String| FigureSet::ALL.into_iter().find(|set| set.name() == name).unwrap_or_default();
+    PossibleValuesParser::new(FigureSet::ALL.map(FigureSet::name)).map(named)
+}
+
 fn backend() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse::<Backend>())
 }
@@ -148,9 +162,9 @@ pub fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
-        Some(Command::Report { dirs, output, grid, open }) => {
-            let options = ReportOptions { output: output.clone(), grid: *grid };
-            return report(dirs, &options, *open);
+        Some(Command::Report { dirs, output, grid, figures, open }) => {
+            let options = ReportOptions { output: output.clone(), figures: *figures };
+            return report(dirs, &options, *grid, *open);
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
         Some(Command::Completions { shell }) => {
@@ -239,7 +253,7 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
         );
     }
     if !args.no_report && matches!(record.status, Status::Finished | Status::Failed) {
-        write_report(path, args.quiet)?;
+        write_report(path, args)?;
     }
     exit_code(outcome, members.len(), path)
 }
@@ -282,8 +296,9 @@ fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
     }
 }
 
-fn write_report(run: &Path, quiet: bool) -> Result<()> {
-    let written = make_report(&[run.to_path_buf()], &ReportOptions::default(), None);
+fn write_report(run: &Path, args: &Args) -> Result<()> {
+    let options = ReportOptions { figures: args.figures, ..ReportOptions::default() };
+    let written = make_report(&[run.to_path_buf()], &options, None);
     let written = written.with_context(|| {
         format!(
             "the results are written, the report is not; to make it: {} report {}",
@@ -291,8 +306,8 @@ fn write_report(run: &Path, quiet: bool) -> Result<()> {
             run.display()
         )
     })?;
-    if !quiet {
-        println!("report: {}", written.page.display());
+    if !args.quiet {
+        print_written(&written);
     }
     Ok(())
 }
@@ -302,7 +317,7 @@ fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -
     for dir in dirs {
         Recording::open(dir)?.update(grid)?;
     }
-    Report::read(dirs)?.write(options)
+    Ok(Report::read(dirs)?.write(options)?)
 }
 
 /// The exit code after a sweep of so many members.
@@ -331,13 +346,26 @@ fn program() -> &'static str {
     if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "klsweep" }
 }
 
-fn report(dirs: &[PathBuf], options: &ReportOptions, open: bool) -> Result<ExitCode> {
-    let Written { page, figures } = make_report(dirs, options, Some(options.grid))?;
-    println!("report: {}; {figures} figures, in figures/ of the runs and of their members", page.display());
+fn report(dirs: &[PathBuf], options: &ReportOptions, grid: usize, open: bool) -> Result<ExitCode> {
+    let written = make_report(dirs, options, Some(grid))?;
+    print_written(&written);
     if open {
-        open_in_browser(page.as_os_str())?;
+        open_in_browser(written.page.as_os_str())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Left-out figures that are named: what is not recorded of a run is left out of every member.
+const NAMED_LEFT_OUT: usize = 8;
+
+fn print_written(Written { page, figures, left_out }: &Written) {
+    println!("report: {}; {figures} figures beside it, as PNG and SVG", page.display());
+    for figure in left_out.iter().take(NAMED_LEFT_OUT) {
+        println!("left out: {figure}");
+    }
+    if left_out.len() > NAMED_LEFT_OUT {
+        println!("left out: {} more", left_out.len() - NAMED_LEFT_OUT);
+    }
 }
 
 fn watch(dirs: &[PathBuf], port: u16, open: bool) -> Result<ExitCode> {

@@ -21,7 +21,6 @@ pub mod progress;
 pub mod random;
 pub mod recorder;
 pub mod recording;
-pub mod report;
 pub mod run_context;
 pub mod saved_network;
 pub mod signals;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use report::Report;
 use tiny_http::{Header, Response, Server};
 
 use crate::recording::Recording;
-use crate::report::Report;
 use crate::signals;
 
 /// How often signals are looked at while nobody asks for anything.

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use metrics::figure::{Axis, Chart, Mark, Series, Size, palette};
+use figure::{Axis, Chart, Mark, Series, Size, palette};
 
 use super::Format;
 use super::files;
@@ -326,10 +326,8 @@ fn bar_plot(pair: &Pair, rows: &[Row]) -> Chart {
             .find(|row| row.name == name && row.of == of)
             .map_or(String::new(), |row| number(row.value))
     };
-    let bars = |label: &str, color: usize, heights: &[f64]| Series {
-        label: label.into(),
-        color: palette::CATEGORIES[color],
-        mark: Mark::Bars { heights: heights.to_vec() },
+    let bars = |label: &str, color: usize, heights: &[f64]| {
+        Series::new(label, palette::CATEGORIES[color], Mark::Bars { heights: heights.to_vec() })
     };
     Chart {
         title: "P and Q".into(),

@@ -1,6 +1,6 @@
 //! The figures of a fit.
 
-use metrics::figure::{Animation, Axis, Chart, Mark, Scale, Series, palette};
+use figure::{Animation, Axis, Chart, Mark, Scale, Series, palette};
 use metrics::normal_fit::{NormalFit, Objective, Record};
 
 use super::units::number;
@@ -10,10 +10,12 @@ pub fn curves(fit: &NormalFit, records: &[Record]) -> Chart {
     let last = records.last().map_or(1, |r| r.step).max(1);
     let mut series: Vec<Series> = records
         .iter()
-        .map(|record| Series {
-            label: format!("Q, step {}", record.step),
-            color: palette::sequential_line(record.step as f64 / last as f64),
-            mark: Mark::Line { points: density_of_q(fit, record), width: 1.6, dashed: false },
+        .map(|record| {
+            Series::new(
+                format!("Q, step {}", record.step),
+                palette::sequential(record.step as f64 / last as f64),
+                Mark::Line { points: density_of_q(fit, record), width: 1.6, dashed: false },
+            )
         })
         .collect();
     series.push(target_series(fit));
@@ -31,21 +33,19 @@ pub fn divergence(fit: &NormalFit, updates: &[Record], records: &[Record]) -> Ch
     let of = |records: &[Record], value: fn(&Record) -> f64| {
         records.iter().map(|r| [r.step as f64, value(r)]).collect::<Vec<_>>()
     };
-    let line = |label: &str, color, points| Series {
-        label: label.into(),
-        color,
-        mark: Mark::Line { points, width: 2.0, dashed: false },
+    let line = |label: &str, color, points| {
+        Series::new(label, color, Mark::Line { points, width: 2.0, dashed: false })
     };
     let mut series = vec![line("KL(P ‖ Q)", palette::CATEGORIES[0], of(updates, |r| r.kl))];
     if fit.settings().objective != Objective::ForwardKl {
         let label = format!("{}, minimised", objective_name(fit.settings().objective));
         series.push(line(&label, palette::CATEGORIES[1], of(updates, |r| r.objective)));
     }
-    series.push(Series {
-        label: "recorded".into(),
-        color: palette::INK,
-        mark: Mark::Dots { points: of(records, |r| r.kl), radius: 3.0 },
-    });
+    series.push(Series::new(
+        "recorded",
+        palette::INK,
+        Mark::Dots { points: of(records, |r| r.kl), radius: 3.0 },
+    ));
     let last = updates.last().map_or(1, |r| r.step).max(1) as f64;
     Chart {
         title: "Divergence from the target over the updates".into(),
@@ -68,11 +68,11 @@ pub fn animation(fit: &NormalFit, updates: &[Record]) -> Animation {
         shown.push(end);
     }
     let scene = |record: &&Record| {
-        let q = Series {
-            label: "Q".into(),
-            color: palette::CATEGORIES[1],
-            mark: Mark::Line { points: density_of_q(fit, record), width: 2.4, dashed: false },
-        };
+        let q = Series::new(
+            "Q",
+            palette::CATEGORIES[1],
+            Mark::Line { points: density_of_q(fit, record), width: 2.4, dashed: false },
+        );
         let chart = Chart {
             title: format!("Step {}", record.step),
             subtitle: format!(
@@ -114,11 +114,7 @@ fn frame(fit: &NormalFit, records: &[Record]) -> Chart {
 }
 
 fn target_series(fit: &NormalFit) -> Series {
-    Series {
-        label: "P, target".into(),
-        color: palette::INK,
-        mark: Mark::Line { points: density_of_p(fit), width: 2.4, dashed: true },
-    }
+    Series::new("P, target", palette::INK, Mark::Line { points: density_of_p(fit), width: 2.4, dashed: true })
 }
 
 fn density_of_p(fit: &NormalFit) -> Vec<[f64; 2]> {

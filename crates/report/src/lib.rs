@@ -1,0 +1,37 @@
+//! The report on a run: which coefficient to keep, figures, and a page in one file.
+//!
+//! Reads the record that training leaves ([`record`], documented in `docs/record.md`) and nothing else, whoever trained the
+//! networks: it knows nothing of Burn.
+//!
+//! ```no_run
+//! use report::{Report, ReportOptions};
+//!
+//! let report = Report::read(&["runs/sweep".into()])?;
+//! let written = report.write(&ReportOptions::default())?;
+//! println!("{}: {}", report.recommendation().headline, written.page.display());
+//! # Ok::<(), report::ReportError>(())
+//! ```
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+#![forbid(unsafe_code)]
+
+mod charts;
+mod comparison;
+mod error;
+mod explorer;
+mod figures;
+#[cfg(test)]
+mod for_tests;
+mod format;
+mod page;
+mod proposals;
+mod rate_distortion;
+mod recommendation;
+mod report;
+mod run;
+mod table;
+
+pub use error::{ReportError, Result};
+pub use figures::FigureSet;
+pub use recommendation::{Number, Purpose, Recommendation, Verdict};
+pub use report::{Report, ReportOptions, Written};
+pub use run::{Member, MemberState, Run};

@@ -1,0 +1,329 @@
+//! `report.html`: everything about a sweep in one file.
+
+use std::collections::BTreeMap;
+
+use figure::{Weight, font_face, palette};
+use minijinja::{AutoEscape, Environment, context};
+use record::{Group, Kind, MemberResult, Quantity, Warning, by_coefficient, now, quantities_of, warnings};
+use serde::Serialize;
+
+use crate::charts::Charts;
+use crate::error::Result;
+use crate::explorer::Explorer;
+use crate::format;
+use crate::proposals::{Proposal, proposals};
+use crate::recommendation::{Purpose, Recommendation};
+use crate::report::ReportMember;
+use crate::run::{MemberState, Run};
+use crate::table::Table;
+
+const TEMPLATE: &str = include_str!("page/template.html");
+const STYLE: &str = include_str!("page/report.css");
+/// Each before those that use it.
+const SCRIPTS: [&str; 16] = [
+    include_str!("page/dom.js"),
+    include_str!("page/format.js"),
+    include_str!("page/theme.js"),
+    include_str!("page/controls.js"),
+    include_str!("page/charts.js"),
+    include_str!("page/table.js"),
+    include_str!("page/decoder.js"),
+    include_str!("page/members.js"),
+    include_str!("page/plane.js"),
+    include_str!("page/explorer/store.js"),
+    include_str!("page/explorer/picture.js"),
+    include_str!("page/explorer/coefficients.js"),
+    include_str!("page/explorer/pins.js"),
+    include_str!("page/explorer/path.js"),
+    include_str!("page/explorer/picker.js"),
+    include_str!("page/explorer/explorer.js"),
+];
+/// After all others: they start them.
+const STARTS: [&str; 2] = [include_str!("page/live.js"), include_str!("page/report.js")];
+
+/// What the page shows, but for what is large: its script reads this as JSON, its template as values.
+#[derive(Serialize)]
+struct Page {
+    title: String,
+    version: &'static str,
+    generated: String,
+    /// Whether the page is served while the run goes on, and asks for news.
+    live: bool,
+    notes: Vec<String>,
+    runs: Vec<PageRun>,
+    recommendation: PageRecommendation,
+    members: Vec<PageMember>,
+    coefficients: Vec<PageCoefficient>,
+}
+
+/// The same for the script, with the data of the explorer.
+#[derive(Serialize)]
+struct ScriptData<'a> {
+    #[serde(flatten)]
+    page: &'a Page,
+    explorer: Option<Explorer>,
+}
+
+#[derive(Serialize)]
+struct PageRun {
+    name: String,
+    dir: String,
+    status: &'static str,
+    backend: String,
+    device: Option<String>,
+    workers: Option<usize>,
+    started: Option<String>,
+    ended: Option<String>,
+    epochs: usize,
+    batch_size: usize,
+    seeds: Vec<u64>,
+    network: Option<String>,
+    train_images: Option<usize>,
+    test_images: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct PageRecommendation {
+    headline: String,
+    caveat: Option<String>,
+    purposes: Vec<Purpose>,
+    next: Vec<Proposal>,
+    collapse: Option<Collapse>,
+}
+
+/// Where a linear decoder would collapse, beside what the trained ones did.
+#[derive(Serialize)]
+struct Collapse {
+    text: String,
+    predicted: Vec<PredictedCollapse>,
+    measured: Vec<MeasuredUse>,
+}
+
+#[derive(Serialize)]
+struct PredictedCollapse {
+    /// Counted from 1: the last dimension in use is the first.
+    dimension: usize,
+    c: f64,
+}
+
+#[derive(Serialize)]
+struct MeasuredUse {
+    c: f64,
+    /// Over the seeds, as they are shown.
+    active_units: String,
+    kl: String,
+}
+
+/// A member of the report's runs.
+#[derive(Serialize)]
+pub struct PageMember {
+    /// Its position among all.
+    pub id: usize,
+    /// The position of its run.
+    pub run: usize,
+    pub c: f64,
+    pub seed: u64,
+    /// The coefficient as it is shown.
+    label: String,
+    pub state: &'static str,
+    pub message: Option<String>,
+    pub epochs: usize,
+    pub kl_per_dim: Vec<f64>,
+    pub warnings: Vec<Warning>,
+    #[serde(skip)]
+    values: BTreeMap<&'static str, f64>,
+}
+
+impl PageMember {
+    /// A quantity by its column's key; nothing where it is not known, or not finite.
+    pub fn value(&self, key: &str) -> Option<f64> {
+        self.values.get(key).copied()
+    }
+}
+
+/// A coefficient over its finished seeds.
+#[derive(Serialize)]
+struct PageCoefficient {
+    c: f64,
+    seeds: usize,
+}
+
+/// The quantities that the page's table shows.
+pub fn columns() -> impl Iterator<Item = &'static Quantity> {
+    quantities_of(&[Kind::Term, Kind::Diagnostic, Kind::Machine])
+}
+
+/// The page as one HTML document. `live` makes it ask its server for news.
+pub fn render(
+    runs: &[Run],
+    members: &[ReportMember<'_>],
+    recommendation: Recommendation,
+    notes: &[String],
+    live: bool,
+) -> Result<String> {
+    let results = || members.iter().filter_map(|of| of.member.result.as_ref());
+    let groups = by_coefficient(results().map(|result| (result.c, result)));
+    let collapse =
+        runs.iter().map(|run| &run.collapse[..]).find(|found| !found.is_empty()).unwrap_or_default();
+    let charts = Charts::new(members, collapse);
+    let names: Vec<&str> = runs.iter().map(|run| run.config.name.as_str()).collect();
+    let kept: Vec<f64> =
+        recommendation.purposes().iter().flat_map(|purpose| purpose.coefficients.iter().copied()).collect();
+    let page = Page {
+        title: names.join(", "),
+        version: env!("CARGO_PKG_VERSION"),
+        generated: now(),
+        live,
+        notes: notes.to_vec(),
+        runs: runs.iter().map(PageRun::new).collect(),
+        recommendation: PageRecommendation {
+            next: proposals(&groups, &recommendation),
+            collapse: Collapse::new(collapse, &groups),
+            headline: recommendation.headline,
+            caveat: recommendation.caveat,
+            purposes: vec![recommendation.generate, recommendation.compress, recommendation.represent],
+        },
+        members: members.iter().enumerate().map(|(id, of)| PageMember::new(id, of)).collect(),
+        coefficients: groups
+            .iter()
+            .map(|group| PageCoefficient { c: group.c, seeds: group.values.len() })
+            .collect(),
+    };
+    let data = ScriptData { page: &page, explorer: Explorer::new(members, &kept) };
+
+    let environment = environment()?;
+    // Inside a script element, only "<" could end it.
+    let json = serde_json::to_string(&data)?.replace('<', "\\u003c");
+    let values = context! {
+        title => &page.title,
+        css => [font_face(Weight::Regular), palette::style(), STYLE.to_owned()].concat(),
+        scripts => SCRIPTS.iter().chain(&STARTS).collect::<Vec<_>>(),
+        data => json,
+        explorer => data.explorer.as_ref().map(Explorer::about),
+        members => Table::of_members(&page.members, runs, &charts),
+        means => Table::of_coefficients(&groups, &charts),
+        columns => columns().collect::<Vec<_>>(),
+        charts => &charts,
+        report => &page,
+    };
+    Ok(environment.get_template("report.html")?.render(values)?)
+}
+
+/// The template with the filters by which it writes numbers as all of the report does.
+fn environment() -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("coefficient", format::coefficient);
+    environment.add_filter("number", format::number);
+    environment.add_filter("count", format::count);
+    environment.add_filter("alternatives", |coefficients: Vec<f64>| format::alternatives(&coefficients, ""));
+    environment.add_template("report.html", TEMPLATE)?;
+    Ok(environment)
+}
+
+impl PageRun {
+    fn new(run: &Run) -> Self {
+        let Run { dir, config, record, .. } = run;
+        let record = record.as_ref();
+        let network = run.image_size().map(|[height, width]| {
+            let pixels = height * width;
+            let model = &config.model;
+            let widths = [pixels]
+                .into_iter()
+                .chain(model.encoder_hidden.iter().copied())
+                .chain([model.latent])
+                .chain(model.decoder_hidden.iter().copied())
+                .chain([pixels]);
+            widths.map(|width| width.to_string()).collect::<Vec<_>>().join("-")
+        });
+        Self {
+            name: config.name.clone(),
+            dir: dir.display().to_string(),
+            status: record.map_or("unknown", |record| record.status.name()),
+            backend: record.map_or(config.backend.name(), |record| &record.backend).to_string(),
+            device: record.map(|record| record.device.clone()),
+            workers: record.map(|record| record.workers),
+            started: record.map(|record| record.started.clone()),
+            ended: record.and_then(|record| record.ended.clone()),
+            epochs: config.epochs,
+            batch_size: config.batch_size,
+            seeds: config.seeds.clone(),
+            network,
+            train_images: record.map(|record| record.images.train),
+            test_images: record.map(|record| record.images.test),
+        }
+    }
+}
+
+impl Collapse {
+    fn new(predicted: &[f64], groups: &[Group<&MemberResult>]) -> Option<Self> {
+        let (greatest, least) = (predicted.first()?, predicted.last()?);
+        let measured: Vec<MeasuredUse> = groups
+            .iter()
+            .filter_map(|group| {
+                let active_units = group.spread(Quantity::named("active_units").value)?;
+                let kl = group.spread(Quantity::named("kl").value)?;
+                let digits = usize::from(active_units.mean.fract() != 0.0);
+                Some(MeasuredUse {
+                    c: group.c,
+                    active_units: format::number(active_units.mean, digits),
+                    kl: format::number(kl.mean, 2),
+                })
+            })
+            .collect();
+        let dimensions = predicted.len();
+        let text = if dimensions == 1 {
+            format!("The latent dimension of a linear decoder would collapse at c = {greatest:.1}.")
+        } else {
+            format!(
+                "The {dimensions} latent dimensions of a linear decoder would collapse one after the other from c = {least:.1} \
+                 on; from c = {greatest:.1} on, none would be left."
+            )
+        };
+        let predicted =
+            predicted.iter().enumerate().map(|(at, &c)| PredictedCollapse { dimension: at + 1, c });
+        Some(Self {
+            text: format!(
+                "{text} These are eigenvalues of the covariance of the training images. Decoders with hidden layers may hold on \
+                 longer."
+            ),
+            predicted: predicted.collect(),
+            measured,
+        })
+    }
+}
+
+impl PageMember {
+    fn new(id: usize, of: &ReportMember<'_>) -> Self {
+        let member = of.member;
+        let c = of.c();
+        let (state, message) = match &member.state {
+            MemberState::Waiting => ("waiting", None),
+            MemberState::Training => ("training", None),
+            MemberState::Finished => ("finished", None),
+            MemberState::Failed(why) => ("failed", Some(why.clone())),
+        };
+        let values: Vec<(&'static str, f64)> = match (&member.result, member.history.last()) {
+            (Some(result), _) => {
+                columns().filter_map(|column| Some((column.key, (column.value)(result)?))).collect()
+            }
+            (None, Some(row)) => {
+                columns().filter_map(|column| Some((column.key, column.of_epoch?(row, c)))).collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        Self {
+            id,
+            run: of.run_position,
+            c,
+            seed: member.id.seed,
+            state,
+            message,
+            epochs: member.history.len(),
+            label: format::coefficient(c),
+            values: values.into_iter().filter(|(_, value)| value.is_finite()).collect(),
+            kl_per_dim: of.kl_per_dim(),
+            warnings: warnings(&member.history, c),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! From run directories to figures and a page.
+
+use std::path::{Path, PathBuf};
+
+use record::{Encoded, by_coefficient, write_atomically};
+
+use crate::error::{ReportError, Result};
+use crate::figures::{
+    Drawing, FigureSet, LeftOut, MemberFigures, SweepFigures, SweepMember, common_range, write,
+};
+use crate::page::render;
+use crate::recommendation::{Recommendation, recommend};
+use crate::run::{Member, Run};
+
+/// How a report is made.
+#[derive(Clone, Debug, Default)]
+pub struct ReportOptions {
+    /// Where the page is written; `report.html` in the run's directory if not given, which only a single run has.
+    pub output: Option<PathBuf>,
+    /// Which figures are written beside the page.
+    pub figures: FigureSet,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The page.
+    pub page: PathBuf,
+    /// How many figures, each as PNG and SVG.
+    pub figures: usize,
+    /// The figures that were left out, with what they would have needed.
+    pub left_out: Vec<String>,
+}
+
+/// Runs, read: everything that figures and page are made of.
+pub struct Report {
+    runs: Vec<Run>,
+    notes: Vec<String>,
+}
+
+/// A member with its run.
+#[derive(Clone, Copy)]
+pub(crate) struct ReportMember<'a> {
+    pub run: &'a Run,
+    /// The run's position among those of the report.
+    pub run_position: usize,
+    pub member: &'a Member,
+}
+
+impl<'a> ReportMember<'a> {
+    pub fn c(&self) -> f64 {
+        self.member.id.kl_coefficient
+    }
+
+    pub fn kl_per_dim(&self) -> Vec<f64> {
+        self.member.kl_per_dim(self.run.config.model.latent)
+    }
+
+    /// The posteriors of the test examples.
+    pub fn encoded(&self) -> Option<&'a Encoded> {
+        self.member.outputs.as_ref()?.test.as_ref()
+    }
+}
+
+impl Report {
+    /// Reads runs.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a directory is no run's, and when the runs differ in more than coefficients and seeds.
+    pub fn read(dirs: &[PathBuf]) -> Result<Self> {
+        let mut runs = dirs.iter().map(|dir| Run::read(dir)).collect::<Result<Vec<_>>>()?;
+        let mut notes: Vec<String> = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.notes)).collect();
+        check_alike(&runs)?;
+        leave_out_duplicates(&mut runs, &mut notes);
+        Ok(Self { runs, notes })
+    }
+
+    /// Which coefficient to keep for what.
+    pub fn recommendation(&self) -> Recommendation {
+        let results = self.members().into_iter().filter_map(|member| member.member.result.as_ref());
+        let test_images =
+            self.runs.first().and_then(|run| run.record.as_ref()).map(|record| record.images.test);
+        recommend(&by_coefficient(results.map(|result| (result.c, result))), test_images)
+    }
+
+    /// Writes the figures into the runs' directories and the page to its place.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the page of several runs has no place, and when something cannot be written.
+    pub fn write(&self, options: &ReportOptions) -> Result<Written> {
+        let page = match (&options.output, &self.runs[..]) {
+            (Some(path), _) => path.clone(),
+            (None, [run]) => run.dir.join("report.html"),
+            (None, _) => return Err(ReportError::NoPlace),
+        };
+        let (figures, left_out) = self.write_figures(options)?;
+        write_atomically(&page, self.page(false)?.as_bytes())?;
+        Ok(Written { page, figures, left_out })
+    }
+
+    /// Writes the figures of every run and, where all are wanted, of every member; gives back how many, and what was left
+    /// out.
+    fn write_figures(&self, options: &ReportOptions) -> Result<(usize, Vec<String>)> {
+        if options.figures == FigureSet::None {
+            return Ok((0, Vec::new()));
+        }
+        let members = self.members();
+        let kl_per_dim: Vec<Vec<f64>> = members.iter().map(ReportMember::kl_per_dim).collect();
+        let clouds = members.iter().zip(&kl_per_dim);
+        let common_range = common_range(
+            clouds.filter_map(|(member, kl_per_dim)| Some((member.encoded()?, kl_per_dim.as_slice()))),
+        );
+        let all = options.figures == FigureSet::All;
+        let kept = self.recommendation().generate.coefficients.first().copied();
+        let (mut count, mut left_out) = (0, Vec::new());
+        let mut draw =
+            |dir: &Path, of: &str, Drawing { figures, left_out: missing }: Drawing| -> Result<()> {
+                count += figures.len();
+                left_out.extend(
+                    missing.iter().map(|LeftOut { figure, reason }| format!("{figure} of {of}: {reason}")),
+                );
+                write(dir, figures)
+            };
+        for (position, run) in self.runs.iter().enumerate() {
+            let of_run: Vec<(&ReportMember<'_>, &[f64])> = members
+                .iter()
+                .zip(&kl_per_dim)
+                .filter(|(member, _)| member.run_position == position)
+                .map(|(member, kl_per_dim)| (member, kl_per_dim.as_slice()))
+                .collect();
+            let usable = || of_run.iter().filter(|(member, _)| member.member.outputs.is_some());
+            let shown = usable().find(|(member, _)| Some(member.c()) == kept).or_else(|| usable().next());
+            let sweep_members: Vec<SweepMember<'_>> =
+                of_run.iter().map(|(member, kl_per_dim)| sweep_member(member, kl_per_dim)).collect();
+            let sweep = SweepFigures {
+                members: &sweep_members,
+                examples: run.examples.as_ref(),
+                shown: shown.map(|(member, kl_per_dim)| member_figures(member, kl_per_dim)),
+            };
+            let (dir, name) = (run.dir.join("figures"), &run.config.name);
+            draw(&dir, name, sweep.draw(common_range))?;
+            if all {
+                draw(&dir, name, sweep.draw_rest(common_range))?;
+                for (member, kl_per_dim) in &of_run {
+                    let drawing = member_figures(member, kl_per_dim).draw(common_range);
+                    draw(&member.member.figures, &member.member.id.to_string(), drawing)?;
+                }
+            }
+        }
+        Ok((count, left_out))
+    }
+
+    /// The page, which asks its server for news if it is `live`.
+    pub fn page(&self, live: bool) -> Result<String> {
+        render(&self.runs, &self.members(), self.recommendation(), &self.notes, live)
+    }
+
+    fn members(&self) -> Vec<ReportMember<'_>> {
+        let runs = self.runs.iter().enumerate();
+        runs.flat_map(|(run_position, run)| {
+            run.members.iter().map(move |member| ReportMember { run, run_position, member })
+        })
+        .collect()
+    }
+}
+
+fn member_figures<'a>(of: &ReportMember<'a>, kl_per_dim: &'a [f64]) -> MemberFigures<'a> {
+    let ReportMember { run, member, .. } = *of;
+    MemberFigures {
+        c: member.id.kl_coefficient,
+        seed: member.id.seed,
+        examples: run.examples.as_ref(),
+        outputs: member.outputs.as_ref(),
+        kl_per_dim,
+        history: &member.history,
+    }
+}
+
+fn sweep_member<'a>(of: &ReportMember<'a>, kl_per_dim: &'a [f64]) -> SweepMember<'a> {
+    SweepMember {
+        c: of.c(),
+        seed: of.member.id.seed,
+        kl_per_dim,
+        history: &of.member.history,
+        result: of.member.result.as_ref(),
+        encoded: of.encoded(),
+    }
+}
+
+/// Refuses runs that a coefficient is not the only difference of.
+fn check_alike(runs: &[Run]) -> Result<()> {
+    let Some((first, others)) = runs.split_first() else { return Ok(()) };
+    for other in others {
+        if let Some([a, b]) = first.config.difference_beside_members(&other.config) {
+            let (one, other) = (first.dir.clone(), other.dir.clone());
+            return Err(ReportError::Unlike { one, in_one: a, other, in_other: b });
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the first of members of the same coefficient and seed in several runs.
+fn leave_out_duplicates(runs: &mut [Run], notes: &mut Vec<String>) {
+    let mut seen = Vec::new();
+    for run in runs {
+        let dir = run.dir.display().to_string();
+        run.members.retain(|member| {
+            let new = !seen.contains(&member.id);
+            if new {
+                seen.push(member.id);
+            } else {
+                notes.push(format!("{} of {dir} is left out: another run has it too.", member.id));
+            }
+            new
+        });
+    }
+}

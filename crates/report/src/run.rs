@@ -1,0 +1,153 @@
+//! What a run's directory holds, read for its report: as much as is there.
+
+use std::path::{Path, PathBuf};
+
+use record::{EpochRow, Examples, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir, RunRecord};
+
+use crate::error::Result;
+
+/// A run, finished or not.
+pub struct Run {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// What it trains.
+    pub config: RunConfig,
+    /// Where and when it ran; `None` if that was not recorded or is damaged.
+    pub record: Option<RunRecord>,
+    /// The examples by which its members are shown.
+    pub examples: Option<Examples>,
+    /// The coefficients at which a linear decoder would lose its dimensions, the greatest first.
+    pub collapse: Vec<f64>,
+    /// In the order of the configuration.
+    pub members: Vec<Member>,
+    /// What is left out, and why.
+    pub notes: Vec<String>,
+}
+
+/// A member of a run, as far as it got.
+pub struct Member {
+    /// Its coefficient and seed.
+    pub id: MemberId,
+    /// Where its figures belong.
+    pub figures: PathBuf,
+    /// Where it stands.
+    pub state: MemberState,
+    /// Its finished epochs.
+    pub history: Vec<EpochRow>,
+    /// What was measured of it at its end.
+    pub result: Option<MemberResult>,
+    /// What its network makes of the examples.
+    pub outputs: Option<Outputs>,
+}
+
+/// Where a member stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberState {
+    /// It has no finished epoch.
+    Waiting,
+    /// It has some.
+    Training,
+    /// It is trained to its end.
+    Finished,
+    /// It is of no use, and why.
+    Failed(String),
+}
+
+impl Run {
+    /// Reads a run's directory.
+    ///
+    /// What is damaged of a member makes it a failed one; what is missing beside it is left out, with a note.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory is no run's, or its configuration cannot be read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let dir = RunDir::open(path)?;
+        let config = dir.config()?;
+        let mut notes = Vec::new();
+        let mut noted = |error: record::RecordError| notes.push(format!("{error}."));
+        let record = dir.record().unwrap_or_else(|error| {
+            noted(error);
+            None
+        });
+        let examples = dir.examples().unwrap_or_else(|error| {
+            noted(error);
+            None
+        });
+        let collapse = dir.collapse().unwrap_or_else(|error| {
+            noted(error);
+            None
+        });
+        let latent = config.model.latent;
+        let read = |id| Member::read(&dir.member(id), examples.as_ref(), latent);
+        let members: Vec<Member> = config.members().into_iter().map(read).collect();
+        let started = members.iter().any(|member| !member.history.is_empty());
+        if started && members.iter().all(|member| member.outputs.is_none() && !member.failed()) {
+            notes.push(
+                "It is not recorded what the networks make of examples: the latent explorer, encoder outputs and decoded \
+                 images are left out."
+                    .to_string(),
+            );
+        }
+        let collapse = collapse.unwrap_or_default();
+        Ok(Self { dir: path.to_path_buf(), config, record, examples, collapse, members, notes })
+    }
+
+    /// Height and width of an image, where the record says it.
+    pub fn image_size(&self) -> Option<[usize; 2]> {
+        let of_examples = self.examples.as_ref().map(|examples| examples.size);
+        of_examples.or_else(|| self.record.as_ref().map(|record| [record.images.height, record.images.width]))
+    }
+}
+
+impl Member {
+    fn read(dir: &MemberDir, examples: Option<&Examples>, latent: usize) -> Self {
+        let mut member = Self {
+            id: dir.id(),
+            figures: dir.figures(),
+            state: MemberState::Waiting,
+            history: Vec::new(),
+            result: None,
+            outputs: None,
+        };
+        if let Err(reason) = member.fill(dir, examples, latent) {
+            member.state = MemberState::Failed(reason);
+            (member.result, member.outputs) = (None, None);
+        }
+        member
+    }
+
+    /// Fails with what is wrong with the member.
+    fn fill(&mut self, dir: &MemberDir, examples: Option<&Examples>, latent: usize) -> Result<(), String> {
+        self.history = dir.history().map_err(|error| error.to_string())?;
+        if let Some(last) = self.history.last() {
+            self.state = MemberState::Training;
+            if !last.objective_is_finite(self.id.kl_coefficient) {
+                return Err(format!("its objective is no longer a finite number after epoch {}", last.epoch));
+            }
+        }
+        self.result = dir.result().map_err(|error| error.to_string())?;
+        if self.result.is_some() {
+            self.state = MemberState::Finished;
+        }
+        if let Some(examples) = examples {
+            self.outputs = dir.outputs(examples, latent).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self) -> bool {
+        matches!(self.state, MemberState::Failed(_))
+    }
+
+    /// The KL of each latent dimension, in nats, as last measured; zeros before the first epoch.
+    pub fn kl_per_dim(&self, latent: usize) -> Vec<f64> {
+        match (&self.result, self.history.last()) {
+            (Some(result), _) if !result.diagnostics.kl_per_dim.is_empty() => {
+                result.diagnostics.kl_per_dim.clone()
+            }
+            (_, Some(row)) => row.test_latent.kl_per_dim.clone(),
+            _ => vec![0.0; latent],
+        }
+    }
+}
