@@ -19,8 +19,8 @@ use report::{FigureSet, Report, ReportOptions, Written};
 
 use crate::device::device;
 use crate::network::initial_vae;
-use crate::outputs::CLASSIC_GRID;
 use crate::progress::{Style, SweepProgress};
+use crate::recorder::CLASSIC_GRID;
 use crate::recording::{Recording, record_collapse, record_examples};
 use crate::run_context::RunContext;
 use crate::sweep::SweepOutcome;

@@ -14,7 +14,7 @@ use crate::evaluate::evaluate;
 use crate::finished_epochs::FinishedEpochs;
 use crate::network::initial_vae;
 use crate::observer::Observer;
-use crate::outputs::{CLASSIC_GRID, Recorder};
+use crate::recorder::{CLASSIC_GRID, Recorder};
 use crate::run_context::RunContext;
 use crate::signals;
 use crate::state::{Stepped, TrainState};

@@ -10,10 +10,10 @@ use data::{Dataset, load_at_hand};
 use record::{Examples, MemberDir, Outputs, RunConfig, RunDir};
 
 use crate::checkpoint;
-use crate::collapse::collapse_coefficients;
 use crate::device::any_device;
-use crate::examples::examples;
-use crate::outputs::{CLASSIC_GRID, Recorder};
+use crate::example_choice::choose_examples;
+use crate::linear_collapse::collapse_coefficients;
+use crate::recorder::{CLASSIC_GRID, Recorder};
 use crate::saved_network::read_network;
 
 /// A run whose record is kept up to date. Its data set is read once, and not before it is needed.
@@ -104,7 +104,7 @@ struct Stale {
 
 /// Chooses the examples of a run and writes them.
 pub fn record_examples(dir: &RunDir, config: &RunConfig, dataset: &Dataset) -> Result<Examples> {
-    let examples = examples(config, dataset);
+    let examples = choose_examples(config, dataset);
     dir.write_examples(&examples)?;
     Ok(examples)
 }

@@ -16,7 +16,7 @@ const PRIOR_CODES: usize = 64;
 const PRIOR_POINTS: usize = 2000;
 
 /// The examples of a run.
-pub fn examples(config: &RunConfig, dataset: &Dataset) -> Examples {
+pub fn choose_examples(config: &RunConfig, dataset: &Dataset) -> Examples {
     let latent = config.model.latent;
     let test = part(&dataset.test, latent);
     let of_test = |position: &u32| position.to_owned();
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn each_class_is_shown_as_often() {
         let dataset = dataset(60, Some((0..60).map(|i| (i % 10) as u8).collect()));
-        let examples = examples(&RunConfig::default(), &dataset);
+        let examples = choose_examples(&RunConfig::default(), &dataset);
         let reconstructed = examples.reconstructed.unwrap();
         assert_eq!(
             reconstructed.examples.to_vec(),
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn rare_classes_leave_their_places_to_others() {
         let labels = (0..60).map(|image| u8::from(image == 30)).collect();
-        let examples = examples(&RunConfig::default(), &dataset(60, Some(labels)));
+        let examples = choose_examples(&RunConfig::default(), &dataset(60, Some(labels)));
         let chosen = examples.reconstructed.unwrap().examples.to_vec();
         assert_eq!(chosen.len(), 20);
         assert!(chosen.contains(&30));
@@ -107,14 +107,14 @@ mod tests {
 
     #[test]
     fn few_images_without_classes_are_all_shown() {
-        let examples = examples(&RunConfig::default(), &dataset(3, None));
+        let examples = choose_examples(&RunConfig::default(), &dataset(3, None));
         assert_eq!(examples.reconstructed.unwrap().examples.to_vec(), [0, 1, 2]);
         assert_eq!(examples.test.labels, None);
     }
 
     #[test]
     fn of_many_images_an_even_selection_can_be_picked() {
-        let examples = examples(&RunConfig::default(), &dataset(250, None));
+        let examples = choose_examples(&RunConfig::default(), &dataset(250, None));
         assert_eq!(examples.picked.unwrap().examples.to_vec()[..3], [0, 3, 6]);
     }
 }

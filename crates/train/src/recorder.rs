@@ -225,7 +225,7 @@ fn dense_decoder(vae: &Vae) -> DenseDecoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examples::examples;
+    use crate::example_choice::choose_examples;
     use model::VaeConfig;
     use rand::{SeedableRng, rngs::StdRng};
     use record::RunConfig;
@@ -253,7 +253,7 @@ mod tests {
         let mut config = RunConfig::default();
         config.model.latent = vae.latent();
         let (dataset, device) = (dataset(), Device::flex());
-        let examples = examples(&config, &dataset);
+        let examples = choose_examples(&config, &dataset);
         let recorder = Recorder { dataset: &dataset, examples: &examples, device: &device, grid: 7 };
         let outputs = recorder.outputs(vae, 3, kl_per_dim, 5).unwrap();
         (examples, outputs)
