@@ -156,3 +156,13 @@ fn a_full_disk_is_said_and_leaves_no_half_written_file() {
     // With room again, the same command goes on.
     folder.smoke(&[]).expect_code(0);
 }
+
+#[test]
+fn kernels_that_do_not_exist_are_refused_before_anything_is_written() {
+    let folder = Folder::new();
+    let path = folder.write("run.toml", C1);
+    let mut command = folder.command(&["--config", path.to_str().unwrap()]);
+    crate::program::ran(command.env("KLSWEEP_KERNELS", "sse9"))
+        .expect_refusal(&["KLSWEEP_KERNELS=sse9", "portable, avx2, avx512, avx512-packed"]);
+    assert!(!folder.path().join("runs").exists());
+}

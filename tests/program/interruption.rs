@@ -78,6 +78,34 @@ fn a_checkpoint_that_is_cut_short_is_refused_and_named() {
     folder.run(RESUME).expect_code(0);
 }
 
+/// Of a processor with no other set than the portable one, there is nothing to test.
+#[test]
+#[cfg(unix)]
+fn a_run_goes_on_with_other_kernels_only_where_that_is_allowed() {
+    let folder = Folder::new();
+    interrupt(&folder);
+    let kernels = |of: &str| {
+        let text = fs::read_to_string(folder.path().join("runs/smoke").join(of)).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value["kernels"].as_str().unwrap().to_string()
+    };
+    let trained_with = kernels("run.json");
+    if trained_with == "portable" {
+        return;
+    }
+    let resume = |more: &[&str]| {
+        let mut command = folder.command(&[RESUME, more].concat());
+        crate::program::ran(command.env("KLSWEEP_KERNELS", "portable"))
+    };
+    resume(&[]).expect_refusal(&[
+        &format!("was trained with the kernels {trained_with} up to here"),
+        "goes on with portable",
+        "--allow-other-processor",
+    ]);
+    resume(&["--allow-other-processor"]).expect_code(0);
+    assert_eq!(kernels("c=0/seed=0/result.json"), "portable");
+}
+
 /// Starts a long run and presses Ctrl-C once both members have a checkpoint; gives the exit code and what was said.
 #[cfg(unix)]
 pub fn interrupt(folder: &Folder) -> (Option<i32>, String) {

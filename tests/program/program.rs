@@ -26,6 +26,13 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// Runs a command to its end.
+pub fn ran(command: &mut Command) -> Ran {
+    let Output { status, stdout, stderr } = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
+    Ran { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+}
+
 impl Folder {
     pub fn new() -> Self {
         let temporary = TempDir::new().expect("a temporary folder can be made");
@@ -57,9 +64,7 @@ impl Folder {
 
     /// Runs the program with arguments to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let Output { status, stdout, stderr } = self.command(arguments).output().expect("the program starts");
-        let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
-        Ran { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+        ran(&mut self.command(arguments))
     }
 
     /// Runs the smoke configuration with more arguments to its end, without the report.

@@ -5,6 +5,7 @@
 //! Font License 1.1, see `assets/Inter-LICENSE.txt`), so a figure looks the same on every machine. In a page
 //! ([`Scene::to_inline_svg`]), text is text in the same font, colours follow the page's theme, and marks carry the
 //! [`Readout`] of their series. Colours are those of [`palette`], which colour-blind readers can tell apart.
+#![forbid(unsafe_code)]
 
 mod animation;
 mod chart;

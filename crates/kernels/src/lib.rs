@@ -9,6 +9,7 @@ mod adam;
 mod bernoulli;
 mod dense;
 mod exponential;
+mod exponential_f64;
 mod gaussian;
 mod helper;
 mod logistic;
@@ -16,11 +17,13 @@ mod memory;
 mod product;
 mod scale;
 mod set;
+mod vectorized;
 mod vectors;
 
 pub use adam::{AdamStep, adam};
 pub use bernoulli::{bernoulli_nll, bernoulli_nll_and_gradient, bernoulli_nll_of_codes};
 pub use dense::{Activation, DenseGradients, dense, dense_backward};
+pub use exponential_f64::{EXP_F64_LEAST, exp_f64};
 pub use gaussian::{
     PosteriorGradients, kl_to_standard_normal, kl_to_standard_normal_backward, sample, sample_backward,
 };
@@ -28,3 +31,4 @@ pub use helper::assisted;
 pub use product::{Matrix, multiply};
 pub use scale::scale_rows;
 pub use set::{KernelSet, SetError, VARIABLE};
+pub use vectorized::{Vectorized, vectorized};

@@ -107,6 +107,8 @@
 //!
 //! The feature `tensor`, on by default through the backends `flex`, `ndarray` and `wgpu`, brings all that needs Burn.
 //! Without it (`default-features = false`) the crate is small and builds in seconds.
+// `forbid` would refuse the macro `s!` of ndarray, which allows it within itself.
+#![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod base;

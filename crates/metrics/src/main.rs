@@ -1,4 +1,5 @@
 //! The `metrics` command: divergences of two distributions, the Normal fit, closed forms.
+#![forbid(unsafe_code)]
 
 mod cli;
 

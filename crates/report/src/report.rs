@@ -1,8 +1,9 @@
 //! From run directories to figures and a page.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use record::{Encoded, by_coefficient, write_atomically};
+use record::{Encoded, MemberResult, by_coefficient, write_atomically};
 
 use crate::error::{ReportError, Result};
 use crate::figures::{
@@ -73,6 +74,8 @@ impl Report {
         let mut notes: Vec<String> = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.notes)).collect();
         check_alike(&runs)?;
         leave_out_duplicates(&mut runs, &mut notes);
+        let results = runs.iter().flat_map(|run| &run.members).filter_map(|member| member.result.as_ref());
+        notes.extend(note_on_kernels(results));
         Ok(Self { runs, notes })
     }
 
@@ -201,6 +204,19 @@ fn check_alike(runs: &[Run]) -> Result<()> {
     Ok(())
 }
 
+/// What to say of members that were not computed with the same kernels.
+fn note_on_kernels<'a>(results: impl Iterator<Item = &'a MemberResult>) -> Option<String> {
+    let sets: BTreeSet<&str> = results.filter_map(|result| result.kernels.as_deref()).collect();
+    (sets.len() > 1).then(|| {
+        let sets: Vec<&str> = sets.into_iter().collect();
+        format!(
+            "The members were computed with different sets of kernels ({}): between them, the last digits of a training \
+             differ by rounding.",
+            sets.join(", ")
+        )
+    })
+}
+
 /// Keeps the first of members of the same coefficient and seed in several runs.
 fn leave_out_duplicates(runs: &mut [Run], notes: &mut Vec<String>) {
     let mut seen = Vec::new();
@@ -215,5 +231,21 @@ fn leave_out_duplicates(runs: &mut [Run], notes: &mut Vec<String>) {
             }
             new
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::for_tests::finished;
+
+    #[test]
+    fn members_of_several_sets_of_kernels_are_noted() {
+        let member = |set: &str| finished(1.0, 0, |result| result.kernels = Some(set.into()));
+        let same = [member("avx2"), member("avx2")];
+        assert_eq!(note_on_kernels(same.iter()), None);
+        let mixed = [member("portable"), member("avx2"), finished(1.0, 0, |result| result.kernels = None)];
+        let note = note_on_kernels(mixed.iter()).expect("there are two");
+        assert!(note.contains("(avx2, portable)"), "{note}");
     }
 }

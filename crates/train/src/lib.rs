@@ -2,6 +2,8 @@
 //!
 //! Data flows one way: configuration, images, members, checkpoints, evaluation, report. The program is [`cli::main`]; the
 //! modules are public for its tests and benchmarks.
+// `forbid` would refuse the macro `s!` of ndarray, which allows it within itself.
+#![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod batches;

@@ -1,4 +1,5 @@
 //! `klsweep`.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

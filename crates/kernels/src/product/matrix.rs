@@ -92,10 +92,6 @@ impl<'a> Matrix<'a> {
         &self.values[row * self.row_stride..][..self.columns]
     }
 
-    /// probe
-    pub fn parts(&self) -> (&'a [f32], usize, usize) {
-        (self.values, self.row_stride, self.column_stride)
-    }
     /// A value.
     #[cfg(test)]
     pub(crate) fn value(&self, row: usize, column: usize) -> f32 {

@@ -5,6 +5,7 @@
 //! are cut into chunks of a fixed length that may run on several threads and are put together in order, so that
 //! neither the number of threads nor the width of the processor's registers changes a bit of the result.
 
+use kernels::{Vectorized, vectorized};
 use rayon::prelude::*;
 
 use super::logarithm::SMALLEST_REGULAR;
@@ -91,38 +92,27 @@ impl<const N: usize> Folded<N> {
     }
 }
 
-/// Runs [`fold_blocks`] in the version compiled for the best instructions that this processor has.
+/// [`fold_blocks`] in the version compiled for the vectors of this processor.
 ///
 /// `None` if an entry was found that is not a finite number from 0 up; one that is infinite or NaN may also show in the
 /// sums alone.
 fn fold_chunk<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            // SAFETY: the processor has the features that the function is compiled for.
-            return unsafe { fold_blocks_avx512(p, q, terms) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: as above.
-            return unsafe { fold_blocks_avx2(p, q, terms) };
-        }
+    vectorized(Chunk { p, q, terms })
+}
+
+struct Chunk<'a, const N: usize, T> {
+    p: &'a [f64],
+    q: &'a [f64],
+    terms: &'a T,
+}
+
+impl<const N: usize, T: Terms<N>> Vectorized for Chunk<'_, N, T> {
+    type Output = Option<Folded<N>>;
+
+    #[inline(always)]
+    fn run(self) -> Option<Folded<N>> {
+        fold_blocks(self.p, self.q, self.terms)
     }
-    fold_blocks(p, q, terms)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-fn fold_blocks_avx512<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
-    fold_blocks(p, q, terms)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn fold_blocks_avx2<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
-    fold_blocks(p, q, terms)
 }
 
 /// Inlined into each version, and with it all that it calls.
@@ -241,9 +231,8 @@ mod tests {
         normalized(&weights).unwrap()
     }
 
-    #[cfg(target_arch = "x86_64")]
     #[test]
-    fn every_instruction_set_computes_the_same_bits() {
+    fn the_vectors_of_this_processor_compute_the_same_bits() {
         for length in LENGTHS {
             // The reference has no zeros, so that the sums are finite; both have subnormal entries.
             let (p, q) = (distribution(length, 1), distribution(length, 99));
@@ -253,11 +242,7 @@ mod tests {
                 [p, q, terms].map(|sum| [sum.value().to_bits(), sum.above_one().to_bits()])
             };
             let plain = bits(fold_blocks(&p, &q, &Kl));
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has the feature.
-                assert_eq!(plain, bits(unsafe { fold_blocks_avx2(&p, &q, &Kl) }), "{length} bins with AVX2");
-            }
-            assert_eq!(plain, bits(fold_chunk(&p, &q, &Kl)), "{length} bins with what this processor has");
+            assert_eq!(plain, bits(fold_chunk(&p, &q, &Kl)), "{length} bins");
         }
     }
 

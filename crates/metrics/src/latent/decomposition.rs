@@ -1,10 +1,10 @@
 //! What the KL of a variational autoencoder is made of.
 
+use kernels::{EXP_F64_LEAST, Vectorized, exp_f64, vectorized};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::dimensions::kl_per_dimension;
-use super::exponential::{LEAST, exp};
 use super::posteriors::Posteriors;
 use crate::samples::SampleError;
 
@@ -168,7 +168,7 @@ impl Mixture {
         let dimensions = self.dimensions.iter().zip(code);
         let mut found: Vec<f64> =
             dimensions.map(|(dimension, &z)| dimension.information(z, scratch)).collect();
-        found.push(information(&scratch.joint));
+        found.push(vectorized(Information(&scratch.joint)));
         found
     }
 }
@@ -183,7 +183,7 @@ impl Dimension {
             *exponent = offset - precision * distance * distance;
             *joint += *exponent;
         }
-        information(&scratch.exponents)
+        vectorized(Information(&scratch.exponents))
     }
 }
 
@@ -196,38 +196,22 @@ struct Term {
 impl Term {
     #[inline(always)]
     fn of(exponent: f64) -> Self {
-        let exponent = if exponent < LEAST { LEAST } else { exponent };
-        let weight = exp(exponent);
+        let exponent = if exponent < EXP_F64_LEAST { EXP_F64_LEAST } else { exponent };
+        let weight = exp_f64(exponent);
         Self { weight, weighted: exponent * weight }
     }
 }
 
-/// [`information_anywhere`] in the version compiled for the best instructions that this processor has.
-fn information(exponents: &[f64]) -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-            // SAFETY: the processor has the features that the function is compiled for.
-            return unsafe { information_avx512(exponents) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: as above.
-            return unsafe { information_avx2(exponents) };
-        }
+/// [`information_anywhere`] of these exponents.
+struct Information<'a>(&'a [f64]);
+
+impl Vectorized for Information<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        information_anywhere(self.0)
     }
-    information_anywhere(exponents)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq")]
-fn information_avx512(exponents: &[f64]) -> f64 {
-    information_anywhere(exponents)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn information_avx2(exponents: &[f64]) -> f64 {
-    information_anywhere(exponents)
 }
 
 /// `KL(r ‖ uniform) = ln N + sum_i r_i ln r_i` in nats, for `r_i` proportional to `exp(exponents_i)`.

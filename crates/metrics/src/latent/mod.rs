@@ -9,7 +9,6 @@
 
 mod decomposition;
 mod dimensions;
-mod exponential;
 mod posteriors;
 mod prior;
 

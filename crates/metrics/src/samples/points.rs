@@ -1,5 +1,6 @@
 //! Samples laid out for distances: one contiguous column a dimension.
 
+use kernels::{Vectorized, vectorized};
 use ndarray::ArrayView2;
 
 use super::error::SampleError;
@@ -101,46 +102,30 @@ impl Points {
             let block = &mut distances[..BLOCK.min(self.len - start)];
             block.fill(0.0);
             for (column, origin) in self.columns.iter().zip(&from.columns) {
-                add_squares(&column[start..start + block.len()], origin[i], block);
+                let values = &column[start..start + block.len()];
+                vectorized(AddSquares { values, origin: origin[i], sums: block });
             }
             visit(start, block);
         }
     }
 }
 
-/// Adds `(x - origin)^2` to each sum, in the version compiled for the best instructions that this processor has.
-fn add_squares(values: &[f64], origin: f64, sums: &mut [f64]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has the feature that the function is compiled for.
-            return unsafe { add_squares_avx512(values, origin, sums) };
+/// Adds `(x - origin)^2` to each sum.
+struct AddSquares<'a> {
+    values: &'a [f64],
+    origin: f64,
+    sums: &'a mut [f64],
+}
+
+impl Vectorized for AddSquares<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (sum, value) in self.sums.iter_mut().zip(self.values) {
+            let difference = value - self.origin;
+            *sum += difference * difference;
         }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: as above.
-            return unsafe { add_squares_avx2(values, origin, sums) };
-        }
-    }
-    add_squares_anywhere(values, origin, sums);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn add_squares_avx512(values: &[f64], origin: f64, sums: &mut [f64]) {
-    add_squares_anywhere(values, origin, sums);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn add_squares_avx2(values: &[f64], origin: f64, sums: &mut [f64]) {
-    add_squares_anywhere(values, origin, sums);
-}
-
-#[inline(always)]
-fn add_squares_anywhere(values: &[f64], origin: f64, sums: &mut [f64]) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        let difference = value - origin;
-        *sum += difference * difference;
     }
 }
 
