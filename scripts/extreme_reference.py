@@ -216,6 +216,25 @@ def tsallis(p, q, alpha):
         return (mp.fsum(mp.exp(mp.log(a) + e * mp.log(a / b)) for a, b in zip(p, q) if a and b) - 1) / e
 
 
+def power_sum(p, alpha):
+    return mp.fsum(x ** mpf(alpha) for x in normalised(p) if x)
+
+
+def order_entropy(kind, p, alpha):
+    with mp.workdps(700):
+        if kind == "renyi_entropy":
+            return mp.log(power_sum(p, alpha)) / (1 - mpf(alpha))
+        return (1 - power_sum(p, alpha)) / (mpf(alpha) - 1)
+
+
+def conditional_entropy(rows):
+    # A cell may be all of its row but 1e-200.
+    with mp.workdps(700):
+        total = mp.fsum(mpf(x) for row in rows for x in row)
+        rows = [[mpf(x) / total for x in row] for row in rows]
+        return -mp.fsum(c * mp.log(c / mp.fsum(row)) for row in rows for c in row if c)
+
+
 def information(rows):
     total = mp.fsum(mpf(x) for row in rows for x in row)
     cells = [[mpf(x) / total for x in row] for row in rows]
@@ -254,6 +273,15 @@ def discrete_rows():
     tiny = [1e-310, 0.25, 0.75]
     for alpha in [0.3, 0.5, 2.0]:
         yield "tsallis", alpha, [tiny, q], tsallis(tiny, q, alpha)
+    for alpha in [1e-300, 1e-10, 0.3, 0.9999999, 1.0000001, 2.0, 7.5, 1e4, 1e100]:
+        for peaked in [p, [1e-12, 1 - 1e-12], [1e-310, 0.25, 0.75]]:
+            for kind in ["renyi_entropy", "tsallis_entropy"]:
+                yield kind, alpha, [peaked], order_entropy(kind, peaked, alpha)
+    for rest in [0.1, 1e-8, 1e-200]:
+        rows = [[0.3, rest * 0.3], [0.2 * rest, 0.7]]
+        total = sum(map(sum, rows))
+        rows = [[x / total for x in row] for row in rows]
+        yield "conditional_entropy", "", rows, conditional_entropy(rows)
     for by in [1e-3, 1e-6, 1e-8, 1e-12]:
         rows = [[a * b * (1 + by * (-1) ** (i + j)) for j, b in enumerate([0.1, 0.35, 0.55])] for i, a in enumerate([0.2, 0.3, 0.5])]
         total = sum(map(sum, rows))

@@ -126,9 +126,9 @@ pub mod samples;
 
 pub use base::Base;
 pub use discrete::{
-    bhattacharyya_coefficient, bhattacharyya_distance, chi_squared, cross_entropy, entropy,
-    generalized_jensen_shannon, hellinger, jeffreys, jensen_shannon_distance, jensen_shannon_divergence,
-    kl_divergence, mutual_information, normalized, rel_entr, renyi_divergence, total_variation,
-    tsallis_divergence,
+    bhattacharyya_coefficient, bhattacharyya_distance, chi_squared, conditional_entropy, cross_entropy,
+    entropy, generalized_jensen_shannon, hellinger, jeffreys, jensen_shannon_distance,
+    jensen_shannon_divergence, joint_entropy, kl_divergence, mutual_information, normalized, perplexity,
+    rel_entr, renyi_divergence, renyi_entropy, total_variation, tsallis_divergence, tsallis_entropy,
 };
 pub use error::{Argument, DivergenceError};

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use metrics::{
-    DivergenceError, bhattacharyya_coefficient, chi_squared, cross_entropy, entropy,
+    DivergenceError, bhattacharyya_coefficient, chi_squared, conditional_entropy, cross_entropy, entropy,
     generalized_jensen_shannon, hellinger, jensen_shannon_divergence, kl_divergence, mutual_information,
-    renyi_divergence, total_variation, tsallis_divergence,
+    renyi_divergence, renyi_entropy, total_variation, tsallis_divergence, tsallis_entropy,
 };
 use ndarray::Array2;
 use serde_json::Value;
@@ -194,6 +194,12 @@ fn extremes_agree_with_50_digits() {
         let value = match quantity {
             "renyi" => renyi_divergence(&lists[0], &lists[1], order),
             "tsallis" => tsallis_divergence(&lists[0], &lists[1], order),
+            "renyi_entropy" => renyi_entropy(&lists[0], order),
+            "tsallis_entropy" => tsallis_entropy(&lists[0], order),
+            "conditional_entropy" => {
+                let table = Array2::from_shape_vec((lists.len(), lists[0].len()), lists.concat()).unwrap();
+                conditional_entropy(table.view())
+            }
             "information" => {
                 let table = Array2::from_shape_vec((lists.len(), lists[0].len()), lists.concat()).unwrap();
                 mutual_information(table.view())

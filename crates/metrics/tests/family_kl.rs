@@ -355,6 +355,51 @@ fn orders_approach_kl_and_grow() {
     assert!(matches!(renyi("normal(0, 1)", "normal(1, 1)", 0.0), Err(FamilyError::Order { .. })));
 }
 
+/// `(1 - a) D_a(P ‖ Q) = a D_(1 - a)(Q ‖ P)`, both being `-ln ∫ p^a q^(1 - a)`.
+#[test]
+fn exchanging_the_two_exchanges_the_order() {
+    for [p, q] in [
+        ["laplace(0, 1)", "laplace(1000, 0.1)"],
+        ["laplace(0, 1e-3)", "laplace(5, 1e3)"],
+        ["weibull(1, 300)", "weibull(20, 300)"],
+        ["gumbel(0, 1)", "gumbel(2000, 1)"],
+        ["normal(0, 1)", "normal(3, 1e200)"],
+        ["half_normal(1e-200)", "half_normal(1e10)"],
+        ["continuous_bernoulli(1e-9)", "continuous_bernoulli(0.999999)"],
+        ["pareto(1, 3)", "pareto(4, 0.1)"],
+        ["poisson(1e-5)", "poisson(1e5)"],
+        ["gamma(1e-3, 1)", "gamma(1e4, 7)"],
+        ["exponential(1e-200)", "exponential(1e200)"],
+        ["beta(0.1, 9)", "beta(30, 0.2)"],
+        ["von_mises(0, 90)", "von_mises(3, 500)"],
+        ["geometric(1e-6)", "geometric(0.9)"],
+        ["uniform(0, 2)", "uniform(1, 9)"],
+        [
+            "multivariate_normal([0, 1], [[2, 0.5], [0.5, 1]])",
+            "multivariate_normal([9, -1], [[1, -0.3], [-0.3, 3]])",
+        ],
+    ] {
+        for order in [0.01, 0.3, 0.5, 0.8] {
+            let (forward, reverse) = (renyi(p, q, order).unwrap(), renyi(q, p, 1.0 - order).unwrap());
+            let (forward, reverse) = ((1.0 - order) * forward, order * reverse);
+            // A few roundings of parameters, of which the divergence of far ones is a multiple.
+            let close = (forward - reverse).abs() <= 1e-12 * forward;
+            assert!(
+                close && forward.is_finite() && forward > 0.0,
+                "{order} of {p}, {q}: {forward} and {reverse}"
+            );
+        }
+    }
+    // Finite beyond order 1, although the probability between rounds to 1.
+    let beyond = renyi("continuous_bernoulli(0.999999)", "continuous_bernoulli(1e-4)", 2.0).unwrap();
+    // A(2 η_p - η_q) - 2 A(η_p) + A(η_q) with A(η) = ln((e^η - 1) / η), whose logits are 13.8 and -9.2.
+    let partition = |eta: f64| (eta.exp_m1() / eta).ln();
+    let logit = |p: f64| p.ln() - (-p).ln_1p();
+    let (of_p, of_q) = (logit(0.999999), logit(1e-4));
+    let expected = partition(2.0 * of_p - of_q) - 2.0 * partition(of_p) + partition(of_q);
+    assert!((beyond - expected).abs() < 1e-12 * expected, "{beyond}, not {expected}");
+}
+
 /// A change of unit changes no divergence.
 #[test]
 fn divergences_do_not_depend_on_the_scale() {

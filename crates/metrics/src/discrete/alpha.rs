@@ -56,7 +56,7 @@ pub fn renyi_divergence(p: &[f64], q: &[f64], alpha: f64) -> Result<f64, Diverge
 
 /// Beyond this order `(a - 1) ln(p / q)` may overflow, and the divergence has been that of infinite order for long: what
 /// it lacks is `ln(1 / p) / a`.
-const LARGEST_ORDER: f64 = 1e300;
+pub(super) const LARGEST_ORDER: f64 = 1e300;
 
 /// The Tsallis divergence of `p` from the reference `q`, of order `alpha`,
 ///

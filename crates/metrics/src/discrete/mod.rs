@@ -10,6 +10,7 @@ mod logarithm;
 #[cfg(feature = "tensor")]
 pub mod logits;
 mod mutual_information;
+mod order_entropy;
 mod relative_entropy;
 mod sum;
 #[cfg(feature = "tensor")]
@@ -22,7 +23,8 @@ pub use family::{
     bhattacharyya_coefficient, bhattacharyya_distance, chi_squared, hellinger, total_variation,
 };
 pub use jensen_shannon::{generalized_jensen_shannon, jensen_shannon_distance, jensen_shannon_divergence};
-pub use mutual_information::mutual_information;
+pub use mutual_information::{conditional_entropy, joint_entropy, mutual_information};
+pub use order_entropy::{perplexity, renyi_entropy, tsallis_entropy};
 pub use relative_entropy::{jeffreys, kl_divergence, rel_entr};
 pub(crate) use sum::CompensatedSum;
 pub use validate::{SUM_TOLERANCE, normalized};

@@ -1,10 +1,11 @@
-//! Mutual information of a joint table.
+//! Joint and conditional entropy and mutual information of a joint table.
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use super::entropy::entropy;
 use super::logarithm::{SMALLEST_REGULAR, careful_kl_term, careful_ln_ratio, kl_term_with_difference};
 use super::sum::CompensatedSum;
-use super::validate::{check_entries, check_sum};
+use super::validate::{check_distribution, check_entries, check_sum};
 use crate::error::{Argument, DivergenceError};
 
 /// The mutual information of two variables with the joint probabilities `joint`, a row for each value of the one and a
@@ -64,12 +65,81 @@ pub fn mutual_information(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceE
     Ok((CompensatedSum::of(terms).value() / total).max(0.0))
 }
 
+/// The joint entropy of two variables with the joint probabilities `joint`,
+///
+/// ```text
+/// H(X, Y) = -sum_xy p_xy ln p_xy = H(X) + H(Y | X)
+/// ```
+///
+/// in nats: the [`entropy`] of the cells.
+///
+/// # Errors
+///
+/// As for [`mutual_information`].
+///
+/// ```
+/// use metrics::{Base, joint_entropy};
+/// use ndarray::array;
+///
+/// assert_eq!(Base::Bits.from_nats(joint_entropy(array![[0.25, 0.25], [0.25, 0.25]].view())?), 2.0);
+/// # Ok::<(), metrics::DivergenceError>(())
+/// ```
+pub fn joint_entropy(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceError> {
+    let cells: Vec<f64> = joint.iter().copied().collect();
+    check_distribution(Argument::Joint, &cells)?;
+    entropy(&cells)
+}
+
+/// The conditional entropy of the variable of the columns, given that of the rows,
+///
+/// ```text
+/// H(Y | X) = -sum_xy p_xy ln(p_xy / p_x)
+/// ```
+///
+/// in nats: how uncertain the column is once the row is known, from 0 where the row decides it to `H(Y)` where it says nothing.
+/// Transposed, `joint.t()`, it is `H(X | Y)`.
+///
+/// Every term is at least 0 and keeps its relative precision where a cell is nearly all of its row. A sum that misses 1 within
+/// [`SUM_TOLERANCE`](super::SUM_TOLERANCE) is divided out.
+///
+/// # Errors
+///
+/// As for [`mutual_information`].
+///
+/// # Source
+///
+/// Cover and Thomas, as above, section 2.2.
+///
+/// ```
+/// use metrics::{Base, conditional_entropy};
+/// use ndarray::array;
+///
+/// let joint = array![[0.5, 0.0], [0.25, 0.25]];
+/// assert_eq!(Base::Bits.from_nats(conditional_entropy(joint.view())?), 0.5);
+/// # Ok::<(), metrics::DivergenceError>(())
+/// ```
+pub fn conditional_entropy(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceError> {
+    check_entries(Argument::Joint, joint.iter().copied())?;
+    let total = CompensatedSum::of(joint.iter().copied()).value();
+    check_sum(Argument::Joint, total)?;
+    let mut sum = CompensatedSum::default();
+    for row in joint.rows() {
+        let of_row = CompensatedSum::of(row.iter().copied());
+        for &cell in row.iter().filter(|cell| **cell > 0.0) {
+            // ln(p_x / p_xy), from what the rest of the row is next to the cell.
+            let rest = of_row.minus(cell.into()) / cell;
+            let log = if rest < 1.0 { libm::log1p(rest) } else { careful_ln_ratio(of_row.value(), cell) };
+            sum.add(cell * log);
+        }
+    }
+    Ok((sum.value() / total).max(0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
-    use crate::entropy;
 
     #[test]
     fn it_is_what_the_entropies_have_in_common() {
@@ -86,6 +156,27 @@ mod tests {
         assert!(
             (mutual_information(joint.t()).unwrap() - information).abs() <= 4.0 * f64::EPSILON * information
         );
+    }
+
+    #[test]
+    fn entropies_of_a_table_add_up() {
+        let joint = array![[0.10, 0.20, 0.05], [0.30, 0.05, 0.30]];
+        let (h, given_row) =
+            (joint_entropy(joint.view()).unwrap(), conditional_entropy(joint.view()).unwrap());
+        let of_row = entropy(&[0.35, 0.65]).unwrap();
+        assert!((of_row + given_row - h).abs() <= 8.0 * f64::EPSILON * h);
+        let information = entropy(&[0.40, 0.25, 0.35]).unwrap() - given_row;
+        assert!((information - mutual_information(joint.view()).unwrap()).abs() <= 8.0 * f64::EPSILON);
+        assert_eq!(conditional_entropy(array![[0.5, 0.0], [0.0, 0.5]].view()), Ok(0.0));
+        // A cell that is all of its row but 1e-20.
+        let nearly = array![[0.5, 0.0], [0.5, 0.5e-20]];
+        let expected = 0.5e-20 * (1.0 - 1e-20f64.ln());
+        let found = conditional_entropy(nearly.view()).unwrap();
+        assert!((found - expected).abs() <= 4.0 * f64::EPSILON * expected, "{found:e}, not {expected:e}");
+        assert!(matches!(
+            joint_entropy(array![[0.5, -0.5]].view()),
+            Err(DivergenceError::Negative { argument: Argument::Joint, index: 1, .. })
+        ));
     }
 
     #[test]

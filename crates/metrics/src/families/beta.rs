@@ -237,24 +237,21 @@ impl KlDivergence for ContinuousBernoulli {
     ///
     /// Source: Loaiza-Ganem and Cunningham (2019), appendix; the Bregman form holds for every exponential family.
     fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
-        let (p, q) = (self.logit(), q.logit());
-        let difference = q - p;
-        let near =
-            difference.abs() <= 1.0 || (0.5 * p.abs() <= q.abs() && q.abs() <= 2.0 * p.abs() && p * q > 0.0);
-        if near {
-            return within(
-                Self::NAME,
-                bregman_by_curvature(p, q, |s| difference * difference * variance_at(s)),
-            );
-        }
-        // The kink of max(η, 0) adds only where the signs differ.
-        let kink = if p * q < 0.0 { q.abs() } else { 0.0 };
-        within(
-            Self::NAME,
-            (log_partition_less_kink(q) - log_partition_less_kink(p) - difference * slope_at(p) + kink)
-                .max(0.0),
-        )
+        within(Self::NAME, kl_of_logits(self.logit(), q.logit()))
     }
+}
+
+/// `A(η_q) - A(η_p) - (η_q - η_p) A'(η_p)`
+pub(super) fn kl_of_logits(p: f64, q: f64) -> f64 {
+    let difference = q - p;
+    let near =
+        difference.abs() <= 1.0 || (0.5 * p.abs() <= q.abs() && q.abs() <= 2.0 * p.abs() && p * q > 0.0);
+    if near {
+        return bregman_by_curvature(p, q, |s| difference * difference * variance_at(s));
+    }
+    // The kink of max(η, 0) adds only where the signs differ.
+    let kink = if p * q < 0.0 { q.abs() } else { 0.0 };
+    log_partition_less_kink(q) - log_partition_less_kink(p) - difference * slope_at(p) + kink
 }
 
 /// `A(η) = ln((exp(η) - 1) / η)`, minus the logarithm of the normalising constant.

@@ -48,5 +48,6 @@ pub(super) fn within(family: &'static str, kl: f64) -> Result<f64, FamilyError> 
 
 /// A divergence that has a value; NaN is what is left where two terms overflowed.
 pub(super) fn in_range(p: &'static str, q: &'static str, kl: f64) -> Result<f64, FamilyError> {
-    if kl.is_nan() { Err(FamilyError::OutOfRange { p, q }) } else { Ok(kl.max(0.0)) }
+    // Rounding may put it below 0, and an overflow alone at -∞.
+    if kl > f64::NEG_INFINITY { Ok(kl.max(0.0)) } else { Err(FamilyError::OutOfRange { p, q }) }
 }

@@ -12,7 +12,7 @@
 //! entropies and divergences for exponential families*, 2011; the values are those of Gil, Alajaji and Linder, *Rényi
 //! divergence measures for commonly used univariate continuous distributions*, 2013.)
 
-use super::beta::{Beta, ContinuousBernoulli, Dirichlet};
+use super::beta::{Beta, ContinuousBernoulli, Dirichlet, kl_of_logits};
 use super::bounded::{Pareto, Uniform};
 use super::counts::{Bernoulli, Binomial, Categorical, Geometric, Poisson};
 use super::error::FamilyError;
@@ -203,12 +203,9 @@ exponential_families! {
             return Ok(Between::NoFamily);
         }
         // l_m^-k = l_q^-k (1 + a (r - 1)), r = (l_q / l_p)^k.
-        let stretched = (p.shape() * ln_ratio(q.scale(), p.scale())).exp_m1();
-        let growth = 1.0 + a * stretched;
-        if growth > 0.0 {
-            Between::of(Weibull::new(q.scale() * (-(a * stretched).ln_1p() / p.shape()).exp(), p.shape()))
-        } else {
-            Between::Diverges
+        match ln_mixed(a, p.shape() * ln_ratio(q.scale(), p.scale())) {
+            None => Between::Diverges,
+            Some(ln_growth) => Between::of(Weibull::new(q.scale() * (-ln_growth / p.shape()).exp(), p.shape())),
         }
     };
     // -ln of a Weibull variable.
@@ -216,12 +213,9 @@ exponential_families! {
         if p.scale() != q.scale() {
             return Ok(Between::NoFamily);
         }
-        let shift = (p.location() - q.location()) / q.scale();
-        let stretched = shift.exp_m1();
-        if 1.0 + a * stretched > 0.0 {
-            Between::of(Gumbel::new(q.location() + q.scale() * (a * stretched).ln_1p(), q.scale()))
-        } else {
-            Between::Diverges
+        match ln_mixed(a, super::special::standardized(p.location(), q.location(), q.scale())) {
+            None => Between::Diverges,
+            Some(ln_growth) => Between::of(Gumbel::new(q.location() + q.scale() * ln_growth, q.scale())),
         }
     };
     Beta: |p, q, a| Between::of(Beta::new(mix(a, p.alpha(), q.alpha()), mix(a, p.beta(), q.beta())));
@@ -233,11 +227,7 @@ exponential_families! {
         let mixed: Vec<f64> = of_p.iter().zip(of_q).map(|(p, q)| mix(a, *p, *q)).collect();
         Between::of(Dirichlet::new(&mixed))
     };
-    // Every order converges on an interval and on a circle.
-    ContinuousBernoulli: |p, q, a| {
-        let logit = mix(a, p.logit(), q.logit());
-        Between::of(ContinuousBernoulli::new(1.0 / (1.0 + (-logit).exp())))
-    };
+    // Every order converges on a circle.
     VonMises: |p, q, a| {
         let (kp, kq) = (a * p.concentration(), (1.0 - a) * q.concentration());
         let x = kp * p.location().cos() + kq * q.location().cos();
@@ -250,6 +240,13 @@ exponential_families! {
             Between::of(VonMises::new(y.atan2(x), x.hypot(y)))
         }
     };
+}
+
+/// `ln(1 + a (e^x - 1))`, `None` where that has no logarithm.
+fn ln_mixed(alpha: f64, x: f64) -> Option<f64> {
+    // Far beyond 1, e^x is all there is.
+    let ln_growth = if x > 700.0 { alpha.ln() + x } else { (alpha * x.exp_m1()).ln_1p() };
+    (ln_growth > f64::NEG_INFINITY).then_some(ln_growth)
 }
 
 /// `p^a q^(1 - a)` outcome by outcome, normalised. `None` where it is infinite, or 0 everywhere.
@@ -291,7 +288,25 @@ fn mixed_precision(sd_p: f64, sd_q: f64, alpha: f64) -> Option<MixedPrecision> {
     let r = sd_q / sd_p;
     let excess = alpha * ((sd_q - sd_p) / sd_p) * (r + 1.0);
     let growth = 1.0 + excess;
+    if growth == f64::INFINITY {
+        // Beside the precision of P that of Q is nothing.
+        return Some(MixedPrecision { sd: sd_p / alpha.sqrt(), share_of_p: 1.0 });
+    }
     (growth > 0.0).then(|| MixedPrecision { sd: sd_q / growth.sqrt(), share_of_p: alpha * r * r / growth })
+}
+
+impl RenyiDivergence for ContinuousBernoulli {
+    /// As for an exponential family, with the natural parameter between the two; every order converges on an interval.
+    fn renyi_divergence(&self, q: &Self, alpha: f64) -> Result<f64, FamilyError> {
+        check_order(alpha)?;
+        if alpha == 1.0 {
+            return self.kl_divergence(q);
+        }
+        // Its probability may round to 1 where the parameter does not: by the parameter alone.
+        let between = mix(alpha, self.logit(), q.logit());
+        let (from_q, from_p) = (kl_of_logits(between, q.logit()), kl_of_logits(between, self.logit()));
+        super::kl::within(Self::NAME, from_q + alpha / (1.0 - alpha) * from_p)
+    }
 }
 
 impl RenyiDivergence for MultivariateNormal {
@@ -317,9 +332,10 @@ impl RenyiDivergence for Laplace {
         if alpha == 1.0 {
             return self.kl_divergence(q);
         }
-        // Over b_p, so that only ratios enter.
+        // Over b_p, so that only ratios enter. The integral is symmetric in the two; with the larger first nothing overflows.
         let r = self.scale() / q.scale();
-        let (u, v) = (alpha, (1.0 - alpha) * r);
+        let (of_p, of_q) = (alpha, (1.0 - alpha) * r);
+        let (u, v) = (of_p.max(of_q), of_p.min(of_q));
         if u + v <= 0.0 {
             return Ok(f64::INFINITY);
         }

@@ -7,26 +7,27 @@ use ndarray::Array2;
 pub(crate) struct Draws(u64);
 
 impl Draws {
+    #[cfg(test)]
     pub(crate) fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The stream of this number under a seed; different numbers give unrelated streams.
+    /// The stream of this number under a seed: from a state that looks random for every pair of the two.
     pub(crate) fn stream(seed: u64, number: u64) -> Self {
-        let mut mixed = Self(seed ^ number.wrapping_mul(0xD1B5_4A32_D192_ED03));
-        mixed.uniform();
-        mixed.0 = mixed.0.rotate_left(32) ^ number;
-        mixed.uniform();
-        mixed
+        Self(Self(seed).bits().rotate_left(32) ^ Self(number).bits())
     }
 
-    /// In [0, 1).
-    pub(crate) fn uniform(&mut self) -> f64 {
+    fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        z ^ (z >> 31)
+    }
+
+    /// In [0, 1).
+    pub(crate) fn uniform(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     pub(crate) fn normal(&mut self) -> f64 {

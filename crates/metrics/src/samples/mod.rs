@@ -10,10 +10,11 @@
 //! - [`transport`]: Wasserstein distances, in one dimension, of Normals, and sliced.
 //! - [`permutation`]: whether any of them is more than chance.
 //!
-//! How much two variables tell of each other: [`mutual_information`]. And [`classification`]: how far samples of different
+//! What counts tell of an entropy: [`counts`]. How much two variables tell of each other: [`mutual_information`]. And [`classification`]: how far samples of different
 //! classes keep apart.
 
 pub mod classification;
+pub mod counts;
 pub(crate) mod draws;
 pub mod energy;
 mod error;
