@@ -74,6 +74,7 @@ impl Images {
     }
 }
 
+#[inline]
 fn grey_level(byte: &u8) -> f32 {
     f32::from(*byte) / 255.0
 }

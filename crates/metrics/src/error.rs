@@ -4,6 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::readable::Readable;
+
 /// The argument that an error speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Argument {
@@ -51,7 +53,7 @@ pub enum DivergenceError {
         found: usize,
     },
     /// An entry is below zero.
-    #[error("{argument}[{index}] is {value}: a probability is at least 0")]
+    #[error("{argument}[{index}] is {}: a probability is at least 0", Readable(*value))]
     Negative {
         /// The argument that holds the entry.
         argument: Argument,
@@ -78,7 +80,8 @@ pub enum DivergenceError {
     },
     /// The entries of an argument do not add up to 1.
     #[error(
-        "{argument} sums to {sum}, which is not 1 within {tolerance}: normalise it first if it holds weights or counts"
+        "{argument} sums to {}, which is not 1 within {}: normalise it first if it holds weights or counts",
+        Readable(*sum), Readable(*tolerance)
     )]
     SumNotOne {
         /// The argument.
@@ -89,7 +92,7 @@ pub enum DivergenceError {
         tolerance: f64,
     },
     /// Weights whose sum is zero or overflows cannot be normalised.
-    #[error("{argument} sums to {sum}: only weights with a positive, finite sum can be normalised")]
+    #[error("{argument} sums to {}: only weights with a positive, finite sum can be normalised", Readable(*sum))]
     NotNormalizable {
         /// The argument.
         argument: Argument,
@@ -97,7 +100,7 @@ pub enum DivergenceError {
         sum: f64,
     },
     /// The order of a Rényi or Tsallis divergence is negative or NaN, or infinite where that has no limit.
-    #[error("the order is {alpha}: it has to be {expected}")]
+    #[error("the order is {}: it has to be {expected}", Readable(*alpha))]
     InvalidOrder {
         /// The order asked for.
         alpha: f64,
@@ -105,7 +108,7 @@ pub enum DivergenceError {
         expected: &'static str,
     },
     /// The base of a logarithm is not a finite number above 1.
-    #[error("the base is {base}: a base of logarithms is a finite number above 1")]
+    #[error("the base is {}: a base of logarithms is a finite number above 1", Readable(*base))]
     InvalidBase {
         /// The base asked for.
         base: f64,

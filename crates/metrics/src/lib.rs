@@ -86,16 +86,22 @@
 //! - **Zeros.** `0 ln 0 = 0`. An impossible outcome that happens makes a divergence infinite, as a value and not as an error.
 //! - **Strictness.** What is not a distribution is an error that names the position and the value. Counts and densities
 //!   become one by [`normalized`], on request only.
-//! - **Accuracy.** Relative errors below 1e-14 against 50-digit arithmetic, also between distributions that differ in
-//!   their last digits; nothing is ever NaN, and nothing negative that cannot be. The same bits on every processor and
-//!   with any number of threads.
+//! - **Accuracy.** The divergences of slices and arrays in [`discrete`] have relative errors below 1e-14 against 50-digit
+//!   arithmetic, at every order and between distributions that differ in their last digits. [`families`] states its own
+//!   bounds, tensors have those of their float type, and [`samples`] give standard errors. Nothing is ever NaN: what has
+//!   no value is an error. Nothing is negative that cannot be.
+//! - **Reproducibility.** The divergences of slices and arrays are the same bits on every processor and with any number of
+//!   threads. Families and estimates call the logarithm and the exponential of the system's library, and may differ from
+//!   system to system in the last digit.
 //!
 //! # What there is
 //!
-//! - [`discrete`]: divergences of slices, of `ndarray` arrays along an axis, of Burn tensors along a dimension.
-//! - [`samples`]: divergences estimated from samples, with standard errors.
+//! - [`discrete`]: divergences of slices, of `ndarray` arrays along an axis, of Burn tensors along a dimension, from
+//!   probabilities or from logits.
+//! - [`samples`]: divergences, entropies, distances and mutual information from samples; permutation tests.
 //! - [`latent`]: the codes of a variational autoencoder beside their prior.
-//! - [`families`]: closed-form KL between named families, from Normal to von Mises.
+//! - [`families`]: named families, from Normal to von Mises: entropies, moments, closed-form KL and Rényi divergences, also
+//!   as Burn tensors; quadrature where there is no closed form.
 //! - `normal_fit` (feature `tensor`): a Normal fitted by gradient descent on KL.
 //! - the command `metrics` (feature `cli`), with `compare`, `fit` and `families`.
 //!
@@ -104,12 +110,16 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod base;
+mod bures;
+#[cfg(feature = "tensor")]
+mod differentiable;
 pub mod discrete;
 mod error;
 pub mod families;
 pub mod latent;
 #[cfg(feature = "tensor")]
 pub mod normal_fit;
+mod readable;
 pub mod samples;
 
 pub use base::Base;

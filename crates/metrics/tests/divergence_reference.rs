@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 
 use metrics::{
-    DivergenceError, bhattacharyya_coefficient, chi_squared, cross_entropy, entropy, hellinger,
-    jensen_shannon_divergence, kl_divergence, renyi_divergence, total_variation, tsallis_divergence,
+    DivergenceError, bhattacharyya_coefficient, chi_squared, cross_entropy, entropy,
+    generalized_jensen_shannon, hellinger, jensen_shannon_divergence, kl_divergence, mutual_information,
+    renyi_divergence, total_variation, tsallis_divergence,
 };
+use ndarray::Array2;
 use serde_json::Value;
 
 /// The promise of the crate. The worst case of the table is a tenth of it, see the printed ratios.
@@ -118,6 +120,50 @@ fn all_agree_with_50_digits() {
     assert!(failures.is_empty(), "{} beyond {TOLERANCE:e}:\n{}", failures.len(), failures.join("\n"));
 }
 
+/// The bits of this machine's results, which every other has to reproduce.
+#[test]
+fn the_same_bits_everywhere() {
+    let (p, q) = weights("peaked", 3, 1000);
+    let (p, q) = (normalized(&p), normalized(&q));
+    let close = normalized(&weights("near20", 3, 1000).1);
+    let of_close = normalized(&weights("near20", 3, 1000).0);
+    let names = [
+        "entropy",
+        "cross_entropy",
+        "kl",
+        "js",
+        "total_variation",
+        "hellinger",
+        "chi_squared",
+        "coefficient",
+        "renyi 0.3",
+        "renyi 1e-9",
+        "renyi 40",
+        "tsallis 0.7",
+        "tsallis 2.5",
+    ];
+    let mut bits: Vec<u64> = names
+        .iter()
+        .flat_map(|name| [computed(name, &p, &q), computed(name, &of_close, &close)])
+        .map(|value| value.unwrap().to_bits())
+        .collect();
+    bits.push(generalized_jensen_shannon(&[&p, &q, &close], &[0.2, 0.3, 0.5]).unwrap().to_bits());
+    let table = Array2::from_shape_vec((20, 50), p).unwrap();
+    bits.push(mutual_information(table.view()).unwrap().to_bits());
+    assert_eq!(bits, BITS, "{bits:#018x?}");
+}
+
+#[rustfmt::skip]
+const BITS: [u64; 28] = [
+    0x4010_bd99_99f6_1394, 0x401a_e6eb_1311_b298, 0x4033_3c90_31a5_a889, 0x401a_e6eb_1311_b497,
+    0x402e_1a53_9650_4748, 0x3d5f_f950_023f_2121, 0x3fe5_0c00_5b15_8a62, 0x3d3f_f950_071e_69f4,
+    0x3fef_2d8d_5e94_e7d3, 0x3e9f_f950_072e_8028, 0x3fee_b689_6c24_1b61, 0x3e96_9e41_00d3_a2f1,
+    0x42ba_7330_19b7_b97a, 0x3d6f_f94f_f880_9226, 0x3fb4_2d68_be00_547d, 0x3fef_ffff_ffff_fc01,
+    0x400a_82ea_ab3a_f0d7, 0x3d43_2f30_0570_cdba, 0x3e52_1e37_9f7c_863d, 0x3b81_2a74_cf19_dc08,
+    0x4041_0741_fafc_4109, 0x3db3_fbd1_13cd_d647, 0x4007_9d7e_6e2f_7526, 0x3d56_61b8_039e_7362,
+    0x4439_78d2_4bf4_8e10, 0x3d73_fbd1_f844_cfe9, 0x3fe8_461e_6005_25ef, 0x4001_375c_ce54_889b,
+];
+
 #[test]
 fn scipy_and_pytorch_agree() {
     for case in cases().iter().filter(|case| !case["peers"].is_null()) {
@@ -132,4 +178,43 @@ fn scipy_and_pytorch_agree() {
             }
         }
     }
+}
+
+/// Orders from 1e-300 to 1e308, distributions and tables that agree in up to 13 digits, tiny probabilities. The values
+/// come from `python scripts/extreme_reference.py`.
+const EXTREMES: &str = include_str!("reference/discrete_extremes.csv");
+
+#[test]
+fn extremes_agree_with_50_digits() {
+    let mut failures = Vec::new();
+    for record in csv::Reader::from_reader(EXTREMES.as_bytes()).records().map(Result::unwrap) {
+        let (quantity, order) = (&record[0], record[1].parse().unwrap_or(f64::NAN));
+        let lists: Vec<Vec<f64>> =
+            record[2].split(';').map(|list| list.split(' ').map(|x| x.parse().unwrap()).collect()).collect();
+        let value = match quantity {
+            "renyi" => renyi_divergence(&lists[0], &lists[1], order),
+            "tsallis" => tsallis_divergence(&lists[0], &lists[1], order),
+            "information" => {
+                let table = Array2::from_shape_vec((lists.len(), lists[0].len()), lists.concat()).unwrap();
+                mutual_information(table.view())
+            }
+            "generalised_js" => {
+                let (weights, distributions) = lists.split_last().unwrap();
+                let distributions: Vec<&[f64]> = distributions.iter().map(Vec::as_slice).collect();
+                generalized_jensen_shannon(&distributions, weights)
+            }
+            other => panic!("no function for {other}"),
+        }
+        .unwrap();
+        let expected: f64 = record[3].parse().unwrap();
+        let error = (value - expected).abs() / expected;
+        let within = error <= TOLERANCE;
+        if !within {
+            failures.push(format!(
+                "{quantity} {order:e} of {}: {value:e}, not {expected:e} (error {error:.1e})",
+                &record[2]
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{} beyond {TOLERANCE:e}:\n{}", failures.len(), failures.join("\n"));
 }

@@ -162,6 +162,37 @@ fn forward_kl_covers_both_modes_and_reverse_kl_seeks_one() {
 }
 
 #[test]
+fn reverse_kl_sees_how_improbable_the_tails_are() {
+    // At 10 standard deviation 0.05 the target has a log-probability of -20,000.
+    let settings = Settings {
+        objective: Objective::ReverseKl,
+        target: vec![Component { weight: 1.0, mean: 0.0, sd: 0.05 }],
+        grid: Grid { low: -10.0, high: 10.0, step: 0.01 },
+        ..Settings::default()
+    };
+    let fit = NormalFit::new(settings).unwrap();
+    let evaluation = fit.evaluate(MeanVariance { mean: 0.0, variance: 25.0 }, &Device::flex());
+    let target = fit.target();
+    let ln_normalised = |exponents: Vec<f64>| -> Vec<f64> {
+        let ln_total = exponents.iter().map(|e| e.exp()).sum::<f64>().ln();
+        exponents.iter().map(|e| e - ln_total).collect()
+    };
+    let ln_p = ln_normalised(target.points.iter().map(|x| -0.5 * (x / 0.05).powi(2)).collect());
+    let ln_q = ln_normalised(target.points.iter().map(|x| -0.02 * x * x).collect());
+    let expected: f64 = ln_p.iter().zip(&ln_q).map(|(p, q)| q.exp() * (q - p)).sum();
+    assert!((evaluation.objective - expected).abs() < 1e-9 * expected, "{evaluation:?}, not {expected}");
+    // d KL / d variance = E_Q[((x^2 - variance) / 2 variance^2) (ln q - ln p)], on the grid's own moments.
+    let square: f64 = target.points.iter().zip(&ln_q).map(|(x, q)| x * x * q.exp()).sum();
+    let slope: f64 = target
+        .points
+        .iter()
+        .zip(ln_p.iter().zip(&ln_q))
+        .map(|(x, (p, q))| q.exp() * (x * x - square) / (2.0 * 625.0) * (q - p))
+        .sum();
+    assert!((evaluation.gradient_spread - slope).abs() < 1e-9 * slope, "{evaluation:?}, not {slope}");
+}
+
+#[test]
 fn a_step_that_would_make_the_variance_negative_is_halved_and_said() {
     let settings = Settings {
         start: Start { mean: 0.0, variance: 6.0, seed: None },

@@ -207,11 +207,9 @@ impl ModuleMapper for EachUpdated {
         let gradient = self.gradients.remove::<D>(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
         let moments = self.moments.next().expect("there are moments of each parameter");
         let (id, tensor, mapper) = param.consume();
-        let shape = tensor.dims();
-        let weight = tensor.inner().flatten(0, D - 1);
-        let AdamUpdate { weight, moments } = adam(weight, moments, gradient.flatten(0, D - 1), self.step);
+        let AdamUpdate { weight, moments } = adam(tensor.inner(), moments, gradient, self.step);
         self.updated.push(moments);
-        Param::from_mapped_value(id, Tensor::from_inner(weight.reshape(shape)).require_grad(), mapper)
+        Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
     }
 }
 

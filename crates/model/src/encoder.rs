@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use crate::linear::{glorot_linear, glorot_stack, relu_stack};
+use crate::ops::count_at_bounds;
 use crate::{Activation, linear};
 
 /// The least log-variance that an [`Encoder`] gives out.
@@ -40,10 +41,7 @@ pub struct Posterior {
 impl Posterior {
     /// How many of the log-variances were clamped to their bounds, `[1]`. No gradient passes through a clamped one.
     pub fn clamped(&self) -> Tensor<1> {
-        const MIDDLE: f32 = 0.5 * (LOG_VAR_MIN + LOG_VAR_MAX);
-        // The bounds are whole numbers, at exactly the same distance from the middle.
-        let distance = self.log_var.clone().inner().sub_scalar(MIDDLE).abs();
-        distance.greater_equal_elem(LOG_VAR_MAX - MIDDLE).float().sum()
+        count_at_bounds(self.log_var.clone().inner(), LOG_VAR_MIN, LOG_VAR_MAX)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
-use metrics::families::{Distribution, FAMILIES};
+use metrics::families::{Distribution, FAMILIES, FamilyError, KlDivergence};
 
 use super::Format;
-use super::units::{self, Unit, json, number};
+use super::units::{self, Unit, exact, json, number};
 
 /// Print the closed-form KL of two named distributions, in both directions.
 #[derive(Debug, clap::Args)]
@@ -17,6 +17,9 @@ pub struct Arguments {
     /// Q, the reference of KL(P ‖ Q).
     #[arg(required_unless_present = "list", allow_hyphen_values = true)]
     q: Option<String>,
+    /// Integrate or sum a KL that has no closed form, and print a bound on the error.
+    #[arg(long)]
+    numeric: bool,
     /// Units: nats, bits, or a number as the base of the logarithm; several separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "nats,bits")]
     base: Vec<String>,
@@ -26,6 +29,12 @@ pub struct Arguments {
     /// Print the families with their parameters instead.
     #[arg(long, conflicts_with_all = ["p", "q"])]
     list: bool,
+}
+
+/// A divergence in nats, with the bound on its error where it was integrated.
+struct Kl {
+    value: f64,
+    error: Option<f64>,
 }
 
 pub fn run(arguments: &Arguments) -> Result<String> {
@@ -42,7 +51,17 @@ pub fn run(arguments: &Arguments) -> Result<String> {
         text.parse().with_context(|| format!("cannot read {name}"))
     };
     let (p, q) = (read(&arguments.p, "P")?, read(&arguments.q, "Q")?);
-    let directions = [("KL(P ‖ Q)", p.kl_divergence(&q)), ("KL(Q ‖ P)", q.kl_divergence(&p))];
+    let kl = |p: &Distribution, q: &Distribution| {
+        let closed = p.kl_divergence(q).map(|value| Kl { value, error: None });
+        match closed {
+            Err(FamilyError::NoClosedForm { .. }) if arguments.numeric => {
+                let found = p.kl_divergence_numerically(q)?;
+                Ok(Kl { value: found.value, error: Some(found.error) })
+            }
+            closed => closed,
+        }
+    };
+    let directions = [("KL(P ‖ Q)", kl(&p, &q)), ("KL(Q ‖ P)", kl(&q, &p))];
     if let [(_, Err(error)), (_, Err(_))] = &directions {
         return Err(error.clone().into());
     }
@@ -52,9 +71,13 @@ pub fn run(arguments: &Arguments) -> Result<String> {
             for (name, kl) in &directions {
                 let _ = match kl {
                     Ok(kl) => {
-                        let values =
-                            units.iter().map(|u| format!("{:>12} {}", number(u.base.from_nats(*kl)), u.name));
-                        writeln!(out, "{name}  {}", values.collect::<Vec<_>>().join("  "))
+                        let values = units
+                            .iter()
+                            .map(|u| format!("{:>12} {}", number(u.base.from_nats(kl.value)), u.name));
+                        let bound = kl.error.map_or(String::new(), |error| {
+                            format!("  (integrated; error below {error:.0e} nats)")
+                        });
+                        writeln!(out, "{name}  {}{bound}", values.collect::<Vec<_>>().join("  "))
                     }
                     Err(error) => writeln!(out, "{name}  {error}"),
                 };
@@ -69,10 +92,17 @@ pub fn run(arguments: &Arguments) -> Result<String> {
                         let values = units.iter().map(|u| (u.name.clone(), json(u.base.from_nats(kl))));
                         serde_json::Value::Object(values.collect())
                     };
-                    ((*name).to_owned(), kl.as_ref().map_or(serde_json::Value::Null, |kl| of(*kl)))
+                    ((*name).to_owned(), kl.as_ref().map_or(serde_json::Value::Null, |kl| of(kl.value)))
                 })
                 .collect();
-            let object = serde_json::json!({ "p": p.to_string(), "q": q.to_string(), "kl": kl });
+            let mut object = serde_json::json!({ "p": p.to_string(), "q": q.to_string(), "kl": kl });
+            let errors: serde_json::Map<_, _> = directions
+                .iter()
+                .filter_map(|(name, kl)| Some(((*name).to_owned(), json(kl.as_ref().ok()?.error?))))
+                .collect();
+            if !errors.is_empty() {
+                object["error_nats"] = errors.into();
+            }
             serde_json::to_string_pretty(&object)? + "\n"
         }
         Format::Csv => {
@@ -80,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<String> {
             writer.write_record(["name", "unit", "value"])?;
             for (name, kl) in &directions {
                 for unit in &units {
-                    let value = kl.as_ref().map_or(String::new(), |kl| unit.base.from_nats(*kl).to_string());
+                    let value = kl.as_ref().map_or(String::new(), |kl| exact(unit.base.from_nats(kl.value)));
                     writer.write_record([name, unit.name.as_str(), &value])?;
                 }
             }

@@ -40,19 +40,23 @@ pub fn renyi_divergence(p: &[f64], q: &[f64], alpha: f64) -> Result<f64, Diverge
     if alpha == 1.0 {
         return kl_divergence(p, q);
     }
-    if alpha == f64::INFINITY {
+    if alpha > LARGEST_ORDER {
         return largest_log_ratio(p, q);
     }
     let tsallis = tsallis_divergence(p, q, alpha)?;
     let power_sum_less_one = (alpha - 1.0) * tsallis;
     // Between these limits the sum is close enough to 1 that its distance from 1 is the better number.
     let renyi = if (-0.5..=1.0).contains(&power_sum_less_one) {
-        power_sum_less_one.ln_1p() / (alpha - 1.0)
+        libm::log1p(power_sum_less_one) / (alpha - 1.0)
     } else {
         log_power_sum(p, q, alpha)? / (alpha - 1.0)
     };
     Ok(renyi.max(0.0))
 }
+
+/// Beyond this order `(a - 1) ln(p / q)` may overflow, and the divergence has been that of infinite order for long: what
+/// it lacks is `ln(1 / p) / a`.
+const LARGEST_ORDER: f64 = 1e300;
 
 /// The Tsallis divergence of `p` from the reference `q`, of order `alpha`,
 ///
@@ -86,38 +90,75 @@ pub fn tsallis_divergence(p: &[f64], q: &[f64], alpha: f64) -> Result<f64, Diver
     if alpha == 1.0 {
         return kl_divergence(p, q);
     }
-    let Folded { p, q, terms: [terms] } = fold(p, q, &AlphaTerms { alpha })?;
-    let scale = (alpha * p.above_one().ln_1p() + (1.0 - alpha) * q.above_one().ln_1p()).exp();
+    let order = Order::of(alpha);
+    let Folded { p, q, terms: [terms] } = fold(p, q, &order)?;
+    let (p, q) = if order.exchanged { (q, p) } else { (p, q) };
+    let ln_scale = order.alpha * libm::log1p(p.above_one()) - order.less_one * libm::log1p(q.above_one());
     let x = p.minus(q) / q.value();
-    Ok((terms.value() / scale - 0.5 * alpha * x * x).max(0.0))
+    let terms = terms.value() - q.value() * order.of_unequal_sums(x);
+    let tsallis = (terms / libm::exp(ln_scale)).max(0.0);
+    Ok(if order.exchanged { alpha / (1.0 - alpha) * tsallis } else { tsallis })
+}
+
+/// The order of a divergence and its distance from 1, neither rounded where it is small.
+///
+/// Below 1/2 it is the order of the exchanged distributions, since `T_a(P ‖ Q) = a / (1 - a) T_(1 - a)(Q ‖ P)`: for a tiny
+/// order all of `a` is in the distance of `1 - a` from 1.
+struct Order {
+    alpha: f64,
+    less_one: f64,
+    exchanged: bool,
+}
+
+impl Order {
+    fn of(alpha: f64) -> Self {
+        if alpha > 0.0 && alpha < 0.5 {
+            Self { alpha: 1.0 - alpha, less_one: -alpha, exchanged: true }
+        } else {
+            Self { alpha, less_one: alpha - 1.0, exchanged: false }
+        }
+    }
+
+    /// `((1 + x)^a - 1 - a x) / (a - 1)`: what sums that differ by a fraction `x` add to the divergence.
+    fn of_unequal_sums(&self, x: f64) -> f64 {
+        let a = self.alpha;
+        if (a * x).abs() > 0.5 {
+            return (libm::expm1(a * libm::log1p(x)) - a * x) / self.less_one;
+        }
+        // The binomial series; the term of degree 17 is below 0.5^15 2 / 17! of the first.
+        let mut term = 0.5 * a * x * x;
+        let mut sum = term;
+        for k in 2..16 {
+            term *= (a - f64::from(k)) * x / f64::from(k + 1);
+            sum += term;
+        }
+        sum
+    }
 }
 
 /// `(p^a q^(1 - a) - a p - (1 - a) q) / (a - 1)`, at least 0; the sums of `p` and `q` being 1, its sum is the Tsallis
 /// divergence.
-struct AlphaTerms {
-    alpha: f64,
-}
-
-impl Terms<1> for AlphaTerms {
+impl Terms<1> for Order {
     fn regular(&self, p: f64, q: f64) -> [f64; 1] {
+        let (p, q) = if self.exchanged { (q, p) } else { (p, q) };
         if p == 0.0 {
             return [q];
         }
         if self.alpha == 0.0 {
             return [0.0];
         }
-        let e = self.alpha - 1.0;
+        let e = self.less_one;
         if q == 0.0 {
             return [if e > 0.0 { f64::INFINITY } else { -self.alpha * p / e }];
         }
-        // With l = ln(p / q), so that q = p exp(-l): p (expm1(e l) / e + expm1(-l)).
+        // With l = ln(p / q), so that q = p exp(-l): p expm1(e l) / e + p expm1(-l).
         let l = careful_ln_ratio(p, q);
-        let bracket = if l.abs() < SERIES_LIMIT && (e * l).abs() < SERIES_LIMIT {
-            series(l, e)
+        let term = if l.abs() < SERIES_LIMIT && (e * l).abs() < SERIES_LIMIT {
+            p * series(l, e)
         } else {
-            (e * l).exp_m1() / e - 1.0 + q / p
+            p * (libm::expm1(e * l) / e) + (q - p)
         };
-        [(p * bracket).max(0.0)]
+        [term.max(0.0)]
     }
 }
 
@@ -152,9 +193,9 @@ fn log_power_sum(p: &[f64], q: &[f64], alpha: f64) -> Result<f64, DivergenceErro
     if largest.is_infinite() {
         return Ok(largest);
     }
-    let scaled = CompensatedSum::of(logs().map(|log| (log - largest).exp())).value();
-    let scale = alpha * sums.p.above_one().ln_1p() + (1.0 - alpha) * sums.q.above_one().ln_1p();
-    Ok(largest + scaled.ln() - scale)
+    let scaled = CompensatedSum::of(logs().map(|log| libm::exp(log - largest))).value();
+    let scale = alpha * libm::log1p(sums.p.above_one()) + (1.0 - alpha) * libm::log1p(sums.q.above_one());
+    Ok(largest + libm::log(scaled) - scale)
 }
 
 fn largest_log_ratio(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
@@ -165,7 +206,7 @@ fn largest_log_ratio(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
         .filter(|(p, _)| **p > 0.0)
         .map(|(&p, &q)| if q == 0.0 { f64::INFINITY } else { careful_ln_ratio(p, q) })
         .fold(f64::NEG_INFINITY, f64::max);
-    Ok((largest - sums.p.above_one().ln_1p() + sums.q.above_one().ln_1p()).max(0.0))
+    Ok((largest - libm::log1p(sums.p.above_one()) + libm::log1p(sums.q.above_one())).max(0.0))
 }
 
 #[cfg(test)]

@@ -34,8 +34,8 @@ pub fn entropy(p: &[f64]) -> Result<f64, DivergenceError> {
     // The entropy is the cross-entropy with itself.
     let Folded { p: sum, terms: [terms], .. } =
         fold_named((Argument::P, p), (Argument::P, p), &CrossEntropy)?;
-    let entropy = terms.value() / sum.value() + sum.above_one().ln_1p();
-    Ok(entropy.clamp(0.0, (p.len() as f64).ln()))
+    let entropy = terms.value() / sum.value() + libm::log1p(sum.above_one());
+    Ok(entropy.clamp(0.0, libm::log(p.len() as f64)))
 }
 
 /// The cross-entropy of `p` with the reference `q`,
@@ -60,7 +60,7 @@ pub fn entropy(p: &[f64]) -> Result<f64, DivergenceError> {
 /// ```
 pub fn cross_entropy(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
     let Folded { p, q, terms: [terms] } = fold(p, q, &CrossEntropy)?;
-    Ok((terms.value() / p.value() + q.above_one().ln_1p()).max(0.0))
+    Ok((terms.value() / p.value() + libm::log1p(q.above_one())).max(0.0))
 }
 
 struct CrossEntropy;

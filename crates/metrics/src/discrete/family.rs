@@ -105,7 +105,7 @@ pub fn bhattacharyya_coefficient(p: &[f64], q: &[f64]) -> Result<f64, Divergence
 pub fn bhattacharyya_distance(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
     let Affinity { coefficient, squared_hellinger } = Affinity::of(p, q)?;
     // Each of the two is precise where it is small.
-    Ok(if squared_hellinger < 0.5 { -(-squared_hellinger).ln_1p() } else { -coefficient.ln() })
+    Ok(if squared_hellinger < 0.5 { -libm::log1p(-squared_hellinger) } else { -libm::log(coefficient) })
 }
 
 /// The overlap of two distributions and what it lacks of 1, each computed without the other.

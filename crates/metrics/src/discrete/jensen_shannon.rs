@@ -3,7 +3,7 @@
 use std::f64::consts::LN_2;
 
 use super::fold::{Folded, Terms, fold};
-use super::logarithm::{careful_kl_term, kl_term_with_difference};
+use super::logarithm::{SMALLEST_REGULAR, careful_kl_term, kl_term_with_difference};
 use super::sum::CompensatedSum;
 use super::validate::check_distribution;
 use crate::base::Base;
@@ -123,7 +123,7 @@ pub fn jensen_shannon_distance(p: &[f64], q: &[f64], base: Base) -> Result<f64, 
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
 pub fn generalized_jensen_shannon(distributions: &[&[f64]], weights: &[f64]) -> Result<f64, DivergenceError> {
-    let weight_sum = check_distribution(Argument::Weights, weights)?.value();
+    let weight_sum = check_distribution(Argument::Weights, weights)?;
     if distributions.len() != weights.len() {
         return Err(DivergenceError::LengthMismatch {
             argument: Argument::Weights,
@@ -132,29 +132,39 @@ pub fn generalized_jensen_shannon(distributions: &[&[f64]], weights: &[f64]) -> 
         });
     }
     let outcomes = distributions[0].len();
-    let mut scaled_weights = Vec::with_capacity(weights.len());
-    for (k, (p, weight)) in distributions.iter().zip(weights).enumerate() {
+    let mut sums = Vec::with_capacity(weights.len());
+    for (k, p) in distributions.iter().enumerate() {
         let argument = Argument::Distribution(k);
-        let sum = check_distribution(argument, p)?.value();
+        sums.push(check_distribution(argument, p)?);
         if p.len() != outcomes {
             return Err(DivergenceError::LengthMismatch { argument, expected: outcomes, found: p.len() });
         }
-        scaled_weights.push((weight / weight_sum, 1.0 / sum));
     }
+    let weights: Vec<CompensatedSum> =
+        weights.iter().map(|&w| CompensatedSum::from(w).divided_by(weight_sum)).collect();
 
+    // Everything to twice the precision up to the differences from the mean, whose squares are what close distributions
+    // have as their divergence.
     let mut js = CompensatedSum::default();
-    let mut entropy_of_weights = 0.0;
+    let mut shares = vec![CompensatedSum::default(); distributions.len()];
     for outcome in 0..outcomes {
-        let shares =
-            || distributions.iter().zip(&scaled_weights).map(|(p, (w, scale))| (w, p[outcome] * scale));
-        let mean = CompensatedSum::of(shares().map(|(w, p)| w * p)).value();
-        for (w, p) in shares().filter(|(w, _)| **w > 0.0) {
-            js.add(w * careful_kl_term(p, mean));
+        let mut mean = CompensatedSum::default();
+        for (((share, p), sum), weight) in shares.iter_mut().zip(distributions).zip(&sums).zip(&weights) {
+            *share = CompensatedSum::from(p[outcome]).divided_by(*sum);
+            mean.add_product(*weight, *share);
+        }
+        for (weight, share) in weights.iter().zip(&shares).filter(|(weight, _)| weight.value() > 0.0) {
+            let (p, m) = (share.value(), mean.value());
+            let term = if p >= SMALLEST_REGULAR && m >= SMALLEST_REGULAR {
+                kl_term_with_difference(p, m, share.minus(mean))
+            } else {
+                careful_kl_term(p, m)
+            };
+            js.add(weight.value() * term);
         }
     }
-    for (w, _) in scaled_weights.iter().filter(|(w, _)| *w > 0.0) {
-        entropy_of_weights -= w * w.ln();
-    }
+    let entropy_of_weights: f64 =
+        weights.iter().map(|w| w.value()).filter(|w| *w > 0.0).map(|w| -w * libm::log(w)).sum();
     Ok(js.value().clamp(0.0, entropy_of_weights.max(0.0)))
 }
 

@@ -7,6 +7,8 @@ mod family;
 mod fold;
 mod jensen_shannon;
 mod logarithm;
+#[cfg(feature = "tensor")]
+pub mod logits;
 mod mutual_information;
 mod relative_entropy;
 mod sum;
@@ -22,4 +24,5 @@ pub use family::{
 pub use jensen_shannon::{generalized_jensen_shannon, jensen_shannon_distance, jensen_shannon_divergence};
 pub use mutual_information::mutual_information;
 pub use relative_entropy::{jeffreys, kl_divergence, rel_entr};
+pub(crate) use sum::CompensatedSum;
 pub use validate::{SUM_TOLERANCE, normalized};

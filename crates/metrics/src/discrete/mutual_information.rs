@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::logarithm::{careful_kl_term, careful_ln_ratio};
+use super::logarithm::{SMALLEST_REGULAR, careful_kl_term, careful_ln_ratio, kl_term_with_difference};
 use super::sum::CompensatedSum;
 use super::validate::{check_entries, check_sum};
 use crate::error::{Argument, DivergenceError};
@@ -38,26 +38,31 @@ use crate::error::{Argument, DivergenceError};
 /// ```
 pub fn mutual_information(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceError> {
     check_entries(Argument::Joint, joint.iter().copied())?;
-    let total = CompensatedSum::of(joint.iter().copied()).value();
+    let total_sum = CompensatedSum::of(joint.iter().copied());
+    let total = total_sum.value();
     check_sum(Argument::Joint, total)?;
 
-    let marginal = |lane: ArrayView1<'_, f64>| CompensatedSum::of(lane.iter().copied()).value();
-    let rows: Vec<f64> = joint.rows().into_iter().map(marginal).collect();
-    let columns: Vec<f64> = joint.columns().into_iter().map(marginal).collect();
+    let marginal = |lane: ArrayView1<'_, f64>| CompensatedSum::of(lane.iter().copied());
+    let rows: Vec<CompensatedSum> = joint.rows().into_iter().map(marginal).collect();
+    let columns: Vec<CompensatedSum> = joint.columns().into_iter().map(marginal).collect();
     let terms = joint.indexed_iter().map(|((x, y), &cell)| {
-        let independent = rows[x] * columns[y] / total;
-        if cell > 0.0 && independent < SMALLEST_PRODUCT {
-            cell * (careful_ln_ratio(cell, rows[x]) - careful_ln_ratio(columns[y], total)) - cell
-                + independent
+        let (row, column) = (rows[x].value(), columns[y].value());
+        let independent = row * column / total;
+        if cell > 0.0 && independent < SMALLEST_REGULAR {
+            // The product may have lost digits, or be 0 where the cell is not.
+            cell * (careful_ln_ratio(cell, row) - careful_ln_ratio(column, total)) - cell + independent
+        } else if cell >= SMALLEST_REGULAR {
+            // Close to independence the term is the square of the difference, which the rounded product has lost.
+            let mut difference = CompensatedSum::default();
+            difference.add_product(cell.into(), total_sum);
+            difference.add_product(-rows[x], columns[y]);
+            kl_term_with_difference(cell, independent, difference.value() / total)
         } else {
             careful_kl_term(cell, independent)
         }
     });
     Ok((CompensatedSum::of(terms).value() / total).max(0.0))
 }
-
-/// Below this the product of two marginals may have lost digits, or be 0 where a cell is not.
-const SMALLEST_PRODUCT: f64 = 1e-290;
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,20 @@ impl CompensatedSum {
         self.low += error;
     }
 
+    /// Adds `a b`, to the precision of both.
+    pub(crate) fn add_product(&mut self, a: Self, b: Self) {
+        let product = a.high * b.high;
+        self.add(product);
+        self.low += a.high.mul_add(b.high, -product) + (a.high * b.low + a.low * b.high);
+    }
+
+    /// `self / divisor`, to the precision of both.
+    pub(crate) fn divided_by(self, divisor: Self) -> Self {
+        let high = self.high / divisor.high;
+        let rest = (-high).mul_add(divisor.high, self.high) + (self.low - high * divisor.low);
+        Self { high, low: rest / divisor.high }
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.add(other.high);
         self.low += other.low;
@@ -42,6 +56,20 @@ impl CompensatedSum {
     /// `self - other`, to full relative precision where the two are close.
     pub(crate) fn minus(self, other: Self) -> f64 {
         (self.high - other.high) + (self.low - other.low)
+    }
+}
+
+impl From<f64> for CompensatedSum {
+    fn from(value: f64) -> Self {
+        Self { high: value, low: 0.0 }
+    }
+}
+
+impl std::ops::Neg for CompensatedSum {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self { high: -self.high, low: -self.low }
     }
 }
 
@@ -116,6 +144,19 @@ mod tests {
     #[test]
     fn the_distance_from_one_survives() {
         assert_eq!(CompensatedSum::of([1.0, 1e-20, 1e-20]).above_one(), 2e-20);
+    }
+
+    #[test]
+    fn products_and_quotients_keep_what_one_number_cannot_hold() {
+        let (one_more, one_less) = (1.0 + f64::EPSILON, 1.0 - f64::EPSILON);
+        let mut product = CompensatedSum::from(-1.0);
+        product.add_product(one_more.into(), one_less.into());
+        assert_eq!(product.value(), -f64::EPSILON * f64::EPSILON);
+
+        let third = CompensatedSum::from(1.0).divided_by(3.0.into());
+        let mut rest = CompensatedSum::from(-1.0);
+        rest.add_product(third, 3.0.into());
+        assert!(rest.value().abs() < 1e-32, "{}", rest.value());
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Beta, Dirichlet and continuous Bernoulli: distributions of proportions.
 
 use super::error::FamilyError;
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
-use super::special::{bregman_by_curvature, relative_entropy_excess, stirling_divergence};
+use super::special::{
+    bregman_by_curvature, ln_ratio, relative_entropy_excess, stirling, stirling_divergence, stirling_slope,
+};
 
 family! {
     /// Beta distribution on (0, 1), with density proportional to `x^(alpha - 1) (1 - x)^(beta - 1)`.
@@ -15,6 +18,33 @@ family! {
 }
 
 impl Beta {
+    /// Mean, `alpha / (alpha + beta)`.
+    pub fn mean(&self) -> f64 {
+        1.0 / (1.0 + self.beta / self.alpha)
+    }
+
+    /// Variance, `alpha beta / ((alpha + beta)^2 (alpha + beta + 1))`.
+    pub fn variance(&self) -> f64 {
+        self.mean() / (1.0 + self.alpha / self.beta) / (self.alpha + self.beta + 1.0)
+    }
+
+    /// Logarithm of the density at x, -∞ outside (0, 1).
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x <= 0.0 || x >= 1.0 {
+            return f64::NEG_INFINITY;
+        }
+        dirichlet_ln_pdf(&[self.alpha, self.beta], &[x, 1.0 - x])
+    }
+}
+
+impl Entropy for Beta {
+    /// `H = ln B(a, b) - (a - 1) ψ(a) - (b - 1) ψ(b) + (a + b - 2) ψ(a + b)`
+    fn entropy(&self) -> f64 {
+        dirichlet_entropy(&[self.alpha, self.beta])
+    }
+}
+
+impl KlDivergence for Beta {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln B(a_q, b_q) - ln B(a_p, b_p) + (a_p - a_q) ψ(a_p) + (b_p - b_q) ψ(b_p) + (a_q - a_p + b_q - b_p) ψ(a_p + b_p)`,
@@ -22,8 +52,8 @@ impl Beta {
     ///
     /// Source: Gil, Alajaji and Linder, *Rényi divergence measures for commonly used univariate continuous
     /// distributions* (2013), table 2.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        dirichlet_kl(&[self.alpha, self.beta], &[q.alpha, q.beta])
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        within(Self::NAME, dirichlet_kl(&[self.alpha, self.beta], &[q.alpha, q.beta]))
     }
 }
 
@@ -58,7 +88,40 @@ impl Dirichlet {
     pub fn concentrations(&self) -> &[f64] {
         &self.concentrations
     }
+}
 
+impl Dirichlet {
+    /// Logarithm of the density at a point of the simplex, with respect to all coordinates but one.
+    ///
+    /// -∞ where a coordinate is 0 or below.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Length`] unless there is a coordinate for each concentration.
+    pub fn ln_pdf(&self, x: &[f64]) -> Result<f64, FamilyError> {
+        if x.len() != self.concentrations.len() {
+            return Err(FamilyError::Length {
+                family: Self::NAME,
+                parameter: "the point",
+                actual: x.len(),
+                expected: self.concentrations.len().to_string(),
+            });
+        }
+        if x.iter().any(|x| *x <= 0.0) {
+            return Ok(f64::NEG_INFINITY);
+        }
+        Ok(dirichlet_ln_pdf(&self.concentrations, x))
+    }
+}
+
+impl Entropy for Dirichlet {
+    /// `H = sum_i (ln Γ(a_i) - (a_i - 1) ψ(a_i)) - ln Γ(A) + (A - n) ψ(A)`, concentrations a, their sum A.
+    fn entropy(&self) -> f64 {
+        dirichlet_entropy(&self.concentrations)
+    }
+}
+
+impl KlDivergence for Dirichlet {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln Γ(A_p) - ln Γ(A_q) + sum_i (ln Γ(a_q,i) - ln Γ(a_p,i) + (a_p,i - a_q,i) (ψ(a_p,i) - ψ(A_p)))`, concentrations a
@@ -73,12 +136,12 @@ impl Dirichlet {
     /// [`FamilyError::Dimensions`] where the two have different numbers of outcomes.
     ///
     /// Source: Penny, *KL-Divergences of Normal, Gamma, Dirichlet and Wishart densities* (2001).
-    pub fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         let (n, m) = (self.concentrations.len(), q.concentrations.len());
         if n != m {
             return Err(FamilyError::Dimensions { family: Self::NAME, p: n, q: m });
         }
-        Ok(dirichlet_kl(&self.concentrations, &q.concentrations))
+        within(Self::NAME, dirichlet_kl(&self.concentrations, &q.concentrations))
     }
 }
 
@@ -88,14 +151,27 @@ impl std::fmt::Display for Dirichlet {
     }
 }
 
+/// In every logarithm the parts of the size `a ln a`, which cancel, are left out.
+fn dirichlet_entropy(concentrations: &[f64]) -> f64 {
+    let total: f64 = concentrations.iter().sum();
+    let of = |a: f64, outcomes: f64| stirling(a) - stirling_slope(a) * (1.0 - outcomes / a);
+    let parts: f64 = concentrations.iter().map(|&a| ln_ratio(a, total) + of(a, 1.0)).sum();
+    parts - of(total, concentrations.len() as f64)
+}
+
+/// `sum_i (a_i - 1) ln x_i - ln B(a)`, from the distances of x to the mean `a / A`.
+fn dirichlet_ln_pdf(concentrations: &[f64], x: &[f64]) -> f64 {
+    let total: f64 = concentrations.iter().sum();
+    let part = |(&a, &x): (&f64, &f64)| a * ln_ratio(x, a / total) - x.ln() - stirling(a);
+    concentrations.iter().zip(x).map(part).sum::<f64>() + stirling(total)
+}
+
 fn dirichlet_kl(p: &[f64], q: &[f64]) -> f64 {
     let (p_sum, q_sum): (f64, f64) = (p.iter().sum(), q.iter().sum());
     let pairs = || p.iter().zip(q);
     let means: f64 = pairs().map(|(p, q)| relative_entropy_excess(q / q_sum, p / p_sum)).sum();
     let shapes: f64 = pairs().map(|(&p, &q)| stirling_divergence(q, p)).sum();
-    let kl = q_sum * means + shapes - stirling_divergence(q_sum, p_sum);
-    // A sum beyond the range of f64 leaves infinity minus infinity; the divergence is out of range too.
-    if kl.is_nan() { f64::INFINITY } else { kl.max(0.0) }
+    q_sum * means + shapes - stirling_divergence(q_sum, p_sum)
 }
 
 family! {
@@ -110,32 +186,13 @@ family! {
 }
 
 impl ContinuousBernoulli {
-    /// KL(self ‖ q) in nats.
-    ///
-    /// With `η = ln(probability / (1 - probability))` the density is `exp(η x - A(η))`, `A(η) = ln((exp(η) - 1) / η)`, and
-    /// `KL = A(η_q) - A(η_p) - (η_q - η_p) A'(η_p)`.
-    ///
-    /// Source: Loaiza-Ganem and Cunningham (2019), appendix; the Bregman form holds for every exponential family.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        let (p, q) = (self.logit(), q.logit());
-        let difference = q - p;
-        let near =
-            difference.abs() <= 1.0 || (0.5 * p.abs() <= q.abs() && q.abs() <= 2.0 * p.abs() && p * q > 0.0);
-        if near {
-            return bregman_by_curvature(p, q, |s| difference * difference * variance_at(s));
-        }
-        // The kink of max(η, 0) adds only where the signs differ.
-        let kink = if p * q < 0.0 { q.abs() } else { 0.0 };
-        (log_partition_less_kink(q) - log_partition_less_kink(p) - difference * slope_at(p) + kink).max(0.0)
-    }
-
     /// `ln(probability / (1 - probability))`.
     pub(super) fn logit(&self) -> f64 {
         self.probability.ln() - (-self.probability).ln_1p()
     }
 
     /// Mean, `A'(η)`.
-    pub(super) fn mean(&self) -> f64 {
+    pub fn mean(&self) -> f64 {
         let eta = self.logit();
         slope_at(eta)
             + if eta > 0.0 {
@@ -147,9 +204,56 @@ impl ContinuousBernoulli {
             }
     }
 
+    /// Logarithm of the density at x, -∞ outside [0, 1].
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if !(0.0..=1.0).contains(&x) {
+            return f64::NEG_INFINITY;
+        }
+        let eta = self.logit();
+        let from_end = if eta > 0.0 { x - 1.0 } else { x };
+        eta * from_end - log_partition_less_kink(eta)
+    }
+
     /// Variance, `A''(η)`.
-    pub(super) fn variance(&self) -> f64 {
+    pub fn variance(&self) -> f64 {
         variance_at(self.logit())
+    }
+}
+
+impl Entropy for ContinuousBernoulli {
+    /// `H = A(η) - η A'(η)`
+    fn entropy(&self) -> f64 {
+        let eta = self.logit();
+        // Of max(η, 0) nothing is left.
+        log_partition_less_kink(eta) - eta * slope_at(eta)
+    }
+}
+
+impl KlDivergence for ContinuousBernoulli {
+    /// KL(self ‖ q) in nats.
+    ///
+    /// With `η = ln(probability / (1 - probability))` the density is `exp(η x - A(η))`, `A(η) = ln((exp(η) - 1) / η)`, and
+    /// `KL = A(η_q) - A(η_p) - (η_q - η_p) A'(η_p)`.
+    ///
+    /// Source: Loaiza-Ganem and Cunningham (2019), appendix; the Bregman form holds for every exponential family.
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        let (p, q) = (self.logit(), q.logit());
+        let difference = q - p;
+        let near =
+            difference.abs() <= 1.0 || (0.5 * p.abs() <= q.abs() && q.abs() <= 2.0 * p.abs() && p * q > 0.0);
+        if near {
+            return within(
+                Self::NAME,
+                bregman_by_curvature(p, q, |s| difference * difference * variance_at(s)),
+            );
+        }
+        // The kink of max(η, 0) adds only where the signs differ.
+        let kink = if p * q < 0.0 { q.abs() } else { 0.0 };
+        within(
+            Self::NAME,
+            (log_partition_less_kink(q) - log_partition_less_kink(p) - difference * slope_at(p) + kink)
+                .max(0.0),
+        )
     }
 }
 

@@ -1,8 +1,9 @@
 //! Uniform and Pareto: distributions whose support is a parameter.
 
 use super::error::FamilyError;
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
-use super::special::{ratio_excess, standardized};
+use super::special::{ln_ratio, ratio_excess, standardized};
 
 /// Uniform distribution on [low, high].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,19 +44,48 @@ impl Uniform {
     pub fn width(&self) -> f64 {
         self.high - self.low
     }
+}
 
+impl Uniform {
+    /// Mean: the middle.
+    pub fn mean(&self) -> f64 {
+        self.low + 0.5 * self.width()
+    }
+
+    /// Variance, `width^2 / 12`.
+    pub fn variance(&self) -> f64 {
+        self.width() * self.width() / 12.0
+    }
+
+    /// Logarithm of the density at x, -∞ outside the interval.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if self.low <= x && x <= self.high { -self.width().ln() } else { f64::NEG_INFINITY }
+    }
+}
+
+impl Entropy for Uniform {
+    /// `H = ln(high - low)`
+    fn entropy(&self) -> f64 {
+        self.width().ln()
+    }
+}
+
+impl KlDivergence for Uniform {
     /// KL(self ‖ q) in nats; infinite unless the interval of self lies within that of q.
     ///
     /// `KL = ln(width_q / width_p)`
     ///
     /// Source: Cover and Thomas, *Elements of Information Theory*, section 8.5.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         if self.low < q.low || self.high > q.high {
-            return f64::INFINITY;
+            return Ok(f64::INFINITY);
         }
         // The width that q has beyond p, over p's: accurate where the two are nearly equal.
         let excess = ((self.low - q.low) + (q.high - self.high)) / self.width();
-        if excess.is_finite() { excess.ln_1p() } else { q.width().ln() - self.width().ln() }
+        within(
+            Self::NAME,
+            if excess.is_finite() { excess.ln_1p() } else { q.width().ln() - self.width().ln() },
+        )
     }
 }
 
@@ -76,18 +106,49 @@ family! {
 }
 
 impl Pareto {
+    /// Mean, `shape scale / (shape - 1)`; infinite for a shape up to 1.
+    pub fn mean(&self) -> f64 {
+        if self.shape > 1.0 { self.shape / (self.shape - 1.0) * self.scale } else { f64::INFINITY }
+    }
+
+    /// Variance, `mean^2 / (shape (shape - 2))`; infinite for a shape up to 2.
+    pub fn variance(&self) -> f64 {
+        if self.shape > 2.0 {
+            self.mean() * self.mean() / self.shape / (self.shape - 2.0)
+        } else {
+            f64::INFINITY
+        }
+    }
+
+    /// Logarithm of the density at x, -∞ below the scale.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x < self.scale {
+            return f64::NEG_INFINITY;
+        }
+        self.shape.ln() - self.shape * ln_ratio(x, self.scale) - x.ln()
+    }
+}
+
+impl Entropy for Pareto {
+    /// `H = ln(scale / shape) + 1 + 1 / shape`
+    fn entropy(&self) -> f64 {
+        self.scale.ln() - self.shape.ln() + 1.0 + 1.0 / self.shape
+    }
+}
+
+impl KlDivergence for Pareto {
     /// KL(self ‖ q) in nats; infinite where self starts below q.
     ///
     /// `KL = shape_q ln(scale_p / scale_q) + ln(shape_p / shape_q) + shape_q / shape_p - 1`
     ///
     /// Source: Gil, Alajaji and Linder, *Rényi divergence measures for commonly used univariate continuous
     /// distributions* (2013), table 2.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         if self.scale < q.scale {
-            return f64::INFINITY;
+            return Ok(f64::INFINITY);
         }
         let excess = standardized(self.scale, q.scale, q.scale);
         let ln_ratio = if excess.is_finite() { excess.ln_1p() } else { self.scale.ln() - q.scale.ln() };
-        q.shape * ln_ratio + ratio_excess(q.shape, self.shape)
+        within(Self::NAME, q.shape * ln_ratio + ratio_excess(q.shape, self.shape))
     }
 }

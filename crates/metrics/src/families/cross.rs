@@ -6,15 +6,17 @@
 //! Balakrishnan, *Continuous Univariate Distributions*), the pairs those of
 //! [`torch.distributions.kl`](https://docs.pytorch.org/docs/stable/distributions.html) and more.
 //!
-//! These forms subtract, so unlike those within a family they are accurate to a few roundings of their largest term,
-//! not of the result.
+//! These forms subtract, so unlike those within a family they are accurate to a few roundings of their largest term
+//! (logarithms of the scales among them), not of the result.
 
-use std::f64::consts::{E, LN_2, PI, TAU};
+use std::f64::consts::{LN_2, PI, SQRT_2, TAU};
 
 use super::beta::log_partition;
 use super::distribution::Distribution;
+use super::kl::Entropy;
 use super::special::{
-    EULER_GAMMA, digamma, erf, ln_gamma, ln_gamma_of_one_plus, stirling, stirling_slope, trigamma,
+    EULER_GAMMA, digamma, erf, gamma_ratio, ln_gamma, ln_gamma_of_one_plus, ln_gamma_ratio, standardized,
+    trigamma,
 };
 
 /// Where a distribution on the line has its mass: from `low` to `high`.
@@ -23,15 +25,22 @@ struct Support {
     high: f64,
 }
 
-/// KL(p ‖ q) in nats for two distributions on the line, `None` where no closed form is known.
+/// KL(p ‖ q) in nats for two distributions on the line, `None` where no closed form is known. NaN where parameters at the
+/// limits of f64 left infinity less infinity.
 pub(super) fn kl_divergence(p: &Distribution, q: &Distribution) -> Option<f64> {
     let (of_p, of_q) = (support(p)?, support(q)?);
     if of_p.low < of_q.low || of_p.high > of_q.high {
         return Some(f64::INFINITY);
     }
-    let kl = -entropy(p)? - mean_ln_density(p, q)?;
-    // An infinite moment makes the divergence infinite, also where it met another infinity on the way.
-    Some(if kl.is_nan() { f64::INFINITY } else { kl.max(0.0) })
+    // E|X| is infinite, and ln q falls at least as fast.
+    if let (
+        Distribution::Cauchy(_),
+        Distribution::Normal(_) | Distribution::Laplace(_) | Distribution::Gumbel(_),
+    ) = (p, q)
+    {
+        return Some(f64::INFINITY);
+    }
+    Some(-p.entropy() - mean_ln_density(p, q)?)
 }
 
 fn support(d: &Distribution) -> Option<Support> {
@@ -54,41 +63,6 @@ fn support(d: &Distribution) -> Option<Support> {
     Some(Support { low, high })
 }
 
-/// Differential entropy in nats.
-fn entropy(p: &Distribution) -> Option<f64> {
-    Some(match p {
-        Distribution::Normal(d) => 0.5 * (TAU * E).ln() + d.sd().ln(),
-        Distribution::HalfNormal(d) => 0.5 * (PI * E / 2.0).ln() + d.sd().ln(),
-        Distribution::LogNormal(d) => 0.5 * (TAU * E).ln() + d.sigma().ln() + d.mu(),
-        Distribution::Laplace(d) => 1.0 + LN_2 + d.scale().ln(),
-        Distribution::Gumbel(d) => 1.0 + EULER_GAMMA + d.scale().ln(),
-        Distribution::Cauchy(d) => (4.0 * PI).ln() + d.scale().ln(),
-        Distribution::Exponential(d) => 1.0 - d.rate().ln(),
-        // shape - ln(rate) + ln Γ(shape) + (1 - shape) ψ(shape), with the parts that cancel for large shapes left out.
-        Distribution::Gamma(d) => gamma_entropy(d.shape()) - d.rate().ln(),
-        Distribution::InverseGamma(d) => {
-            // X = 1 / Y adds E[ln |dX/dY|] = -2 E[ln Y].
-            gamma_entropy(d.shape()) + d.scale().ln() - 2.0 * digamma(d.shape())
-        }
-        Distribution::Weibull(d) => {
-            EULER_GAMMA * (1.0 - 1.0 / d.shape()) + d.scale().ln() - d.shape().ln() + 1.0
-        }
-        Distribution::Pareto(d) => d.scale().ln() - d.shape().ln() + 1.0 + 1.0 / d.shape(),
-        Distribution::Uniform(d) => d.width().ln(),
-        Distribution::Beta(d) => {
-            let (a, b) = (d.alpha(), d.beta());
-            ln_beta(a, b) - (a - 1.0) * digamma(a) - (b - 1.0) * digamma(b) + (a + b - 2.0) * digamma(a + b)
-        }
-        Distribution::ContinuousBernoulli(d) => log_partition(d.logit()) - d.logit() * d.mean(),
-        _ => return None,
-    })
-}
-
-/// The entropy of a Gamma distribution of rate 1.
-fn gamma_entropy(shape: f64) -> f64 {
-    shape.ln() + stirling(shape) + (1.0 / shape - 1.0) * stirling_slope(shape)
-}
-
 fn ln_beta(a: f64, b: f64) -> f64 {
     ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
 }
@@ -98,36 +72,34 @@ fn mean_ln_density(p: &Distribution, q: &Distribution) -> Option<f64> {
     Some(match q {
         Distribution::Normal(q) => {
             let m = moments(p)?;
-            let shift = (m.mean - q.mean()) / q.sd();
-            let spread = m.variance / q.sd() / q.sd();
-            -0.5 * TAU.ln() - q.sd().ln() - 0.5 * (spread + shift * shift)
+            let shift = standardized(m.mean, q.mean(), q.sd());
+            let spread = m.deviation / q.sd();
+            -0.5 * TAU.ln() - q.sd().ln() - 0.5 * (spread * spread + shift * shift)
         }
-        Distribution::HalfNormal(q) => {
-            0.5 * (2.0 / PI).ln() - q.sd().ln() - 0.5 * power(p, 2.0)? / q.sd() / q.sd()
-        }
+        Distribution::HalfNormal(q) => 0.5 * (2.0 / PI).ln() - q.sd().ln() - 0.5 * power(p, 2.0, q.sd())?,
         Distribution::LogNormal(q) => {
             let m = log_moments(p)?;
-            let shift = (m.mean - q.mu()) / q.sigma();
-            let spread = m.variance / q.sigma() / q.sigma();
-            -m.mean - 0.5 * TAU.ln() - q.sigma().ln() - 0.5 * (spread + shift * shift)
+            let shift = standardized(m.mean, q.mu(), q.sigma());
+            let spread = m.deviation / q.sigma();
+            -m.mean - 0.5 * TAU.ln() - q.sigma().ln() - 0.5 * (spread * spread + shift * shift)
         }
         Distribution::Laplace(q) => -LN_2 - q.scale().ln() - mean_distance(p, q.location())? / q.scale(),
         Distribution::Gumbel(q) => {
-            let shift = (moments(p)?.mean - q.location()) / q.scale();
+            let shift = standardized(moments(p)?.mean, q.location(), q.scale());
             -q.scale().ln() - shift - mean_exp(p, q.location(), q.scale())?
         }
-        Distribution::Exponential(q) => q.rate().ln() - q.rate() * power(p, 1.0)?,
+        Distribution::Exponential(q) => q.rate().ln() - power(p, 1.0, 1.0 / q.rate())?,
         Distribution::Gamma(q) => {
             let (shape, rate) = (q.shape(), q.rate());
-            shape * rate.ln() - ln_gamma(shape) + (shape - 1.0) * mean_ln(p)? - rate * power(p, 1.0)?
+            shape * rate.ln() - ln_gamma(shape) + (shape - 1.0) * mean_ln(p)? - power(p, 1.0, 1.0 / rate)?
         }
         Distribution::InverseGamma(q) => {
             let (shape, scale) = (q.shape(), q.scale());
-            shape * scale.ln() - ln_gamma(shape) - (shape + 1.0) * mean_ln(p)? - scale * power(p, -1.0)?
+            shape * scale.ln() - ln_gamma(shape) - (shape + 1.0) * mean_ln(p)? - power(p, -1.0, scale)?
         }
         Distribution::Weibull(q) => {
             let (k, ln_scale) = (q.shape(), q.scale().ln());
-            k.ln() - ln_scale + (k - 1.0) * (mean_ln(p)? - ln_scale) - power(p, k)? / q.scale().powf(k)
+            k.ln() - ln_scale + (k - 1.0) * (mean_ln(p)? - ln_scale) - power(p, k, q.scale())?
         }
         Distribution::Pareto(q) => {
             q.shape().ln() + q.shape() * q.scale().ln() - (q.shape() + 1.0) * mean_ln(p)?
@@ -142,60 +114,53 @@ fn mean_ln_density(p: &Distribution, q: &Distribution) -> Option<f64> {
     })
 }
 
-/// Mean and variance, infinite where the integral diverges to infinity.
+/// Mean and standard deviation, infinite where the integral diverges to infinity.
 struct Moments {
     mean: f64,
-    variance: f64,
+    deviation: f64,
 }
 
-/// Mean and variance of X. `None` where they do not exist (Cauchy).
+/// Mean and standard deviation of X, whose square may leave the range of f64. `None` where they do not exist (Cauchy).
 fn moments(p: &Distribution) -> Option<Moments> {
-    let (mean, variance) = match p {
-        Distribution::Normal(d) => (d.mean(), d.sd() * d.sd()),
-        Distribution::Laplace(d) => (d.location(), 2.0 * d.scale() * d.scale()),
-        Distribution::Gumbel(d) => (d.location() + EULER_GAMMA * d.scale(), (PI * d.scale()).powi(2) / 6.0),
-        Distribution::Beta(d) => {
-            let (a, b) = (d.alpha(), d.beta());
-            let mean = a / (a + b);
-            (mean, mean * (b / (a + b)) / (a + b + 1.0))
-        }
-        Distribution::ContinuousBernoulli(d) => (d.mean(), d.variance()),
-        Distribution::Uniform(d) => (d.low() + 0.5 * d.width(), d.width() * d.width() / 12.0),
-        Distribution::Exponential(d) => (1.0 / d.rate(), 1.0 / d.rate() / d.rate()),
-        Distribution::Gamma(d) => (d.shape() / d.rate(), d.shape() / d.rate() / d.rate()),
-        Distribution::HalfNormal(d) => (d.sd() * (2.0 / PI).sqrt(), d.sd() * d.sd() * (1.0 - 2.0 / PI)),
-        Distribution::LogNormal(_)
-        | Distribution::InverseGamma(_)
-        | Distribution::Weibull(_)
-        | Distribution::Pareto(_) => {
-            let (mean, square) = (power(p, 1.0)?, power(p, 2.0)?);
-            (mean, if square.is_finite() { (square - mean * mean).max(0.0) } else { f64::INFINITY })
-        }
+    let (mean, deviation) = match p {
+        Distribution::Normal(d) => (d.mean(), d.sd()),
+        Distribution::Laplace(d) => (d.mean(), SQRT_2 * d.scale()),
+        Distribution::Gumbel(d) => (d.mean(), PI / 6f64.sqrt() * d.scale()),
+        Distribution::Beta(d) => (d.mean(), d.variance().sqrt()),
+        Distribution::ContinuousBernoulli(d) => (d.mean(), d.variance().sqrt()),
+        Distribution::Uniform(d) => (d.mean(), d.width() / 12f64.sqrt()),
+        Distribution::Exponential(d) => (d.mean(), 1.0 / d.rate()),
+        Distribution::Gamma(d) => (d.mean(), d.shape().sqrt() / d.rate()),
+        Distribution::HalfNormal(d) => (d.mean(), d.sd() * (1.0 - 2.0 / PI).sqrt()),
+        Distribution::LogNormal(d) => (d.mean(), d.mean() * (d.sigma() * d.sigma()).exp_m1().sqrt()),
+        Distribution::InverseGamma(d) if d.shape() <= 2.0 => (d.mean(), f64::INFINITY),
+        Distribution::InverseGamma(d) => (d.mean(), d.mean() / (d.shape() - 2.0).sqrt()),
+        Distribution::Weibull(d) => (d.mean(), d.mean() * d.relative_variance().sqrt()),
+        Distribution::Pareto(d) if d.shape() <= 2.0 => (d.mean(), f64::INFINITY),
+        Distribution::Pareto(d) => (d.mean(), d.mean() / d.shape().sqrt() / (d.shape() - 2.0).sqrt()),
         _ => return None,
     };
-    Some(Moments { mean, variance })
+    Some(Moments { mean, deviation })
 }
 
-/// Mean and variance of ln X, for X above 0.
+/// Mean and standard deviation of ln X, for X above 0.
 fn log_moments(p: &Distribution) -> Option<Moments> {
-    let (mean, variance) = match p {
-        Distribution::LogNormal(d) => (d.mu(), d.sigma() * d.sigma()),
-        Distribution::Exponential(d) => (-EULER_GAMMA - d.rate().ln(), PI * PI / 6.0),
-        Distribution::Gamma(d) => (digamma(d.shape()) - d.rate().ln(), trigamma(d.shape())),
-        Distribution::InverseGamma(d) => (d.scale().ln() - digamma(d.shape()), trigamma(d.shape())),
-        Distribution::Weibull(d) => {
-            (d.scale().ln() - EULER_GAMMA / d.shape(), (PI / d.shape()).powi(2) / 6.0)
-        }
-        Distribution::Pareto(d) => (d.scale().ln() + 1.0 / d.shape(), 1.0 / d.shape() / d.shape()),
+    let (mean, deviation) = match p {
+        Distribution::LogNormal(d) => (d.mu(), d.sigma()),
+        Distribution::Exponential(d) => (-EULER_GAMMA - d.rate().ln(), PI / 6f64.sqrt()),
+        Distribution::Gamma(d) => (digamma(d.shape()) - d.rate().ln(), trigamma(d.shape()).sqrt()),
+        Distribution::InverseGamma(d) => (d.scale().ln() - digamma(d.shape()), trigamma(d.shape()).sqrt()),
+        Distribution::Weibull(d) => (d.scale().ln() - EULER_GAMMA / d.shape(), PI / 6f64.sqrt() / d.shape()),
+        Distribution::Pareto(d) => (d.scale().ln() + 1.0 / d.shape(), 1.0 / d.shape()),
         // ln |Z| of a standard Normal has mean -(γ + ln 2) / 2 and variance π^2 / 8.
-        Distribution::HalfNormal(d) => (d.sd().ln() - 0.5 * (EULER_GAMMA + LN_2), PI * PI / 8.0),
+        Distribution::HalfNormal(d) => (d.sd().ln() - 0.5 * (EULER_GAMMA + LN_2), PI / 8f64.sqrt()),
         Distribution::Beta(d) => {
             let (a, sum) = (d.alpha(), d.alpha() + d.beta());
-            (digamma(a) - digamma(sum), trigamma(a) - trigamma(sum))
+            (digamma(a) - digamma(sum), (trigamma(a) - trigamma(sum)).sqrt())
         }
         _ => return None,
     };
-    Some(Moments { mean, variance })
+    Some(Moments { mean, deviation })
 }
 
 /// `E[ln X]`.
@@ -223,56 +188,82 @@ fn uniform_mean_ln(low: f64, high: f64) -> f64 {
     first + high.ln() - 1.0
 }
 
-/// `E[X^k]` for X above 0, infinite where the integral diverges.
-fn power(p: &Distribution, k: f64) -> Option<f64> {
+/// `E[(X / scale)^k]` for X above 0, infinite where the integral diverges.
+///
+/// Of the ratio and not of X: both may be near a limit of f64 where their ratio is 1.
+fn power(p: &Distribution, k: f64, scale: f64) -> Option<f64> {
+    let ln_scale = scale.ln();
+    let times_power = |factor: f64, ln_factor: &dyn Fn() -> f64, x: f64, ln_x: f64| {
+        let power = (x / scale).powf(k);
+        let value = factor * power;
+        let in_range = [x / scale, power, value].iter().all(|part| part.is_normal());
+        if in_range { value } else { (ln_factor() + k * (ln_x - ln_scale)).exp() }
+    };
     Some(match p {
-        Distribution::Exponential(d) if k > -1.0 => (ln_gamma_of_one_plus(k) - k * d.rate().ln()).exp(),
-        Distribution::Exponential(_) => f64::INFINITY,
-        Distribution::Gamma(d) => gamma_power(d.shape(), k) / d.rate().powf(k),
-        Distribution::InverseGamma(d) => gamma_power(d.shape(), -k) * d.scale().powf(k),
+        Distribution::Exponential(d) if k > -1.0 => {
+            times_power(libm::tgamma(1.0 + k), &|| ln_gamma_of_one_plus(k), 1.0 / d.rate(), -d.rate().ln())
+        }
+        Distribution::Gamma(d) if k > -d.shape() => times_power(
+            gamma_ratio(d.shape(), k),
+            &|| ln_gamma_ratio(d.shape(), k),
+            1.0 / d.rate(),
+            -d.rate().ln(),
+        ),
+        Distribution::InverseGamma(d) if k < d.shape() => times_power(
+            gamma_ratio(d.shape(), -k),
+            &|| ln_gamma_ratio(d.shape(), -k),
+            d.scale(),
+            d.scale().ln(),
+        ),
         Distribution::Weibull(d) if k > -d.shape() => {
-            ln_gamma_of_one_plus(k / d.shape()).exp() * d.scale().powf(k)
+            let x = k / d.shape();
+            times_power(libm::tgamma(1.0 + x), &|| ln_gamma_of_one_plus(x), d.scale(), d.scale().ln())
         }
-        Distribution::Weibull(_) => f64::INFINITY,
-        Distribution::Pareto(d) if k < d.shape() => d.shape() / (d.shape() - k) * d.scale().powf(k),
-        Distribution::Pareto(_) => f64::INFINITY,
-        Distribution::LogNormal(d) => (k * d.mu() + 0.5 * (k * d.sigma()).powi(2)).exp(),
+        Distribution::Pareto(d) if k < d.shape() => {
+            let factor = d.shape() / (d.shape() - k);
+            times_power(factor, &|| factor.ln(), d.scale(), d.scale().ln())
+        }
+        Distribution::LogNormal(d) => (k * (d.mu() - ln_scale) + 0.5 * (k * d.sigma()).powi(2)).exp(),
         Distribution::HalfNormal(d) if k > -1.0 => {
-            (0.5 * k * LN_2 + ln_gamma(0.5 * (k + 1.0)) - 0.5 * PI.ln()).exp() * d.sd().powf(k)
+            let ln_factor = 0.5 * k * LN_2 + ln_gamma(0.5 * (k + 1.0)) - 0.5 * PI.ln();
+            times_power(ln_factor.exp(), &|| ln_factor, d.sd(), d.sd().ln())
         }
-        Distribution::HalfNormal(_) => f64::INFINITY,
         Distribution::Beta(d) if k > -d.alpha() => {
-            (ln_beta(d.alpha() + k, d.beta()) - ln_beta(d.alpha(), d.beta())).exp()
+            let (a, n) = (d.alpha(), d.alpha() + d.beta());
+            let ln_factor = || ln_gamma_ratio(a, k) - ln_gamma_ratio(n, k);
+            let (above, below) = (gamma_ratio(a, k), gamma_ratio(n, k));
+            let in_range = above.is_normal() && below.is_normal();
+            times_power(if in_range { above / below } else { ln_factor().exp() }, &ln_factor, 1.0, 0.0)
         }
-        Distribution::Beta(_) => f64::INFINITY,
-        Distribution::Uniform(d) => uniform_power(d.low(), d.high(), k),
-        Distribution::ContinuousBernoulli(d) if k == 1.0 => d.mean(),
-        Distribution::ContinuousBernoulli(d) if k == 2.0 => d.variance() + d.mean() * d.mean(),
+        Distribution::Uniform(d) if d.low() > 0.0 || k > -1.0 => uniform_power(d.low(), d.high(), k, scale),
+        Distribution::ContinuousBernoulli(d) if k == 1.0 => d.mean() / scale,
+        Distribution::ContinuousBernoulli(d) if k == 2.0 => {
+            (d.variance() + d.mean() * d.mean()) / scale / scale
+        }
+        Distribution::Exponential(_)
+        | Distribution::Gamma(_)
+        | Distribution::InverseGamma(_)
+        | Distribution::Weibull(_)
+        | Distribution::Pareto(_)
+        | Distribution::HalfNormal(_)
+        | Distribution::Beta(_)
+        | Distribution::Uniform(_) => f64::INFINITY,
         _ => return None,
     })
 }
 
-/// `Γ(shape + k) / Γ(shape)`: the power of a Gamma variable of rate 1.
-fn gamma_power(shape: f64, k: f64) -> f64 {
-    match k {
-        1.0 => shape,
-        2.0 => shape * (shape + 1.0),
-        _ if k == -1.0 && shape > 1.0 => 1.0 / (shape - 1.0),
-        _ if k > -shape => (ln_gamma(shape + k) - ln_gamma(shape)).exp(),
-        _ => f64::INFINITY,
-    }
-}
-
-/// `E[X^k]` for X uniform on [low, high], `low >= 0`: `(high^(k+1) - low^(k+1)) / ((k + 1) (high - low))`.
-fn uniform_power(low: f64, high: f64, k: f64) -> f64 {
-    if low == 0.0 {
-        return if k > -1.0 { high.powf(k) / (k + 1.0) } else { f64::INFINITY };
-    }
-    let width = (high - low) / low;
+/// `E[(X / scale)^k]` for X uniform on [low, high], `low >= 0`:
+/// `(high^(k+1) - low^(k+1)) / ((k + 1) (high - low) scale^k)`.
+fn uniform_power(low: f64, high: f64, k: f64, scale: f64) -> f64 {
+    let of_high = (high / scale).powf(k);
+    let relative_width = (high - low) / high;
+    let excess = (high - low) / low;
+    // ln(low / high), of which the difference of the powers is made without a power that underflows.
+    let ln_ratio = if excess.is_finite() { -excess.ln_1p() } else { low.ln() - high.ln() };
     if k == -1.0 {
-        width.ln_1p() / (width * low)
+        of_high * -ln_ratio / relative_width
     } else {
-        low.powf(k) * ((k + 1.0) * width.ln_1p()).exp_m1() / ((k + 1.0) * width)
+        of_high * -((k + 1.0) * ln_ratio).exp_m1() / ((k + 1.0) * relative_width)
     }
 }
 

@@ -9,6 +9,7 @@ use super::counts::{Bernoulli, Binomial, Categorical, Counts, Geometric, Poisson
 use super::cross;
 use super::error::FamilyError;
 use super::gamma::{Exponential, Gamma, InverseGamma, Weibull};
+use super::kl::{Entropy, KlDivergence, in_range};
 use super::location_scale::{Cauchy, Gumbel, Laplace};
 use super::multivariate_normal::MultivariateNormal;
 use super::normal::{HalfNormal, LogNormal, Normal};
@@ -46,7 +47,7 @@ pub const FAMILIES: &[(&str, &[&str])] = &[
 /// Reads the form that it prints, `family(number, ...)`, and named parameters:
 ///
 /// ```
-/// use metrics::families::Distribution;
+/// use metrics::families::{Distribution, KlDivergence};
 ///
 /// let p: Distribution = "normal(0, 2)".parse()?;
 /// let q: Distribution = "normal(mean = 5, sd = 1)".parse()?;
@@ -84,7 +85,60 @@ pub enum Distribution {
     Weibull(Weibull),
 }
 
-impl Distribution {
+/// Does the same with the family that a distribution is of, whichever it is.
+macro_rules! each {
+    ($distribution:expr, $d:ident => $body:expr) => {
+        match $distribution {
+            Distribution::Bernoulli($d) => $body,
+            Distribution::Beta($d) => $body,
+            Distribution::Binomial($d) => $body,
+            Distribution::Categorical($d) => $body,
+            Distribution::Cauchy($d) => $body,
+            Distribution::ContinuousBernoulli($d) => $body,
+            Distribution::Dirichlet($d) => $body,
+            Distribution::Exponential($d) => $body,
+            Distribution::Gamma($d) => $body,
+            Distribution::Geometric($d) => $body,
+            Distribution::Gumbel($d) => $body,
+            Distribution::HalfNormal($d) => $body,
+            Distribution::InverseGamma($d) => $body,
+            Distribution::Laplace($d) => $body,
+            Distribution::LogNormal($d) => $body,
+            Distribution::MultivariateNormal($d) => $body,
+            Distribution::Normal($d) => $body,
+            Distribution::Pareto($d) => $body,
+            Distribution::Poisson($d) => $body,
+            Distribution::Uniform($d) => $body,
+            Distribution::VonMises($d) => $body,
+            Distribution::Weibull($d) => $body,
+        }
+    };
+}
+
+/// A family is a distribution.
+macro_rules! from_families {
+    ($($family:ident),*) => {
+        $(
+            impl From<$family> for Distribution {
+                fn from(d: $family) -> Self {
+                    Self::$family(d)
+                }
+            }
+        )*
+    };
+}
+
+from_families! {
+    Bernoulli, Beta, Binomial, Categorical, Cauchy, ContinuousBernoulli, Dirichlet, Exponential, Gamma, Geometric, Gumbel, HalfNormal, InverseGamma, Laplace, LogNormal, MultivariateNormal, Normal, Pareto, Poisson, Uniform, VonMises, Weibull
+}
+
+impl Entropy for Distribution {
+    fn entropy(&self) -> f64 {
+        each!(self, d => d.entropy())
+    }
+}
+
+impl KlDivergence for Distribution {
     /// KL(self ‖ q) in nats; infinite where self has mass outside the support of q.
     ///
     /// Within a family this is the family's own `kl_divergence`. Across families it is the closed form where there is one,
@@ -93,35 +147,32 @@ impl Distribution {
     /// # Errors
     ///
     /// [`FamilyError::Spaces`] for, say, a count and a real number, [`FamilyError::Dimensions`] for vectors of different
-    /// length, [`FamilyError::NoClosedForm`] where none is known.
-    pub fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
-        let same_family = match (self, q) {
-            (Self::Bernoulli(p), Self::Bernoulli(q)) => Some(p.kl_divergence(q)),
-            (Self::Beta(p), Self::Beta(q)) => Some(p.kl_divergence(q)),
-            (Self::Binomial(p), Self::Binomial(q)) => Some(p.kl_divergence(q)),
-            (Self::Categorical(p), Self::Categorical(q)) => Some(p.kl_divergence(q)?),
-            (Self::Cauchy(p), Self::Cauchy(q)) => Some(p.kl_divergence(q)),
-            (Self::ContinuousBernoulli(p), Self::ContinuousBernoulli(q)) => Some(p.kl_divergence(q)),
-            (Self::Dirichlet(p), Self::Dirichlet(q)) => Some(p.kl_divergence(q)?),
-            (Self::Exponential(p), Self::Exponential(q)) => Some(p.kl_divergence(q)),
-            (Self::Gamma(p), Self::Gamma(q)) => Some(p.kl_divergence(q)),
-            (Self::Geometric(p), Self::Geometric(q)) => Some(p.kl_divergence(q)),
-            (Self::Gumbel(p), Self::Gumbel(q)) => Some(p.kl_divergence(q)),
-            (Self::HalfNormal(p), Self::HalfNormal(q)) => Some(p.kl_divergence(q)),
-            (Self::InverseGamma(p), Self::InverseGamma(q)) => Some(p.kl_divergence(q)),
-            (Self::Laplace(p), Self::Laplace(q)) => Some(p.kl_divergence(q)),
-            (Self::LogNormal(p), Self::LogNormal(q)) => Some(p.kl_divergence(q)),
-            (Self::MultivariateNormal(p), Self::MultivariateNormal(q)) => Some(p.kl_divergence(q)?),
-            (Self::Normal(p), Self::Normal(q)) => Some(p.kl_divergence(q)),
-            (Self::Pareto(p), Self::Pareto(q)) => Some(p.kl_divergence(q)),
-            (Self::Poisson(p), Self::Poisson(q)) => Some(p.kl_divergence(q)),
-            (Self::Uniform(p), Self::Uniform(q)) => Some(p.kl_divergence(q)),
-            (Self::VonMises(p), Self::VonMises(q)) => Some(p.kl_divergence(q)),
-            (Self::Weibull(p), Self::Weibull(q)) => Some(p.kl_divergence(q)),
-            _ => None,
-        };
-        if let Some(kl) = same_family {
-            return Ok(kl);
+    /// length, [`FamilyError::NoClosedForm`] where none is known, [`FamilyError::OutOfRange`].
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        match (self, q) {
+            (Self::Bernoulli(p), Self::Bernoulli(q)) => return p.kl_divergence(q),
+            (Self::Beta(p), Self::Beta(q)) => return p.kl_divergence(q),
+            (Self::Binomial(p), Self::Binomial(q)) => return p.kl_divergence(q),
+            (Self::Categorical(p), Self::Categorical(q)) => return p.kl_divergence(q),
+            (Self::Cauchy(p), Self::Cauchy(q)) => return p.kl_divergence(q),
+            (Self::ContinuousBernoulli(p), Self::ContinuousBernoulli(q)) => return p.kl_divergence(q),
+            (Self::Dirichlet(p), Self::Dirichlet(q)) => return p.kl_divergence(q),
+            (Self::Exponential(p), Self::Exponential(q)) => return p.kl_divergence(q),
+            (Self::Gamma(p), Self::Gamma(q)) => return p.kl_divergence(q),
+            (Self::Geometric(p), Self::Geometric(q)) => return p.kl_divergence(q),
+            (Self::Gumbel(p), Self::Gumbel(q)) => return p.kl_divergence(q),
+            (Self::HalfNormal(p), Self::HalfNormal(q)) => return p.kl_divergence(q),
+            (Self::InverseGamma(p), Self::InverseGamma(q)) => return p.kl_divergence(q),
+            (Self::Laplace(p), Self::Laplace(q)) => return p.kl_divergence(q),
+            (Self::LogNormal(p), Self::LogNormal(q)) => return p.kl_divergence(q),
+            (Self::MultivariateNormal(p), Self::MultivariateNormal(q)) => return p.kl_divergence(q),
+            (Self::Normal(p), Self::Normal(q)) => return p.kl_divergence(q),
+            (Self::Pareto(p), Self::Pareto(q)) => return p.kl_divergence(q),
+            (Self::Poisson(p), Self::Poisson(q)) => return p.kl_divergence(q),
+            (Self::Uniform(p), Self::Uniform(q)) => return p.kl_divergence(q),
+            (Self::VonMises(p), Self::VonMises(q)) => return p.kl_divergence(q),
+            (Self::Weibull(p), Self::Weibull(q)) => return p.kl_divergence(q),
+            _ => {}
         }
         if self.space() != q.space() {
             return Err(FamilyError::Spaces {
@@ -134,11 +185,100 @@ impl Distribution {
         let across = match (self.counts(), q.counts()) {
             (Some(p), Some(q)) => p.kl_by_summation(&q),
             _ => match (self.as_gamma(), q.as_gamma()) {
-                (Some(p), Some(q)) => Some(p.kl_divergence(&q)),
+                (Some(p), Some(q)) => Some(p.kl_divergence(&q)?),
                 _ => cross::kl_divergence(self, q),
             },
         };
-        across.ok_or(FamilyError::NoClosedForm { p: self.name(), q: q.name() })
+        let kl = across.ok_or(FamilyError::NoClosedForm { p: self.name(), q: q.name() })?;
+        in_range(self.name(), q.name(), kl)
+    }
+}
+
+impl Distribution {
+    /// Mean; infinite where its integral diverges to infinity. `None` for a Cauchy distribution, which has none, and for
+    /// vectors and angles.
+    pub fn mean(&self) -> Option<f64> {
+        Some(match self {
+            Self::Bernoulli(d) => d.mean(),
+            Self::Beta(d) => d.mean(),
+            Self::Binomial(d) => d.mean(),
+            Self::Categorical(d) => d.mean(),
+            Self::ContinuousBernoulli(d) => d.mean(),
+            Self::Exponential(d) => d.mean(),
+            Self::Gamma(d) => d.mean(),
+            Self::Geometric(d) => d.mean(),
+            Self::Gumbel(d) => d.mean(),
+            Self::HalfNormal(d) => d.mean(),
+            Self::InverseGamma(d) => d.mean(),
+            Self::Laplace(d) => d.mean(),
+            Self::LogNormal(d) => d.mean(),
+            Self::Normal(d) => d.mean(),
+            Self::Pareto(d) => d.mean(),
+            Self::Poisson(d) => d.mean(),
+            Self::Uniform(d) => d.mean(),
+            Self::Weibull(d) => d.mean(),
+            Self::Cauchy(_) | Self::Dirichlet(_) | Self::MultivariateNormal(_) | Self::VonMises(_) => {
+                return None;
+            }
+        })
+    }
+
+    /// Variance, with the exceptions of [`mean`](Self::mean).
+    pub fn variance(&self) -> Option<f64> {
+        Some(match self {
+            Self::Bernoulli(d) => d.variance(),
+            Self::Beta(d) => d.variance(),
+            Self::Binomial(d) => d.variance(),
+            Self::Categorical(d) => d.variance(),
+            Self::ContinuousBernoulli(d) => d.variance(),
+            Self::Exponential(d) => d.variance(),
+            Self::Gamma(d) => d.variance(),
+            Self::Geometric(d) => d.variance(),
+            Self::Gumbel(d) => d.variance(),
+            Self::HalfNormal(d) => d.variance(),
+            Self::InverseGamma(d) => d.variance(),
+            Self::Laplace(d) => d.variance(),
+            Self::LogNormal(d) => d.variance(),
+            Self::Normal(d) => d.variance(),
+            Self::Pareto(d) => d.variance(),
+            Self::Poisson(d) => d.variance(),
+            Self::Uniform(d) => d.variance(),
+            Self::Weibull(d) => d.variance(),
+            Self::Cauchy(_) | Self::Dirichlet(_) | Self::MultivariateNormal(_) | Self::VonMises(_) => {
+                return None;
+            }
+        })
+    }
+
+    /// Logarithm of the density at x; for counts that of the probability of x, -∞ unless x is a whole number. `None` for
+    /// vectors.
+    pub fn ln_pdf(&self, x: f64) -> Option<f64> {
+        Some(match self {
+            Self::Beta(d) => d.ln_pdf(x),
+            Self::Cauchy(d) => d.ln_pdf(x),
+            Self::ContinuousBernoulli(d) => d.ln_pdf(x),
+            Self::Exponential(d) => d.ln_pdf(x),
+            Self::Gamma(d) => d.ln_pdf(x),
+            Self::Gumbel(d) => d.ln_pdf(x),
+            Self::HalfNormal(d) => d.ln_pdf(x),
+            Self::InverseGamma(d) => d.ln_pdf(x),
+            Self::Laplace(d) => d.ln_pdf(x),
+            Self::LogNormal(d) => d.ln_pdf(x),
+            Self::Normal(d) => d.ln_pdf(x),
+            Self::Pareto(d) => d.ln_pdf(x),
+            Self::Uniform(d) => d.ln_pdf(x),
+            Self::VonMises(d) => d.ln_pdf(x),
+            Self::Weibull(d) => d.ln_pdf(x),
+            Self::Bernoulli(_)
+            | Self::Binomial(_)
+            | Self::Categorical(_)
+            | Self::Geometric(_)
+            | Self::Poisson(_) => {
+                let is_count = x >= 0.0 && x.fract() == 0.0;
+                if is_count { self.counts()?.ln_mass(x) } else { f64::NEG_INFINITY }
+            }
+            Self::Dirichlet(_) | Self::MultivariateNormal(_) => return None,
+        })
     }
 
     /// Name of the family, as read and printed.
@@ -184,7 +324,7 @@ impl Distribution {
         }
     }
 
-    fn counts(&self) -> Option<Counts> {
+    pub(super) fn counts(&self) -> Option<Counts> {
         Some(match self {
             Self::Bernoulli(d) => Counts::Bernoulli(*d),
             Self::Binomial(d) => Counts::Binomial(*d),
@@ -279,29 +419,6 @@ fn multivariate_normal(call: &Call) -> Result<MultivariateNormal, FamilyError> {
 
 impl fmt::Display for Distribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bernoulli(d) => d.fmt(f),
-            Self::Beta(d) => d.fmt(f),
-            Self::Binomial(d) => d.fmt(f),
-            Self::Categorical(d) => d.fmt(f),
-            Self::Cauchy(d) => d.fmt(f),
-            Self::ContinuousBernoulli(d) => d.fmt(f),
-            Self::Dirichlet(d) => d.fmt(f),
-            Self::Exponential(d) => d.fmt(f),
-            Self::Gamma(d) => d.fmt(f),
-            Self::Geometric(d) => d.fmt(f),
-            Self::Gumbel(d) => d.fmt(f),
-            Self::HalfNormal(d) => d.fmt(f),
-            Self::InverseGamma(d) => d.fmt(f),
-            Self::Laplace(d) => d.fmt(f),
-            Self::LogNormal(d) => d.fmt(f),
-            Self::MultivariateNormal(d) => d.fmt(f),
-            Self::Normal(d) => d.fmt(f),
-            Self::Pareto(d) => d.fmt(f),
-            Self::Poisson(d) => d.fmt(f),
-            Self::Uniform(d) => d.fmt(f),
-            Self::VonMises(d) => d.fmt(f),
-            Self::Weibull(d) => d.fmt(f),
-        }
+        each!(self, d => d.fmt(f))
     }
 }

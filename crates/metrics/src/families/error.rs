@@ -2,12 +2,14 @@
 
 use thiserror::Error;
 
+use crate::readable::Readable;
+
 /// Why a distribution could not be built, or why a pair has no divergence here.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum FamilyError {
     /// A parameter lies outside the range that its family allows.
-    #[error("{family}: {parameter} is {value}, and has to be {requirement}")]
+    #[error("{family}: {parameter} is {}, and has to be {requirement}", Readable(*value))]
     Parameter {
         /// Name of the family as the parser knows it.
         family: &'static str,
@@ -19,7 +21,7 @@ pub enum FamilyError {
         requirement: &'static str,
     },
     /// An entry of a vector or of a matrix lies outside the range that its family allows.
-    #[error("{family}: entry {index} of {parameter} is {value}, and has to be {requirement}")]
+    #[error("{family}: entry {index} of {parameter} is {}, and has to be {requirement}", Readable(*value))]
     Entry {
         /// Name of the family as the parser knows it.
         family: &'static str,
@@ -33,15 +35,18 @@ pub enum FamilyError {
         requirement: &'static str,
     },
     /// The bounds of an interval are equal or the wrong way round.
-    #[error("uniform: low is {low} and high is {high}; low has to be below high, and their distance finite")]
+    #[error(
+        "uniform: low is {} and high is {}; low has to be below high, and their distance finite",
+        Readable(*low), Readable(*high)
+    )]
     EmptyInterval {
         /// Lower bound.
         low: f64,
         /// Upper bound.
         high: f64,
     },
-    /// The probabilities of a categorical distribution do not sum to 1.
-    #[error("categorical: the probabilities sum to {sum}, and have to sum to 1 within {tolerance:e}")]
+    /// The probabilities of a categorical distribution, or the weights of a mixture, do not sum to 1.
+    #[error("the probabilities sum to {}, and have to sum to 1 within {tolerance:e}", Readable(*sum))]
     SumNotOne {
         /// Their sum.
         sum: f64,
@@ -62,8 +67,8 @@ pub enum FamilyError {
     },
     /// A covariance matrix is not symmetric.
     #[error(
-        "multivariate_normal: the covariance is not symmetric: entry ({row}, {column}) is {upper}, \
-         entry ({column}, {row}) is {lower}"
+        "multivariate_normal: the covariance is not symmetric: entry ({row}, {column}) is {}, \
+         entry ({column}, {row}) is {}", Readable(*upper), Readable(*lower)
     )]
     NotSymmetric {
         /// Row of the first entry that differs from its mirror image, from 0.
@@ -77,8 +82,8 @@ pub enum FamilyError {
     },
     /// A covariance matrix is not positive definite: the Cholesky factorisation met a pivot that is not positive.
     #[error(
-        "multivariate_normal: the covariance is not positive definite: the Cholesky pivot of row {row} is {pivot}, \
-         and has to be above 0"
+        "multivariate_normal: the covariance is not positive definite: the Cholesky pivot of row {row} is {}, \
+         and has to be above 0", Readable(*pivot)
     )]
     NotPositiveDefinite {
         /// Row of the pivot, from 0.
@@ -111,8 +116,24 @@ pub enum FamilyError {
         q_space: &'static str,
     },
     /// No closed form is known for the pair.
-    #[error("no closed form for KL({p} ‖ {q}) is known here; integrate it numerically or from samples")]
+    #[error("no closed form for KL({p} ‖ {q}) is known here; ask for it numerically")]
     NoClosedForm {
+        /// Name of P's family.
+        p: &'static str,
+        /// Name of Q's family.
+        q: &'static str,
+    },
+    /// The order of a Rényi divergence is not above 0 or not finite.
+    #[error("the order is {}, and has to be finite and above 0", Readable(*alpha))]
+    Order {
+        /// The order asked for.
+        alpha: f64,
+    },
+    /// The parameters are at the limits of `f64`: two terms of the closed form overflowed, and their difference is unknown.
+    #[error(
+        "KL({p} ‖ {q}) has terms beyond the range of 64-bit floats: bring the parameters to a common scale"
+    )]
+    OutOfRange {
         /// Name of P's family.
         p: &'static str,
         /// Name of Q's family.

@@ -1,8 +1,13 @@
 //! Exponential, Gamma, inverse-Gamma and Weibull: waiting times on `(0, ∞)`.
 
+use super::error::FamilyError;
+use super::kl::{Entropy, KlDivergence, within};
 use super::location_scale::Gumbel;
 use super::parameters::family;
-use super::special::{ratio_excess, standardized, stirling_divergence};
+use super::special::{
+    EULER_GAMMA, bregman_by_curvature, digamma, ln_gamma_of_one_plus, ln_ratio, ratio_excess, standardized,
+    stirling, stirling_divergence, stirling_slope, trigamma,
+};
 
 family! {
     /// Exponential distribution on `[0, ∞)`, with density `rate exp(-rate x)`.
@@ -13,14 +18,38 @@ family! {
 }
 
 impl Exponential {
+    /// Mean, `1 / rate`.
+    pub fn mean(&self) -> f64 {
+        1.0 / self.rate
+    }
+
+    /// Variance, `1 / rate^2`.
+    pub fn variance(&self) -> f64 {
+        1.0 / self.rate / self.rate
+    }
+
+    /// Logarithm of the density at x, -∞ below 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x < 0.0 { f64::NEG_INFINITY } else { self.rate.ln() - self.rate * x }
+    }
+}
+
+impl Entropy for Exponential {
+    /// `H = 1 - ln(rate)`
+    fn entropy(&self) -> f64 {
+        1.0 - self.rate.ln()
+    }
+}
+
+impl KlDivergence for Exponential {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln(rate_p / rate_q) + rate_q / rate_p - 1`
     ///
     /// Source: Gil, Alajaji and Linder, *Rényi divergence measures for commonly used univariate continuous
     /// distributions* (2013), table 2.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        ratio_excess(q.rate, self.rate)
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        within(Self::NAME, ratio_excess(q.rate, self.rate))
     }
 }
 
@@ -35,6 +64,39 @@ family! {
 }
 
 impl Gamma {
+    /// Mean, `shape / rate`.
+    pub fn mean(&self) -> f64 {
+        self.shape / self.rate
+    }
+
+    /// Variance, `shape / rate^2`.
+    pub fn variance(&self) -> f64 {
+        self.shape / self.rate / self.rate
+    }
+
+    /// Logarithm of the density at x, -∞ up to 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x <= 0.0 || x == f64::INFINITY {
+            return f64::NEG_INFINITY;
+        }
+        // With the mean m = shape / rate and r = x / m: -shape (r - 1 - ln r) - ln x - S(shape).
+        -self.shape * ratio_excess(x, self.mean()) - x.ln() - stirling(self.shape)
+    }
+
+    /// The entropy for a rate of 1, without the parts that cancel for a large shape.
+    fn entropy_of_rate_one(&self) -> f64 {
+        self.shape.ln() + stirling(self.shape) + (1.0 / self.shape - 1.0) * stirling_slope(self.shape)
+    }
+}
+
+impl Entropy for Gamma {
+    /// `H = shape - ln(rate) + ln Γ(shape) + (1 - shape) ψ(shape)`
+    fn entropy(&self) -> f64 {
+        self.entropy_of_rate_one() - self.rate.ln()
+    }
+}
+
+impl KlDivergence for Gamma {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = (a_p - a_q) ψ(a_p) - ln Γ(a_p) + ln Γ(a_q) + a_q ln(b_p / b_q) + a_p (b_q - b_p) / b_p`, with shapes a and
@@ -44,7 +106,7 @@ impl Gamma {
     /// `a_q (m_p/m_q - 1 - ln(m_p/m_q)) + S(a_q) - S(a_p) - (a_q - a_p) S'(a_p)`, `S(a) = ln Γ(a) - a ln a + a`.
     ///
     /// Source: Gil, Alajaji and Linder (2013), table 2.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         let ratio = (self.shape / q.shape) / (self.rate / q.rate);
         let means = if ratio > 0.0 && ratio.is_finite() {
             q.shape * ratio_excess(ratio, 1.0)
@@ -53,7 +115,7 @@ impl Gamma {
             let ln_ratio = (self.shape.ln() - q.shape.ln()) - (self.rate.ln() - q.rate.ln());
             (ln_ratio + q.shape.ln()).exp() - q.shape * (1.0 + ln_ratio)
         };
-        means + stirling_divergence(q.shape, self.shape)
+        within(Self::NAME, means + stirling_divergence(q.shape, self.shape))
     }
 }
 
@@ -68,13 +130,41 @@ family! {
 }
 
 impl InverseGamma {
-    /// KL(self ‖ q) in nats: that of the two Gamma distributions of `1 / X`, as KL does not change under a bijection.
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
-        self.inverse().kl_divergence(&q.inverse())
-    }
-
     fn inverse(&self) -> Gamma {
         Gamma { shape: self.shape, rate: self.scale }
+    }
+}
+
+impl InverseGamma {
+    /// Mean, `scale / (shape - 1)`; infinite for a shape up to 1.
+    pub fn mean(&self) -> f64 {
+        if self.shape > 1.0 { self.scale / (self.shape - 1.0) } else { f64::INFINITY }
+    }
+
+    /// Variance, `mean^2 / (shape - 2)`; infinite for a shape up to 2.
+    pub fn variance(&self) -> f64 {
+        if self.shape > 2.0 { self.mean() * self.mean() / (self.shape - 2.0) } else { f64::INFINITY }
+    }
+
+    /// Logarithm of the density at x, -∞ up to 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        // y = 1 / x is Gamma, and |dy / dx| is 1 / x^2.
+        if x <= 0.0 { f64::NEG_INFINITY } else { self.inverse().ln_pdf(1.0 / x) - 2.0 * x.ln() }
+    }
+}
+
+impl Entropy for InverseGamma {
+    /// `H = shape + ln(scale Γ(shape)) - (1 + shape) ψ(shape)`
+    fn entropy(&self) -> f64 {
+        // X = 1 / Y adds E[ln |dX / dY|] = -2 E[ln Y].
+        self.inverse().entropy_of_rate_one() + self.scale.ln() - 2.0 * digamma(self.shape)
+    }
+}
+
+impl KlDivergence for InverseGamma {
+    /// KL(self ‖ q) in nats: that of the two Gamma distributions of `1 / X`, as KL does not change under a bijection.
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        self.inverse().kl_divergence(&q.inverse())
     }
 }
 
@@ -89,6 +179,50 @@ family! {
 }
 
 impl Weibull {
+    /// Mean, `scale Γ(1 + 1 / shape)`.
+    pub fn mean(&self) -> f64 {
+        let x = 1.0 / self.shape;
+        if x < 100.0 {
+            libm::tgamma(1.0 + x) * self.scale
+        } else {
+            (ln_gamma_of_one_plus(x) + self.scale.ln()).exp()
+        }
+    }
+
+    /// Variance, `scale^2 (Γ(1 + 2 / shape) - Γ(1 + 1 / shape)^2)`.
+    pub fn variance(&self) -> f64 {
+        self.mean() * self.mean() * self.relative_variance()
+    }
+
+    /// Logarithm of the density at x, -∞ up to 0.
+    pub fn ln_pdf(&self, x: f64) -> f64 {
+        if x <= 0.0 || x == f64::INFINITY {
+            return f64::NEG_INFINITY;
+        }
+        let ln_ratio = ln_ratio(x, self.scale);
+        self.shape.ln() - self.scale.ln() + (self.shape - 1.0) * ln_ratio - (self.shape * ln_ratio).exp()
+    }
+
+    /// `Γ(1 + 2 / shape) / Γ(1 + 1 / shape)^2 - 1`: the variance over the squared mean.
+    pub(super) fn relative_variance(&self) -> f64 {
+        let x = 1.0 / self.shape;
+        if x > 0.2 {
+            return (ln_gamma_of_one_plus(2.0 * x) - 2.0 * ln_gamma_of_one_plus(x)).exp_m1();
+        }
+        // ln Γ(1 + 2 x) + ln Γ(1) - 2 ln Γ(1 + x) as the two Bregman divergences from the middle.
+        let curvature = |s: f64| x * x * trigamma(1.0 + s);
+        (bregman_by_curvature(x, 2.0 * x, curvature) + bregman_by_curvature(x, 0.0, curvature)).exp_m1()
+    }
+}
+
+impl Entropy for Weibull {
+    /// `H = γ (1 - 1 / shape) + ln(scale / shape) + 1`
+    fn entropy(&self) -> f64 {
+        EULER_GAMMA * (1.0 - 1.0 / self.shape) + self.scale.ln() - self.shape.ln() + 1.0
+    }
+}
+
+impl KlDivergence for Weibull {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = ln(k_p / l_p^k_p) - ln(k_q / l_q^k_q) + (k_p - k_q) (ln l_p - γ / k_p) + (l_p / l_q)^k_q Γ(k_q / k_p + 1) - 1`
@@ -96,7 +230,7 @@ impl Weibull {
     /// Computed as that of the two Gumbel distributions of `-ln X`, locations `-ln l` and scales `1 / k`.
     ///
     /// Source: Bauckhage, *Computing the Kullback-Leibler divergence between two Weibull distributions* (2013).
-    pub fn kl_divergence(&self, q: &Self) -> f64 {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         // (location_p - location_q) / scale_q and scale_p / scale_q, from the ratios rather than through logarithms of
         // each scale: equal scales give exactly 0.
         let ratio = q.scale / self.scale;
@@ -105,6 +239,6 @@ impl Weibull {
         } else {
             q.scale.ln() - self.scale.ln()
         };
-        Gumbel::kl_of_standardized(q.shape * ln_ratio, q.shape, self.shape)
+        within(Self::NAME, Gumbel::kl_of_standardized(q.shape * ln_ratio, q.shape, self.shape))
     }
 }

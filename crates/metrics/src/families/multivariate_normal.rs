@@ -1,8 +1,12 @@
 //! Multivariate Normal, with a diagonal or a full covariance.
 
+use std::f64::consts::{E, TAU};
+
 use super::error::FamilyError;
+use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, write_list};
 use super::special::squared_ratio_half_excess;
+use crate::bures::squared_bures_distance;
 
 /// Normal distribution on vectors.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +24,8 @@ enum Scale {
     Full(Vec<f64>),
 }
 
-/// How far the two halves of a covariance may differ, relative to the larger entry: the rounding of a covariance that
-/// was computed in f64 without enforcing its symmetry.
+/// How far the two halves of a covariance may differ, relative to the product of the two standard deviations: the rounding
+/// of a covariance that was computed in f64 without enforcing its symmetry.
 const SYMMETRY_TOLERANCE: f64 = 1e-12;
 
 impl MultivariateNormal {
@@ -62,7 +66,87 @@ impl MultivariateNormal {
     pub fn dimensions(&self) -> usize {
         self.mean.len()
     }
+}
 
+impl MultivariateNormal {
+    /// Logarithm of the density at x.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Length`] unless x has a coordinate for each dimension.
+    pub fn ln_pdf(&self, x: &[f64]) -> Result<f64, FamilyError> {
+        check_length("the point", x.len(), self.dimensions())?;
+        let shift: Vec<f64> = x.iter().zip(&self.mean).map(|(x, mean)| x - mean).collect();
+        let mut solved = vec![0.0; shift.len()];
+        self.scale.solve_lower(&shift, &mut solved);
+        let square: f64 = solved.iter().map(|s| s * s).sum();
+        Ok(-0.5 * square - self.ln_root_determinant() - 0.5 * self.dimensions() as f64 * TAU.ln())
+    }
+
+    /// The Rényi divergence of an order other than 1: see [`RenyiDivergence`](super::RenyiDivergence).
+    pub(super) fn renyi_of_mixed_covariance(&self, q: &Self, alpha: f64) -> Result<f64, FamilyError> {
+        let n = self.dimensions();
+        if n != q.dimensions() {
+            return Err(FamilyError::Dimensions { family: Self::NAME, p: n, q: q.dimensions() });
+        }
+        let (of_p, of_q) = (self.scale.covariance(n), q.scale.covariance(n));
+        let mixed: Vec<f64> = of_p.iter().zip(&of_q).map(|(p, q)| q * alpha + p * (1.0 - alpha)).collect();
+        let mixed = match cholesky(&mixed, n) {
+            Ok(lower) => Self { mean: vec![0.0; n], scale: Scale::Full(lower) },
+            Err(_) => return Ok(f64::INFINITY),
+        };
+        let shift: Vec<f64> = self.mean.iter().zip(&q.mean).map(|(p, q)| p - q).collect();
+        let mut solved = vec![0.0; n];
+        mixed.scale.solve_lower(&shift, &mut solved);
+        let square: f64 = solved.iter().map(|s| s * s).sum();
+        let determinants = (1.0 - alpha) * self.ln_root_determinant() + alpha * q.ln_root_determinant()
+            - mixed.ln_root_determinant();
+        within(Self::NAME, 0.5 * alpha * square + determinants / (alpha - 1.0))
+    }
+
+    /// The Wasserstein-2 distance to q, a metric in the unit of the coordinates:
+    /// `sqrt(|μ_p - μ_q|^2 + tr(Σ_p + Σ_q - 2 (Σ_q^(1/2) Σ_p Σ_q^(1/2))^(1/2)))`.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Dimensions`] where the two have different numbers of coordinates.
+    ///
+    /// Source: Dowson and Landau, *The Fréchet distance between multivariate normal distributions* (1982).
+    pub fn wasserstein_2(&self, q: &Self) -> Result<f64, FamilyError> {
+        let n = self.dimensions();
+        if n != q.dimensions() {
+            return Err(FamilyError::Dimensions { family: Self::NAME, p: n, q: q.dimensions() });
+        }
+        let root = |scale: &Scale| -> Vec<f64> {
+            (0..n * n).map(|index| scale.at(n, index / n, index % n)).collect()
+        };
+        let shift: f64 = self.mean.iter().zip(&q.mean).map(|(p, q)| (p - q) * (p - q)).sum();
+        Ok((shift + squared_bures_distance(&root(&self.scale), &root(&q.scale), n)).sqrt())
+    }
+
+    /// `ln ∫ p q`: the logarithm of the density of the difference of the means under `Σ_p + Σ_q`.
+    pub(super) fn ln_overlap(&self, q: &Self) -> Result<f64, FamilyError> {
+        let n = self.dimensions();
+        let (of_p, of_q) = (self.scale.covariance(n), q.scale.covariance(n));
+        let sum: Vec<f64> = of_p.iter().zip(&of_q).map(|(p, q)| p + q).collect();
+        Self { mean: self.mean.clone(), scale: Scale::Full(cholesky(&sum, n)?) }.ln_pdf(&q.mean)
+    }
+
+    /// `ln det Σ / 2`
+    fn ln_root_determinant(&self) -> f64 {
+        let n = self.dimensions();
+        (0..n).map(|i| self.scale.at(n, i, i).ln()).sum()
+    }
+}
+
+impl Entropy for MultivariateNormal {
+    /// `H = (d ln(2 π e) + ln det Σ) / 2`
+    fn entropy(&self) -> f64 {
+        0.5 * self.dimensions() as f64 * (TAU * E).ln() + self.ln_root_determinant()
+    }
+}
+
+impl KlDivergence for MultivariateNormal {
     /// KL(self ‖ q) in nats.
     ///
     /// `KL = (tr(Σ_q⁻¹ Σ_p) - d + ln(det Σ_q / det Σ_p) + (μ_q - μ_p)ᵀ Σ_q⁻¹ (μ_q - μ_p)) / 2`
@@ -76,7 +160,7 @@ impl MultivariateNormal {
     /// [`FamilyError::Dimensions`] where the two have different numbers of coordinates.
     ///
     /// Source: Kullback, *Information Theory and Statistics* (1959), chapter 9.
-    pub fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
         let n = self.dimensions();
         if n != q.dimensions() {
             return Err(FamilyError::Dimensions { family: Self::NAME, p: n, q: q.dimensions() });
@@ -90,20 +174,15 @@ impl MultivariateNormal {
         q.scale.solve_lower(&shift, &mut solved);
         kl += 0.5 * solved.iter().map(|s| s * s).sum::<f64>();
         if let (Scale::Diagonal(_), Scale::Diagonal(_)) = (&self.scale, &q.scale) {
-            return Ok(infinite_if_nan(kl));
+            return within(Self::NAME, kl);
         }
         for column in 0..n {
             let of_p: Vec<f64> = (0..n).map(|row| self.scale.at(n, row, column)).collect();
             q.scale.solve_lower(&of_p, &mut solved);
             kl += 0.5 * solved[column + 1..].iter().map(|m| m * m).sum::<f64>();
         }
-        Ok(infinite_if_nan(kl))
+        within(Self::NAME, kl)
     }
-}
-
-/// Entries near the limits of f64 can overflow on the way and leave infinity minus infinity in the solve.
-fn infinite_if_nan(kl: f64) -> f64 {
-    if kl.is_nan() { f64::INFINITY } else { kl }
 }
 
 impl Scale {
@@ -119,6 +198,12 @@ impl Scale {
             }
             Self::Full(lower) => lower[row * n + column],
         }
+    }
+
+    /// `L L^T`, row by row.
+    fn covariance(&self, n: usize) -> Vec<f64> {
+        let entry = |i: usize, j: usize| (0..=i.min(j)).map(|k| self.at(n, i, k) * self.at(n, j, k)).sum();
+        (0..n * n).map(|index| entry(index / n, index % n)).collect()
     }
 
     /// Solves `L x = b` by forward substitution.
@@ -170,7 +255,8 @@ fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>, FamilyError> {
     for row in 0..n {
         for column in row + 1..n {
             let (upper, lower) = (a[row * n + column], a[column * n + row]);
-            if (upper - lower).abs() > SYMMETRY_TOLERANCE * upper.abs().max(lower.abs()) {
+            let deviations = a[row * n + row].abs().sqrt() * a[column * n + column].abs().sqrt();
+            if (upper - lower).abs() > SYMMETRY_TOLERANCE * deviations {
                 return Err(FamilyError::NotSymmetric { row, column, upper, lower });
             }
         }
@@ -230,12 +316,28 @@ mod tests {
     }
 
     #[test]
+    fn the_wasserstein_distance_of_rotated_normals() {
+        // Variances 1 and 9 along the axes, and the same turned by 45 degrees: tr of the root of [[1, ..]] by hand,
+        // (Σ_q^(1/2) Σ_p Σ_q^(1/2)) has the determinant 81 and the trace tr(Σ_p Σ_q) = 50: roots sum to sqrt(50 + 2 * 9).
+        let p = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 0.0, 0.0, 9.0]).unwrap();
+        let q = MultivariateNormal::full(&[3.0, 0.0], &[5.0, 4.0, 4.0, 5.0]).unwrap();
+        let expected = (9.0 + 20.0 - 2.0 * 68f64.sqrt()).sqrt();
+        assert!((p.wasserstein_2(&q).unwrap() - expected).abs() < 1e-14);
+        assert!((q.wasserstein_2(&p).unwrap() - expected).abs() < 1e-14);
+        assert!(p.wasserstein_2(&p).unwrap() < 1e-14);
+        let diagonal = MultivariateNormal::diagonal(&[0.0, 0.0], &[1.0, 4.0]).unwrap();
+        assert_eq!(p.wasserstein_2(&diagonal), Ok(1.0));
+    }
+
+    #[test]
     fn matrices_that_are_no_covariance_are_named() {
         let asymmetric = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 0.5, 0.4, 1.0]);
         let expected = FamilyError::NotSymmetric { row: 0, column: 1, upper: 0.5, lower: 0.4 };
         assert_eq!(asymmetric, Err(expected));
         let indefinite = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 2.0, 2.0, 1.0]);
         assert_eq!(indefinite, Err(FamilyError::NotPositiveDefinite { row: 1, pivot: -3.0 }));
+        let rounded = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 1e-17, -1e-17, 1.0]);
+        assert!(rounded.is_ok(), "{rounded:?}");
         let short = MultivariateNormal::full(&[0.0, 0.0], &[1.0, 2.0, 2.0]);
         assert!(matches!(short, Err(FamilyError::Length { actual: 3, .. })), "{short:?}");
         let flat = MultivariateNormal::diagonal(&[0.0, 0.0], &[1.0, 0.0]);

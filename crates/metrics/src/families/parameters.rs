@@ -1,6 +1,7 @@
 //! What every family with plain numbers as parameters has in common: checked construction, reading, printing.
 
 use super::error::FamilyError;
+use crate::readable::Readable;
 
 /// The range of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +132,7 @@ pub(super) fn write_call(f: &mut std::fmt::Formatter<'_>, name: &str, values: &[
 pub(super) fn write_list(f: &mut std::fmt::Formatter<'_>, values: &[f64]) -> std::fmt::Result {
     for (i, value) in values.iter().enumerate() {
         let separator = if i == 0 { "" } else { ", " };
-        write!(f, "{separator}{value}")?;
+        write!(f, "{separator}{}", Readable(*value))?;
     }
     Ok(())
 }

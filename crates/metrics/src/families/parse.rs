@@ -12,7 +12,7 @@ pub(super) struct Call {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Arguments {
-    Number { name: Option<String>, value: f64 },
+    Number { name: Option<String>, value: f64, position: usize },
     Vector(Vec<f64>),
     Matrix(Vec<Vec<f64>>),
 }
@@ -56,7 +56,7 @@ impl Call {
         };
         let mut values = vec![None; parameters.len()];
         for (position, argument) in self.arguments.iter().enumerate() {
-            let Arguments::Number { name, value } = argument else {
+            let Arguments::Number { name, value, position: at } = argument else {
                 return Err(self.problem(format!("expected numbers for {family}({})", parameters.join(", "))));
             };
             let slot = match name {
@@ -71,7 +71,7 @@ impl Call {
             };
             let slot = values.get_mut(slot).ok_or_else(|| wrong_count(self.arguments.len()))?;
             if slot.replace(*value).is_some() {
-                return Err(self.problem(format!("a parameter of {family} is given twice")));
+                return Err(self.problem_at(*at, format!("a parameter of {family} is given twice")));
             }
         }
         values.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| wrong_count(self.arguments.len()))
@@ -83,7 +83,7 @@ impl Call {
             return Ok(values.clone());
         }
         let plain = |argument: &Arguments| match argument {
-            Arguments::Number { name: None, value } => Some(*value),
+            Arguments::Number { name: None, value, .. } => Some(*value),
             _ => None,
         };
         let values: Option<Vec<f64>> = self.arguments.iter().map(plain).collect();
@@ -91,7 +91,11 @@ impl Call {
     }
 
     pub(super) fn problem(&self, problem: String) -> FamilyError {
-        FamilyError::Syntax { text: self.text.clone(), position: 1, problem }
+        self.problem_at(1, problem)
+    }
+
+    fn problem_at(&self, position: usize, problem: String) -> FamilyError {
+        FamilyError::Syntax { text: self.text.clone(), position, problem }
     }
 }
 
@@ -108,13 +112,14 @@ impl<'a> Reader<'a> {
             return self.bracket();
         }
         // A name is a word followed by '='; 'inf' and '1e5' are words too.
-        let start = self.rest;
+        let (start, position) = (self.rest, self.position());
         let word = self.word();
         if !word.is_empty() && self.accept('=') {
-            return Ok(Arguments::Number { name: Some(word.to_ascii_lowercase()), value: self.number()? });
+            let name = Some(word.to_ascii_lowercase());
+            return Ok(Arguments::Number { name, value: self.number()?, position });
         }
         self.rest = start;
-        Ok(Arguments::Number { name: None, value: self.number()? })
+        Ok(Arguments::Number { name: None, value: self.number()?, position })
     }
 
     fn bracket(&mut self) -> Result<Arguments, FamilyError> {
@@ -199,12 +204,16 @@ impl<'a> Reader<'a> {
     }
 
     fn problem(&self, problem: &str) -> FamilyError {
-        let read = &self.text[..self.text.len() - self.rest.len()];
         FamilyError::Syntax {
             text: self.text.to_owned(),
-            position: read.chars().count() + 1,
+            position: self.position(),
             problem: problem.to_owned(),
         }
+    }
+
+    /// The character to be read next, from 1.
+    fn position(&self) -> usize {
+        self.text[..self.text.len() - self.rest.len()].chars().count() + 1
     }
 }
 
@@ -222,6 +231,8 @@ mod tests {
             "multivariate_normal([0, 1], [1, 4])",
             "multivariate_normal([0, 1], [[4, 1], [1, 4.25]])",
             "von_mises(-1, 0)",
+            "exponential(1e162)",
+            "uniform(-1e-300, 2.5e-5)",
         ] {
             let read: Distribution = text.parse().unwrap();
             assert_eq!(read.to_string(), text);
@@ -243,8 +254,12 @@ mod tests {
             ),
             ("normal(0)", "normal: the list of parameters has 1 entries, and has to have 2 (mean, sd)"),
             ("normal(0, 1, 2)", "normal: the list of parameters has 3 entries, and has to have 2 (mean, sd)"),
-            ("normal(0, mean=1)", "'normal(0, mean=1)' at character 1: a parameter of normal is given twice"),
+            (
+                "normal(0, mean=1)",
+                "'normal(0, mean=1)' at character 11: a parameter of normal is given twice",
+            ),
             ("normal(0, var=1)", "normal has no parameter 'var'; it has mean, sd"),
+            ("normal(1e162, -1e-300)", "normal: sd is -1e-300, and has to be finite and above 0"),
             ("normal(0, -1)", "normal: sd is -1, and has to be finite and above 0"),
             ("normal(nan, 1)", "normal: mean is NaN, and has to be finite"),
             ("normall(0, 1)", "no family is called 'normall'; did you mean 'normal'?"),
@@ -256,10 +271,7 @@ mod tests {
                 "dirichlet(1, 0)",
                 "dirichlet: entry 1 of concentrations is 0, and has to be finite and above 0",
             ),
-            (
-                "categorical(0.5, 0.6)",
-                "categorical: the probabilities sum to 1.1, and have to sum to 1 within 1e-9",
-            ),
+            ("categorical(0.5, 0.6)", "the probabilities sum to 1.1, and have to sum to 1 within 1e-8"),
             (
                 "binomial(1.5, 0.5)",
                 "binomial: trials is 1.5, and has to be a whole number between 0 and 2^53",

@@ -29,6 +29,30 @@ pub(super) fn ln_gamma_of_one_plus(x: f64) -> f64 {
     cephes64::lgam1p(x)
 }
 
+/// `Γ(a + k) / Γ(a)` for positive `a` and `a + k`, infinite beyond the range of f64.
+pub(super) fn gamma_ratio(a: f64, k: f64) -> f64 {
+    if k == 1.0 {
+        return a;
+    }
+    if k == 2.0 {
+        return a * (a + 1.0);
+    }
+    if k == -1.0 && a > 1.0 {
+        return 1.0 / (a - 1.0);
+    }
+    let direct = libm::tgamma(a + k) / libm::tgamma(a);
+    if direct.is_normal() { direct } else { ln_gamma_ratio(a, k).exp() }
+}
+
+/// `ln Γ(a + k) - ln Γ(a)`.
+pub(super) fn ln_gamma_ratio(a: f64, k: f64) -> f64 {
+    if a.min(a + k) < STIRLING_FROM {
+        return ln_gamma(a + k) - ln_gamma(a);
+    }
+    // Of x ln x - x the difference is k ln a + (a + k) ln(1 + k / a) - k, here with little left to cancel.
+    k * a.ln() + relative_entropy_excess(a + k, a) + (stirling(a + k) - stirling(a))
+}
+
 /// `ψ(x)`, the derivative of `ln Γ`, x > 0.
 pub(super) fn digamma(x: f64) -> f64 {
     cephes64::psi(x)
@@ -49,6 +73,12 @@ pub(super) fn bessel_i1_scaled(x: f64) -> f64 {
     cephes64::i1e(x)
 }
 
+/// `ln(a / b)`, through two logarithms where the ratio leaves the range of f64.
+pub(super) fn ln_ratio(a: f64, b: f64) -> f64 {
+    let ratio = a / b;
+    if ratio.is_normal() { ratio.ln() } else { a.ln() - b.ln() }
+}
+
 /// `r - 1 - ln r` for `r = a / b`, both positive: 0 at `a = b`, positive elsewhere.
 pub(super) fn ratio_excess(a: f64, b: f64) -> f64 {
     let u = (a - b) / b;
@@ -56,15 +86,14 @@ pub(super) fn ratio_excess(a: f64, b: f64) -> f64 {
         // log1pmx is ln(1 + u) - u, by its own series near 0.
         -cephes64::log1pmx(u)
     } else {
-        // Two logarithms and not one of the ratio: the ratio may leave the range of f64.
-        a / b - 1.0 - (a.ln() - b.ln())
+        a / b - 1.0 - ln_ratio(a, b)
     }
 }
 
 /// `(r^2 - 1 - ln r^2) / 2` for `r = a / b`, both positive: the scale part of the KL between two Normals.
 pub(super) fn squared_ratio_half_excess(a: f64, b: f64) -> f64 {
     let (r, u) = (a / b, (a - b) / b * (a / b + 1.0));
-    if u.abs() < 0.5 { -0.5 * cephes64::log1pmx(u) } else { 0.5 * (r * r - 1.0) - (a.ln() - b.ln()) }
+    if u.abs() < 0.5 { -0.5 * cephes64::log1pmx(u) } else { 0.5 * (r * r - 1.0) - ln_ratio(a, b) }
 }
 
 /// `p ln(p / q) - p + q` for `p, q >= 0`: KL between two Poisson laws, and one term of a discrete KL made non-negative.
@@ -74,7 +103,7 @@ pub(super) fn relative_entropy_excess(p: f64, q: f64) -> f64 {
         (false, true) => f64::INFINITY,
         (false, false) if (q / p).is_finite() => p * ratio_excess(q, p),
         // q / p leaves the range of f64 where the value need not.
-        (false, false) => p * (p.ln() - q.ln()) - p + q,
+        (false, false) => p * ln_ratio(p, q) - p + q,
     }
 }
 
@@ -107,7 +136,7 @@ pub(super) fn standardized(a: f64, b: f64, scale: f64) -> f64 {
 }
 
 /// Even Bernoulli numbers B2 to B14, the coefficients of Stirling's series.
-const BERNOULLI: [f64; 7] =
+pub(super) const BERNOULLI: [f64; 7] =
     [1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0, -691.0 / 2730.0, 7.0 / 6.0];
 
 /// From here on Stirling's series with seven terms is exact to rounding: B16 / 12^15 is below 1e-15 of the sum.
@@ -161,7 +190,7 @@ fn stirling_curvature(x: f64) -> f64 {
 }
 
 /// Positive nodes and weights of the 12-point Gauss-Legendre rule on [-1, 1] (Abramowitz and Stegun, table 25.4).
-const GAUSS_LEGENDRE: [(f64, f64); 6] = [
+pub(super) const GAUSS_LEGENDRE: [(f64, f64); 6] = [
     (0.125_233_408_511_468_9, 0.249_147_045_813_402_8),
     (0.367_831_498_998_180_2, 0.233_492_536_538_354_8),
     (0.587_317_954_286_617_4, 0.203_167_426_723_065_92),

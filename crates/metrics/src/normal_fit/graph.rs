@@ -39,8 +39,8 @@ impl Evaluation {
     }
 }
 
-/// Stands in for the logarithm of a probability of 0. Its exponential is 0 in every float type, and 0 times it is 0 where
-/// 0 times -∞ would be NaN.
+/// Stands in for the logarithm of a probability of 0 and for no other. Its exponential is 0 in every float type, and 0
+/// times it is 0 where 0 times -∞ would be NaN.
 const LN_OF_ZERO: f64 = -1e4;
 
 /// Target, points and objective on a device.
@@ -67,7 +67,10 @@ impl Graph {
             let shape = [values.len()];
             Tensor::from_data(TensorData::new(values, shape), (&device, dtype))
         };
-        let ln_p = target.ln_probabilities.iter().map(|l| l.max(LN_OF_ZERO)).collect();
+        // A finite logarithm is taken as it is, up to the range of the device's floats.
+        let lowest = if dtype == DType::F32 { f64::from(f32::MIN) } else { f64::MIN };
+        let of_zero = |l: f64| if l == f64::NEG_INFINITY { LN_OF_ZERO } else { l.max(lowest) };
+        let ln_p = target.ln_probabilities.iter().map(|&l| of_zero(l)).collect();
         Self {
             points: tensor(target.points.clone()),
             p: tensor(target.probabilities.clone()),

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::readable::Readable;
+
 /// Why an estimate from samples has no value.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SampleError {
@@ -52,15 +54,38 @@ pub enum SampleError {
         /// How many labels there are.
         labels: usize,
     },
+    /// Two variables do not have as many samples each.
+    #[error("{y} samples of y for {x} of x: the samples of two variables come in pairs")]
+    Unpaired {
+        /// How many samples of x there are.
+        x: usize,
+        /// How many samples of y there are.
+        y: usize,
+    },
+    /// The number of random deals is zero.
+    #[error("0 permutations: a p-value is a share of random deals")]
+    NoPermutations,
+    /// There are fewer directions than a standard error needs.
+    #[error("{directions} directions where at least 2 are needed")]
+    TooFewDirections {
+        /// The number asked for.
+        directions: usize,
+    },
+    /// A list of bandwidths is empty.
+    #[error("no bandwidth: a kernel has at least one")]
+    NoBandwidth,
     /// The number of neighbours is zero.
     #[error("0 neighbours: the estimator looks at the distance to the first or a later one")]
     NoNeighbours,
     /// The width of a kernel is not a positive, finite number.
-    #[error("the bandwidth is {bandwidth}: it has to be a positive, finite number")]
+    #[error("the bandwidth is {}: it has to be a positive, finite number", Readable(*bandwidth))]
     InvalidBandwidth {
         /// The width asked for.
         bandwidth: f64,
     },
+    /// A sample lies so many bandwidths away that the number has no `f64`.
+    #[error("the samples reach beyond 1e308 bandwidths: bring the bandwidth to the scale of the samples")]
+    BandwidthTooSmall,
     /// A grid has no width, fewer than two bins, or more cells than can be counted.
     #[error("{what}")]
     InvalidGrid {

@@ -15,6 +15,7 @@ use super::error::SampleError;
 use super::estimate::Estimate;
 use super::points::Points;
 use crate::discrete::{jensen_shannon_divergence, kl_divergence};
+use crate::readable::Readable;
 
 /// Cells beyond which a grid is refused: 8 MiB of counts.
 const MOST_CELLS: usize = 1 << 20;
@@ -43,10 +44,14 @@ impl Grid {
     ///
     /// # Errors
     ///
-    /// [`SampleError::InvalidGrid`] unless the edges are finite and in order and there are two bins or more.
+    /// [`SampleError::InvalidGrid`] unless the edges and their distance are finite, the edges in order, and there are two
+    /// bins or more.
     pub fn new(low: f64, high: f64, bins: usize) -> Result<Self, SampleError> {
-        if !(low.is_finite() && high.is_finite() && low < high) {
-            let what = format!("a grid from {low} to {high}: the edges have to be finite and in order");
+        if !(low.is_finite() && high.is_finite() && low < high && (high - low).is_finite()) {
+            let (low, high) = (Readable(low), Readable(high));
+            let what = format!(
+                "a grid from {low} to {high}: the edges have to be finite and in order, and their distance finite"
+            );
             return Err(SampleError::InvalidGrid { what });
         }
         if bins < 2 {
@@ -73,8 +78,7 @@ impl Grid {
     ///
     /// [`SampleError`] if there are no samples, no dimensions, too many cells, or a coordinate that is not finite.
     pub fn shares(&self, samples: ArrayView2<'_, f64>) -> Result<Vec<f64>, SampleError> {
-        // For its checks.
-        Points::new(samples, 1)?;
+        Points::check(samples, 1)?;
         let mut counts = vec![0_u64; self.checked_cells(samples.ncols())?];
         for sample in samples.rows() {
             counts[sample.iter().fold(0, |cell, &x| cell * self.bins + self.bin(x))] += 1;
@@ -110,7 +114,7 @@ impl Grid {
     }
 
     fn edge(&self, bin: usize) -> f64 {
-        self.low + (self.high - self.low) * bin as f64 / self.bins as f64
+        self.low + (self.high - self.low) * (bin as f64 / self.bins as f64)
     }
 
     fn bin(&self, x: f64) -> usize {
@@ -291,6 +295,13 @@ mod tests {
     fn bad_grids_and_samples_are_refused() {
         assert!(Grid::new(1.0, 1.0, 4).is_err());
         assert!(Grid::new(0.0, f64::INFINITY, 4).is_err());
+        assert_eq!(
+            Grid::new(-1e308, 1e308, 4).unwrap_err().to_string(),
+            "a grid from -1e308 to 1e308: the edges have to be finite and in order, and their distance finite"
+        );
+        let wide = Grid::new(-8e307, 8e307, 4).unwrap();
+        assert_eq!(wide.shares(array![[-8e307], [-1e307], [1e307], [8e307]].view()).unwrap(), [0.25; 4]);
+        assert!(wide.standard_normal_mass(1).unwrap().iter().all(|mass| mass.is_finite()));
         assert!(Grid::new(0.0, 1.0, 1).is_err());
         assert!(matches!(
             divergences_from_standard_normal(Array2::zeros((10, 9)).view(), grid()),

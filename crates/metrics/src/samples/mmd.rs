@@ -10,6 +10,8 @@
 //! thereby unbiased: their mean over repetitions is the true value, and where that is close to 0 they are as often
 //! negative as not. A bandwidth of about the distance between two samples sees the most.
 
+use std::f64::consts::SQRT_2;
+
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
@@ -41,12 +43,86 @@ pub fn squared_discrepancy(
     y: ArrayView2<'_, f64>,
     bandwidth: f64,
 ) -> Result<Estimate, SampleError> {
-    let kernel = Gaussian::new(bandwidth)?;
+    squared_discrepancy_over(x, y, &[bandwidth])
+}
+
+/// The unbiased estimate of the squared discrepancy with the mean of the kernels of several bandwidths, without a unit.
+///
+/// Differences at every one of the scales are seen, each a little less than with its own bandwidth alone. A common choice is
+/// [`median_bandwidth`] times 1/4, 1/2, 1, 2 and 4.
+///
+/// # Shapes
+///
+/// As for [`squared_discrepancy`].
+///
+/// # Errors
+///
+/// As for [`squared_discrepancy`], and [`SampleError::NoBandwidth`].
+///
+/// ```
+/// use metrics::samples::mmd::{median_bandwidth, squared_discrepancy_over};
+/// use ndarray::array;
+///
+/// let (x, y) = (array![[0.0], [1.0], [2.0]], array![[0.5], [1.5], [9.0]]);
+/// let bandwidth = median_bandwidth(x.view(), y.view())?;
+/// assert_eq!(bandwidth, 1.5);
+/// let found = squared_discrepancy_over(x.view(), y.view(), &[0.5, 1.0, 2.0].map(|factor| factor * bandwidth))?;
+/// assert!(found.value < found.standard_error);
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
+pub fn squared_discrepancy_over(
+    x: ArrayView2<'_, f64>,
+    y: ArrayView2<'_, f64>,
+    bandwidths: &[f64],
+) -> Result<Estimate, SampleError> {
+    let kernel = Gaussian::new(bandwidths)?;
     let (x, y) = Points::pair(x, y, 2)?;
-    let within_x = kernel.affinities_within(&x);
-    let within_y = kernel.affinities_within(&y);
-    let x_to_y = kernel.affinities(&x, &y);
-    let y_to_x = kernel.affinities(&y, &x);
+    let (x, y) = (kernel.scaled(&x)?, kernel.scaled(&y)?);
+    Ok(discrepancy(&x, &y, |squared| kernel.of(squared)))
+}
+
+/// The median distance between two samples of the pooled `x` and `y`: the bandwidth that is taken where nothing better is
+/// known.
+///
+/// Of more than 1000 samples, evenly spaced ones are looked at.
+///
+/// # Shapes
+///
+/// As for [`squared_discrepancy`].
+///
+/// # Errors
+///
+/// [`SampleError`] if there are fewer than two samples on a side, if the dimensions differ or there are none, if a
+/// coordinate is not finite, and [`SampleError::InvalidBandwidth`] if more than half of the samples coincide.
+///
+/// # Source
+///
+/// Gretton et al., as for [`squared_discrepancy`], section 8.
+pub fn median_bandwidth(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64, SampleError> {
+    const MOST: usize = 1000;
+    Points::pair(x, y, 2)?;
+    let count = x.nrows() + y.nrows();
+    let row = |i: usize| if i < x.nrows() { x.row(i) } else { y.row(i - x.nrows()) };
+    let looked_at = count.min(MOST);
+    let rows: Vec<_> = (0..looked_at).map(|i| row(i * count / looked_at)).collect();
+    let mut distances: Vec<f64> = (1..looked_at)
+        .flat_map(|i| (0..i).map(move |j| (i, j)))
+        .map(|(i, j)| rows[i].iter().zip(rows[j]).fold(0.0, |sum: f64, (x, y)| sum.hypot(x - y)))
+        .collect();
+    let middle = distances.len() / 2;
+    let (_, &mut median, _) = distances.select_nth_unstable_by(middle, f64::total_cmp);
+    if median > 0.0 { Ok(median) } else { Err(SampleError::InvalidBandwidth { bandwidth: median }) }
+}
+
+/// The unbiased estimate with any kernel, a function of the squared distance.
+pub(super) fn discrepancy(x: &Points, y: &Points, kernel: impl Fn(f64) -> f64 + Sync) -> Estimate {
+    let of_itself = kernel(0.0);
+    // Within a set without the pairs of a sample with itself.
+    let within = |points: &Points| -> Vec<f64> {
+        affinities(points, points, &kernel).into_iter().map(|sum| sum - of_itself).collect()
+    };
+    let (within_x, within_y) = (within(x), within(y));
+    let (x_to_y, y_to_x) = (affinities(x, y, &kernel), affinities(y, x, &kernel));
 
     let over_pairs = |sums: &[f64], pairs: f64| sums.iter().sum::<f64>() / pairs;
     let (n, m) = (x.len() as f64, y.len() as f64);
@@ -59,7 +135,21 @@ pub fn squared_discrepancy(
         4.0 * variance(&differences) / own
     };
     let variance = variance_of_side(&within_x, &x_to_y, n, m) + variance_of_side(&within_y, &y_to_x, m, n);
-    Ok(Estimate { value, standard_error: variance.sqrt() })
+    Estimate { value, standard_error: variance.sqrt() }
+}
+
+/// For each sample of `from` the sum of the kernel over those of `to`.
+fn affinities(from: &Points, to: &Points, kernel: &(impl Fn(f64) -> f64 + Sync)) -> Vec<f64> {
+    (0..from.len())
+        .into_par_iter()
+        .map(|i| {
+            let mut sum = 0.0;
+            to.squared_distances(from, i, |_, block| {
+                sum += block.iter().map(|&squared| kernel(squared)).sum::<f64>();
+            });
+            sum
+        })
+        .collect()
 }
 
 /// The unbiased estimate of the squared discrepancy between samples `x` and N(0, I), without a unit.
@@ -91,14 +181,16 @@ pub fn squared_discrepancy_from_standard_normal(
     x: ArrayView2<'_, f64>,
     bandwidth: f64,
 ) -> Result<Estimate, SampleError> {
-    let kernel = Gaussian::new(bandwidth)?;
+    let kernel = Gaussian::new(&[bandwidth])?;
     let x = Points::new(x, 2)?;
-    let (n, half_d) = (x.len() as f64, 0.5 * x.dimensions() as f64);
-    let s2 = bandwidth * bandwidth;
-    let between_normals = (s2 / (s2 + 2.0)).powf(half_d);
-    let scale = (s2 / (s2 + 1.0)).powf(half_d);
+    let (n, d) = (x.len() as f64, x.dimensions() as f64);
+    // Roots of s^2 + 1 and s^2 + 2 that do not overflow.
+    let (with_one, with_two) = (bandwidth.hypot(1.0), bandwidth.hypot(SQRT_2));
+    let between_normals = (bandwidth / with_two).powf(d);
+    let scale = (bandwidth / with_one).powf(d);
     let to_normal: Vec<f64> =
-        (0..x.len()).map(|i| scale * (-0.5 * x.squared_norm(i) / (s2 + 1.0)).exp()).collect();
+        (0..x.len()).map(|i| scale * (-0.5 * x.squared_norm_over(with_one, i)).exp()).collect();
+    let x = kernel.scaled(&x)?;
 
     // h(x, x') = k(x, x') - E k(x, y) - E k(x', y) + E k(y, y') has the discrepancy as its mean.
     let rows: Vec<Row> = (0..x.len())
@@ -131,40 +223,38 @@ struct Row {
     sum_of_squares: f64,
 }
 
+/// The mean of the kernels of some bandwidths, over coordinates that are divided by a power of two near the smallest, so that
+/// neither the square of a bandwidth nor that of a distance leaves the range of f64 before their ratio does.
 struct Gaussian {
-    scale: f64,
+    /// The exponent of that power of two.
+    exponent: i32,
+    /// `-1 / 2 b^2` for each bandwidth b in its unit.
+    scales: Vec<f64>,
 }
 
 impl Gaussian {
-    fn new(bandwidth: f64) -> Result<Self, SampleError> {
-        if bandwidth.is_finite() && bandwidth > 0.0 {
-            Ok(Self { scale: -0.5 / (bandwidth * bandwidth) })
-        } else {
-            Err(SampleError::InvalidBandwidth { bandwidth })
+    fn new(bandwidths: &[f64]) -> Result<Self, SampleError> {
+        if let Some(&bandwidth) = bandwidths.iter().find(|b| !(b.is_finite() && **b > 0.0)) {
+            return Err(SampleError::InvalidBandwidth { bandwidth });
         }
+        let smallest = bandwidths.iter().copied().reduce(f64::min).ok_or(SampleError::NoBandwidth)?;
+        let (_, exponent) = libm::frexp(smallest);
+        let scale = |&bandwidth: &f64| -0.5 / libm::ldexp(bandwidth, -exponent).powi(2);
+        Ok(Self { exponent, scales: bandwidths.iter().map(scale).collect() })
+    }
+
+    /// The points over the power of two.
+    fn scaled(&self, points: &Points) -> Result<Points, SampleError> {
+        points.scaled_by_power_of_two(-self.exponent).ok_or(SampleError::BandwidthTooSmall)
     }
 
     fn of(&self, squared_distance: f64) -> f64 {
-        (self.scale * squared_distance).exp()
-    }
-
-    /// For each sample of `from` the sum of the kernel over those of `to`.
-    fn affinities(&self, from: &Points, to: &Points) -> Vec<f64> {
-        (0..from.len())
-            .into_par_iter()
-            .map(|i| {
-                let mut sum = 0.0;
-                to.squared_distances(from, i, |_, block| {
-                    sum += block.iter().map(|&squared| self.of(squared)).sum::<f64>();
-                });
-                sum
-            })
-            .collect()
-    }
-
-    /// The same within a set, without the pairs of a sample with itself, for which the kernel is 1.
-    fn affinities_within(&self, points: &Points) -> Vec<f64> {
-        self.affinities(points, points).into_iter().map(|sum| sum - 1.0).collect()
+        match self.scales.as_slice() {
+            [scale] => (scale * squared_distance).exp(),
+            scales => {
+                scales.iter().map(|scale| (scale * squared_distance).exp()).sum::<f64>() / scales.len() as f64
+            }
+        }
     }
 }
 
@@ -251,6 +341,52 @@ mod tests {
                 assert!((0.8..largest_ratio).contains(&(stated / spread)), "{centre}: {stated} for {spread}");
             }
         }
+    }
+
+    #[test]
+    fn several_bandwidths_are_the_mean_of_each() {
+        let mut draws = Draws::seeded(11);
+        let (x, y) = (draws.normals((40, 3), 0.5, 1.0), draws.normals((30, 3), 0.0, 1.0));
+        let bandwidth = median_bandwidth(x.view(), y.view()).unwrap();
+        // The distance of two draws in three dimensions.
+        assert!((1.5..3.0).contains(&bandwidth), "{bandwidth}");
+        let bandwidths = [0.25, 1.0, 1e200].map(|factor| factor * bandwidth);
+        let of_each = bandwidths.map(|b| squared_discrepancy(x.view(), y.view(), b).unwrap().value);
+        let found = squared_discrepancy_over(x.view(), y.view(), &bandwidths).unwrap().value;
+        assert!((found - mean(&of_each)).abs() < 1e-15, "{found}, not the mean of {of_each:?}");
+        assert_eq!(squared_discrepancy_over(x.view(), y.view(), &[]), Err(SampleError::NoBandwidth));
+        let same = Array2::zeros((5, 2));
+        assert!(matches!(
+            median_bandwidth(same.view(), same.view()),
+            Err(SampleError::InvalidBandwidth { .. })
+        ));
+    }
+
+    #[test]
+    fn bandwidths_near_the_limits_of_f64() {
+        let mut draws = Draws::seeded(8);
+        let (x, y) = (draws.normals((20, 2), 0.5, 1.0), draws.normals((30, 2), 0.0, 1.0));
+        // A kernel much narrower than any distance sees nothing alike, one much wider sees no difference.
+        for bandwidth in [1e-300, 1e-170, 1e160, 1e308] {
+            for found in [
+                squared_discrepancy(x.view(), y.view(), bandwidth).unwrap(),
+                squared_discrepancy_from_standard_normal(x.view(), bandwidth).unwrap(),
+            ] {
+                assert!(
+                    found.value.abs() < 1e-14 && found.standard_error < 1e-14,
+                    "{bandwidth:e}: {found:?}"
+                );
+            }
+        }
+        // The discrepancy of two samples does not depend on the unit of length.
+        let expected = squared_discrepancy(x.view(), y.view(), 0.75).unwrap();
+        for unit in [2f64.powi(-600), 2f64.powi(600)] {
+            let found = squared_discrepancy((&x * unit).view(), (&y * unit).view(), 0.75 * unit).unwrap();
+            assert_eq!(found, expected, "unit {unit:e}");
+        }
+        let far = &x * 1e300;
+        let refused = squared_discrepancy(far.view(), y.view(), 1e-100);
+        assert_eq!(refused, Err(SampleError::BandwidthTooSmall));
     }
 
     #[test]

@@ -1,23 +1,31 @@
 //! Divergences estimated from samples, each with its standard error.
 //!
-//! Samples are the rows of an array, `[samples, dimensions]`. Three estimators with different blind spots:
+//! Samples are the rows of an array, `[samples, dimensions]`. How far two distributions are apart:
 //!
 //! - [`histogram`]: exact divergences of binned samples. Robust, blind within a bin and beyond three dimensions.
-//! - [`neighbours`]: Kullback-Leibler divergence from distances to nearest neighbours. No bins, any dimension, noisy.
+//! - [`neighbours`]: Kullback-Leibler divergence and entropy from distances to nearest neighbours. No bins, any dimension,
+//!   noisy.
 //! - [`mmd`]: maximum mean discrepancy. Unbiased and precise in any dimension, but not in nats.
+//! - [`energy`]: the energy distance, a discrepancy without a bandwidth.
+//! - [`transport`]: Wasserstein distances, in one dimension, of Normals, and sliced.
+//! - [`permutation`]: whether any of them is more than chance.
 //!
-//! And [`classification`]: how far samples of different classes keep apart.
+//! How much two variables tell of each other: [`mutual_information`]. And [`classification`]: how far samples of different
+//! classes keep apart.
 
 pub mod classification;
+pub(crate) mod draws;
+pub mod energy;
 mod error;
 mod estimate;
 pub mod histogram;
 pub mod mmd;
+pub mod mutual_information;
 pub mod neighbours;
+pub mod permutation;
 mod points;
+pub mod transport;
+mod tree;
 
 pub use error::SampleError;
 pub use estimate::Estimate;
-
-#[cfg(test)]
-pub(crate) mod draws;

@@ -87,8 +87,45 @@ pub fn kl_from_standard_normal(x: ArrayView2<'_, f64>, neighbours: usize) -> Res
     with_batches(|stride, first| Ok(one_sample(&x.every(stride, first), neighbours)))
 }
 
+/// The differential entropy `-∫ p ln p` in nats from samples `x`,
+///
+/// ```text
+/// psi(n) - psi(k) + ln V_d + d / n sum_i ln r_i
+/// ```
+///
+/// where `r_i` is the distance of `x_i` to the `k`-th, `k = neighbours`, of the other samples and `psi` the digamma function.
+/// -∞ where so many samples coincide: a distribution with a point mass has no density.
+///
+/// # Shapes
+///
+/// - x: `[samples, dimensions]`
+///
+/// # Errors
+///
+/// As for [`kl_from_standard_normal`].
+///
+/// # Source
+///
+/// As for [`kl_from_standard_normal`].
+///
+/// ```
+/// use metrics::samples::neighbours::entropy;
+/// use ndarray::Array2;
+///
+/// // Spread over [0, 2) as if at random: ln 2 nats.
+/// let x = Array2::from_shape_fn((1000, 1), |(i, _)| 2.0 * ((i as f64).sin() * 1e4).rem_euclid(1.0));
+/// assert!((entropy(x.view(), 5)?.value - 2f64.ln()).abs() < 0.05);
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
+pub fn entropy(x: ArrayView2<'_, f64>, neighbours: usize) -> Result<Estimate, SampleError> {
+    let x = Points::new(x, needed(neighbours)?)?;
+    // Of the negative: infinity is what ends the batches.
+    let negative = with_batches(|stride, first| Ok(negative_entropy(&x.every(stride, first), neighbours)))?;
+    Ok(Estimate { value: -negative.value, ..negative })
+}
+
 /// A batch has to leave a sample more than there are neighbours to look for.
-fn needed(neighbours: usize) -> Result<usize, SampleError> {
+pub(super) fn needed(neighbours: usize) -> Result<usize, SampleError> {
     match neighbours {
         0 => Err(SampleError::NoNeighbours),
         k => Ok(BATCHES * (k + 1)),
@@ -96,7 +133,7 @@ fn needed(neighbours: usize) -> Result<usize, SampleError> {
 }
 
 /// The estimate from all samples, and its error from those of batches.
-fn with_batches(
+pub(super) fn with_batches(
     estimate: impl Fn(usize, usize) -> Result<f64, SampleError>,
 ) -> Result<Estimate, SampleError> {
     let value = estimate(1, 0)?;
@@ -123,14 +160,19 @@ fn two_sample(x: &Points, y: &Points, neighbours: usize) -> Result<f64, SampleEr
 }
 
 fn one_sample(x: &Points, neighbours: usize) -> f64 {
+    let (n, d) = (x.len() as f64, x.dimensions() as f64);
+    let mean_squared_norm = (0..x.len()).map(|i| x.squared_norm(i)).sum::<f64>() / n;
+    negative_entropy(x, neighbours) + 0.5 * d * (2.0 * PI).ln() + 0.5 * mean_squared_norm
+}
+
+fn negative_entropy(x: &Points, neighbours: usize) -> f64 {
     let own = kth_squared_distances(x, x, neighbours, true);
     let (n, d) = (x.len() as f64, x.dimensions() as f64);
     let mean_log_distance = own.iter().map(|squared| 0.5 * squared.ln()).sum::<f64>() / n;
-    let mean_squared_norm = (0..x.len()).map(|i| x.squared_norm(i)).sum::<f64>() / n;
     let log_ball = 0.5 * d * PI.ln() - libm::lgamma(0.5 * d + 1.0);
     // psi(n) - psi(k) = 1 / k + ... + 1 / (n - 1).
     let digammas: f64 = (neighbours..x.len()).map(|i| 1.0 / i as f64).sum();
-    -digammas - log_ball - d * mean_log_distance + 0.5 * d * (2.0 * PI).ln() + 0.5 * mean_squared_norm
+    -digammas - log_ball - d * mean_log_distance
 }
 
 /// The squared distance of each sample of `x` to its `k`-th nearest in `y`, itself left out if the two are the same.
@@ -213,6 +255,22 @@ mod tests {
             let ratio = mean(&stated) / variance(&values).sqrt();
             assert!((0.75..1.35).contains(&ratio), "{ratio}");
         }
+    }
+
+    #[test]
+    fn the_entropy_of_normals_and_of_a_point_mass() {
+        for (dimensions, sd) in [(1, 2.0), (3, 0.5)] {
+            let x = Draws::seeded(20).normals((4000, dimensions), 7.0, sd);
+            let expected = dimensions as f64 * (0.5 * (2.0 * PI * std::f64::consts::E).ln() + f64::ln(sd));
+            let found = entropy(x.view(), 4).unwrap();
+            assert!(
+                (found.value - expected).abs() < 0.02 + 4.0 * found.standard_error,
+                "{found:?}, not {expected}"
+            );
+        }
+        let mut tied = Draws::seeded(3).normals((40, 1), 0.0, 1.0);
+        tied[[1, 0]] = tied[[0, 0]];
+        assert_eq!(entropy(tied.view(), 1).unwrap().value, f64::NEG_INFINITY);
     }
 
     #[test]

@@ -18,6 +18,15 @@ impl Points {
     ///
     /// [`SampleError`] if there are fewer than `needed` samples, no dimensions, or a coordinate that is not finite.
     pub(crate) fn new(samples: ArrayView2<'_, f64>, needed: usize) -> Result<Self, SampleError> {
+        Self::check(samples, needed)?;
+        let columns = samples.columns().into_iter().map(|column| column.to_vec()).collect();
+        Ok(Self { columns, len: samples.nrows() })
+    }
+
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub(crate) fn check(samples: ArrayView2<'_, f64>, needed: usize) -> Result<(), SampleError> {
         let (len, dimensions) = samples.dim();
         if dimensions == 0 {
             return Err(SampleError::NoDimensions);
@@ -30,7 +39,7 @@ impl Points {
                 return Err(SampleError::NotFinite { sample, dimension, value });
             }
         }
-        Ok(Self { columns: samples.columns().into_iter().map(|column| column.to_vec()).collect(), len })
+        Ok(())
     }
 
     /// Two sets of samples in the same space.
@@ -65,6 +74,19 @@ impl Points {
             .map(|column| column.iter().skip(first).step_by(stride).copied().collect())
             .collect();
         Self { len: columns[0].len(), columns }
+    }
+
+    /// The coordinates times `2^exponent`, `None` where one leaves the range of f64. Exact but for what underflows.
+    pub(crate) fn scaled_by_power_of_two(&self, exponent: i32) -> Option<Self> {
+        let scaled = |column: &Vec<f64>| column.iter().map(|&x| libm::ldexp(x, exponent)).collect::<Vec<_>>();
+        let columns: Vec<Vec<f64>> = self.columns.iter().map(scaled).collect();
+        let finite = columns.iter().flatten().all(|x| x.is_finite());
+        finite.then_some(Self { columns, len: self.len })
+    }
+
+    /// The squared norm of sample `i` over `unit`.
+    pub(crate) fn squared_norm_over(&self, unit: f64, i: usize) -> f64 {
+        self.columns.iter().map(|column| (column[i] / unit).powi(2)).sum()
     }
 
     pub(crate) fn squared_norm(&self, i: usize) -> f64 {

@@ -1,5 +1,5 @@
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
 #[cfg(feature = "ndarray")]
 use burn::tensor::BoolDType;
 use burn::tensor::Tensor;
@@ -9,15 +9,24 @@ use kernels::AdamStep;
 use super::flex::{FlexTensor, are_f32, in_order, numbers, writable};
 use crate::Moments;
 
-/// A parameter, flattened, and its moments after an update.
-pub(crate) struct AdamUpdate {
-    /// `[parameter elements]`.
-    pub weight: Tensor<1>,
+/// A parameter and its moments after an update.
+pub(crate) struct AdamUpdate<const D: usize> {
+    pub weight: Tensor<D>,
     pub moments: Moments,
 }
 
-/// One update of a parameter and its moments by its gradient, all flattened, without autodiff; in place on Flex.
-pub(crate) fn adam(weight: Tensor<1>, moments: Moments, gradient: Tensor<1>, step: AdamStep) -> AdamUpdate {
+/// One update of a parameter and its moments by its gradient, without autodiff; in place on Flex.
+///
+/// # Shapes
+///
+/// - weight and gradient: those of the parameter
+/// - moments: `[parameter elements]`
+pub(crate) fn adam<const D: usize>(
+    weight: Tensor<D>,
+    moments: Moments,
+    gradient: Tensor<D>,
+    step: AdamStep,
+) -> AdamUpdate<D> {
     let Moments { first, second } = moments;
     let (weight, first, second) = Dispatch::adam(
         weight.into_dispatch(),
@@ -26,8 +35,8 @@ pub(crate) fn adam(weight: Tensor<1>, moments: Moments, gradient: Tensor<1>, ste
         gradient.into_dispatch(),
         step,
     );
-    let [weight, first, second] = [weight, first, second].map(Tensor::from_dispatch);
-    AdamUpdate { weight, moments: Moments { first, second } }
+    let [first, second] = [first, second].map(Tensor::from_dispatch);
+    AdamUpdate { weight: Tensor::from_dispatch(weight), moments: Moments { first, second } }
 }
 
 /// The operation behind [`adam`].
@@ -45,9 +54,24 @@ pub trait AdamOps: Backend {
         gradient: FloatTensor<Self>,
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (first, second) = plain_moments::<Self>(first, second, gradient, &step);
-        plain_update::<Self>(weight, first, second, &step)
+        plain::<Self>(weight, first, second, gradient, &step)
     }
+}
+
+fn plain<B: Backend>(
+    weight: FloatTensor<B>,
+    first: FloatTensor<B>,
+    second: FloatTensor<B>,
+    gradient: FloatTensor<B>,
+    step: &AdamStep,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let (first, second) = plain_moments::<B>(first, second, flat::<B>(gradient), step);
+    plain_update::<B>(weight, first, second, step)
+}
+
+fn flat<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
+    let elements = tensor.shape().num_elements();
+    B::float_reshape(tensor, [elements].into())
 }
 
 fn plain_moments<B: Backend>(
@@ -75,7 +99,8 @@ fn plain_update<B: Backend>(
     let root = B::float_mul_scalar(B::float_sqrt(second.clone()), step.second_moment_scale.into());
     let deviation = B::float_add_scalar(root, step.epsilon.into());
     let change = B::float_div(B::float_mul_scalar(first.clone(), step.step_size.into()), deviation);
-    (B::float_sub(weight, change), first, second)
+    let shape = weight.shape();
+    (B::float_sub(weight, B::float_reshape(change, shape)), first, second)
 }
 
 #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
@@ -98,7 +123,7 @@ impl AdamOps for burn::backend::NdArray {
         gradient: FloatTensor<Self>,
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let gradient = flush::<Self>(gradient, step.least_gradient());
+        let gradient = flush::<Self>(flat::<Self>(gradient), step.least_gradient());
         let (first, second) = plain_moments::<Self>(first, second, gradient, &step);
         let [first, second] = [first, second].map(|moment| flush::<Self>(moment, f32::MIN_POSITIVE));
         plain_update::<Self>(weight, first, second, &step)
@@ -115,8 +140,7 @@ impl AdamOps for burn::backend::Flex {
         step: AdamStep,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         if !are_f32([&weight, &first, &second, &gradient]) {
-            let (first, second) = plain_moments::<Self>(first, second, gradient, &step);
-            return plain_update::<Self>(weight, first, second, &step);
+            return plain::<Self>(weight, first, second, gradient, &step);
         }
         let [mut weight, mut first, mut second] = [weight, first, second].map(writable);
         let gradient = in_order(gradient);

@@ -1,8 +1,8 @@
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 #[cfg(feature = "flex")]
 use burn::backend::{
-    Flex, TensorMetadata,
+    Flex,
     autodiff::{
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
@@ -56,7 +56,12 @@ pub fn gaussian_kl(mean: Tensor<2>, log_var: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::gaussian_kl(mean.into_dispatch(), log_var.into_dispatch()))
 }
 
-/// The operations behind [`reparameterize`] and [`gaussian_kl`].
+/// How many of the numbers, which are within the bounds, are one of them, `[1]`.
+pub(crate) fn count_at_bounds(clamped: Tensor<2>, min: f32, max: f32) -> Tensor<1> {
+    Tensor::from_dispatch(Dispatch::count_at_bounds(clamped.into_dispatch(), min, max))
+}
+
+/// The operations behind [`reparameterize`], [`gaussian_kl`] and [`Posterior::clamped`](crate::Posterior::clamped).
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
@@ -77,6 +82,11 @@ pub trait GaussianOps: Backend {
     fn gaussian_kl(mean: FloatTensor<Self>, log_var: FloatTensor<Self>) -> FloatTensor<Self> {
         plain_kl::<Self>(mean, log_var)
     }
+
+    /// How many of the numbers, which are within the bounds, are one of them, `[1]`. It has no gradient.
+    fn count_at_bounds(clamped: FloatTensor<Self>, min: f32, max: f32) -> FloatTensor<Self> {
+        plain_count::<Self>(clamped, min, max)
+    }
 }
 
 fn plain_sample<B: Backend>(
@@ -92,6 +102,16 @@ fn plain_kl<B: Backend>(mean: FloatTensor<B>, log_var: FloatTensor<B>) -> FloatT
     let squares = B::float_mul(mean.clone(), mean);
     let terms = B::float_sub(B::float_add(squares, B::float_exp(log_var.clone())), log_var);
     B::float_mul_scalar(B::float_add_scalar(terms, (-1.0).into()), 0.5.into())
+}
+
+fn plain_count<B: Backend>(clamped: FloatTensor<B>, min: f32, max: f32) -> FloatTensor<B> {
+    let dtype = clamped.dtype();
+    let middle = 0.5 * (min + max);
+    // Bounds that are whole numbers are at exactly the same distance from the middle.
+    let distance = B::float_abs(B::float_sub_scalar(clamped, middle.into()));
+    let settings = burn::backend::get_or_init_device_settings::<B>(&distance.device());
+    let at_bounds = B::float_greater_equal_elem(distance, (max - middle).into(), settings.bool_dtype);
+    B::float_sum(B::bool_into_float(at_bounds, dtype.into()))
 }
 
 super::plain_backends!(GaussianOps);
@@ -110,6 +130,15 @@ impl GaussianOps for Flex {
             return plain_kl::<Self>(mean, log_var);
         }
         kl(&in_order(mean), &in_order(log_var))
+    }
+
+    fn count_at_bounds(clamped: FlexTensor, min: f32, max: f32) -> FlexTensor {
+        if !are_f32([&clamped]) {
+            return plain_count::<Self>(clamped, min, max);
+        }
+        let clamped = in_order(clamped);
+        let count = numbers(&clamped).iter().filter(|&&number| number <= min || number >= max).count();
+        tensor(vec![count as f32], [1])
     }
 }
 

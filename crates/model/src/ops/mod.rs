@@ -37,4 +37,5 @@ mod gaussian;
 pub(crate) use adam::{AdamUpdate, adam};
 pub use bernoulli::bernoulli_nll;
 pub use dense::{dense, linear};
+pub(crate) use gaussian::count_at_bounds;
 pub use gaussian::{gaussian_kl, reparameterize};
