@@ -121,7 +121,7 @@ def build():
     cargo = ["cargo", "build", "--workspace", "--bins", "--examples"]
     subprocess.run(cargo, cwd=ROOT, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
-    return target / "train", target / "examples/products_alone"
+    return target / "klsweep", target / "examples/products_alone"
 
 
 def peers_python():

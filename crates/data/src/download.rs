@@ -2,8 +2,8 @@
 
 use burn_dataset::Dataset as _;
 use burn_dataset::vision::MnistDataset;
-use data::catch_panic;
 
+use crate::catch_panic::catch_panic;
 use crate::error::{DataError, Result};
 use crate::folder::Dataset;
 use crate::images::Images;

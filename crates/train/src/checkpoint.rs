@@ -59,7 +59,7 @@ impl Snapshot {
             .collect();
         tensors.extend(moments);
         let EpochSums { reconstruction, kl, clamped } = &state.sums;
-        for (name, sum) in [("reconstruction", reconstruction), ("kl", kl), ("clamped", clamped)] {
+        for (name, sum) in [("reconstruction", reconstruction), ("kl", kl), ("saturated", clamped)] {
             tensors.push(NamedTensor { name: format!("sums.{name}"), data: sum.to_data() });
         }
         let position = Position {
@@ -147,7 +147,8 @@ fn read(path: &Path, vae: Vae, optimizer: &OptimizerConfig, device: &Device) -> 
         parameters.push(NamedTensor { data: take(name.clone())?, name });
     }
     let mut sum = |name: &str| vector(take(format!("sums.{name}"))?, 1, name, device);
-    let sums = EpochSums { reconstruction: sum("reconstruction")?, kl: sum("kl")?, clamped: sum("clamped")? };
+    let sums =
+        EpochSums { reconstruction: sum("reconstruction")?, kl: sum("kl")?, clamped: sum("saturated")? };
     let state = TrainState {
         vae: load_parameters(vae, parameters)?,
         adam: Adam::resume(adam_config(optimizer), position.updates, moments),

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use data::Dataset;
 use kernels::KernelSet;
 use model::{NamedTensor, named_parameters};
@@ -29,7 +30,7 @@ use crate::{signals, sweep};
 
 /// Trains one variational autoencoder across a list of KL coefficients, from the same initial weights.
 #[derive(Debug, Parser)]
-#[command(name = "train", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(name = "klsweep", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -74,7 +75,7 @@ struct Args {
     #[arg(long, value_name = "SET", default_value = FigureSet::default().name(), value_parser = figure_set())]
     figures: FigureSet,
 
-    /// Leave out the report and its figures at the end; `train report` makes them later
+    /// Leave out the report and its figures at the end; `klsweep report` makes them later
     #[arg(long)]
     no_report: bool,
 
@@ -121,6 +122,11 @@ enum Command {
         #[arg(long)]
         open: bool,
     },
+    /// Print the completions of a shell, to be put where that looks for them
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// Names of backends, those that this program was built without too: the error about these says how to build it with them.
@@ -161,6 +167,12 @@ fn run(args: &Args) -> Result<ExitCode> {
             return report(dirs, &options, *grid, *open);
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
+        Some(Command::Completions { shell }) => {
+            let mut command = Args::command();
+            let name = command.get_name().to_string();
+            clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+            return Ok(ExitCode::SUCCESS);
+        }
         None => {}
     }
     let mut config = match (&args.config, &args.resume) {
@@ -331,7 +343,7 @@ fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> Result<ExitCo
 /// How this program was called, to name in advice.
 fn program() -> &'static str {
     // Cargo sets the variable for what `cargo run` starts.
-    if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "train" }
+    if std::env::var_os("CARGO").is_some() { "cargo run -p train --" } else { "klsweep" }
 }
 
 fn report(dirs: &[PathBuf], options: &ReportOptions, grid: usize, open: bool) -> Result<ExitCode> {

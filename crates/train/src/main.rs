@@ -1,4 +1,4 @@
-//! The `train` command.
+//! `klsweep`.
 
 use std::process::ExitCode;
 

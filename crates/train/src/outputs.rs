@@ -84,16 +84,15 @@ impl Recorder<'_> {
         let (mut means, mut log_vars, mut codes) = (Vec::new(), Vec::new(), Vec::new());
         let mut losses = Vec::with_capacity(count);
         for batch in positions.chunks(BATCH) {
-            let pixels = images.batch(batch, self.device);
-            let Posterior { mean, log_var } = vae.encoder.forward(pixels.clone());
-            let [mean, log_var] =
-                [mean, log_var].map(|tensor| tensor.into_data().iter::<f32>().collect::<Vec<_>>());
+            let images = images.batch(batch, self.device);
+            let Posterior { mean, log_var } = vae.encoder.forward(images.clone());
+            let [mean, log_var] = [mean, log_var].map(values);
             let noise = batch.iter().flat_map(|&position| &noise[position as usize * latent..][..latent]);
             let code = mean.iter().zip(&log_var).zip(noise);
             let code: Vec<f32> =
                 code.map(|((mean, log_var), noise)| mean + (0.5 * log_var).exp() * noise).collect();
             let logits = vae.decoder.forward(self.tensor(code.clone(), latent));
-            losses.extend(bernoulli_nll(logits, pixels).into_data().iter::<f32>());
+            losses.extend(values(bernoulli_nll(logits, images)));
             means.extend(mean);
             log_vars.extend(log_var);
             codes.extend(code);
@@ -181,6 +180,10 @@ fn on_axes(kl_per_dim: &[f64]) -> Vec<usize> {
     }
 }
 
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
 /// `KL(N(mean, exp(log_var)) ‖ N(0, I))` of one posterior, in nats.
 fn kl(mean: &[f32], log_var: &[f32]) -> f32 {
     let of_dimension = |(&mean, &log_var): (&f32, &f32)| {
@@ -209,11 +212,11 @@ fn quantiles(count: usize) -> Vec<f32> {
 fn dense_decoder(vae: &Vae) -> DenseDecoder {
     let layer = |linear: &burn::nn::Linear| {
         let [inputs, outputs] = linear.weight.dims();
-        let weight: Vec<f32> = linear.weight.val().into_data().iter::<f32>().collect();
-        let bias = linear.bias.as_ref().expect("every layer has a bias").val().into_data();
+        let bias = linear.bias.as_ref().expect("every layer has a bias").val();
         DenseLayer {
-            weight: Array2::from_shape_vec((inputs, outputs), weight).expect("a tensor fills its shape"),
-            bias: bias.iter::<f32>().collect(),
+            weight: Array2::from_shape_vec((inputs, outputs), values(linear.weight.val()))
+                .expect("a tensor fills its shape"),
+            bias: Array1::from(values(bias)),
         }
     };
     DenseDecoder { layers: vae.decoder.hidden.iter().chain([&vae.decoder.logits]).map(layer).collect() }
@@ -298,15 +301,23 @@ mod tests {
         };
         let posterior = vae.encoder.forward(images.clone());
         posterior.mean.into_data().assert_eq(&tensor(&mean).into_data(), true);
-        let logits = vae.decoder.forward(tensor(&code.unwrap()));
-        let expected = f64::from(model::bernoulli_nll(logits, images).mean().into_scalar::<f32>());
-        let found = reconstruction.unwrap().iter().map(|&loss| f64::from(loss)).sum::<f64>() / 30.0;
-        // Sums of 32-bit numbers in another order.
-        assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
-        let expected = model::gaussian_kl(tensor(&mean), tensor(&log_var));
-        let expected = f64::from(expected.into_scalar::<f32>());
-        let found = kl.unwrap().iter().map(|&kl| f64::from(kl)).sum::<f64>() / 30.0;
-        assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
+        // Each loss as it is defined, in 64-bit numbers.
+        let logits = values(vae.decoder.forward(tensor(&code.unwrap())));
+        let grey = values(images);
+        for (example, found) in reconstruction.unwrap().iter().enumerate() {
+            let range = example * PIXELS..(example + 1) * PIXELS;
+            let of_pixel = |(&l, &x): (&f32, &f32)| {
+                let (l, x) = (f64::from(l), f64::from(x));
+                l.max(0.0) + (-l.abs()).exp().ln_1p() - x * l
+            };
+            let expected: f64 = logits[range.clone()].iter().zip(&grey[range]).map(of_pixel).sum();
+            assert!((f64::from(*found) - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
+        }
+        let expected = values(model::gaussian_kl(tensor(&mean), tensor(&log_var)));
+        for (found, expected) in kl.unwrap().iter().zip(expected.chunks(2)) {
+            let expected: f32 = expected.iter().sum();
+            assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `train watch`: the report of a run that goes on, served to a browser on the same machine.
+//! `klsweep watch`: the report of a run that goes on, served to a browser on the same machine.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,5 +1,5 @@
 "use strict";
-// While `train watch` serves the page: asks whether the data changed, and if so loads the page anew, as the reader left it.
+// While `klsweep watch` serves the page: asks whether the data changed, and if so loads the page anew, as the reader left it.
 
 klsweep.live = (() => {
   const EVERY = 2000; // milliseconds

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -82,4 +82,14 @@ fn the_readmes_commands_name_configurations_that_are_there() {
     for config in named {
         read(config);
     }
+}
+
+#[test]
+fn a_release_is_built_as_everything_else() {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let [dev, mut release] =
+        ["dev", "release"].map(|name| manifest["profile"][name].as_table().unwrap().clone());
+    // What Cargo takes for development anyway.
+    assert_eq!(release.remove("codegen-units"), Some(toml::Value::Integer(256)));
+    assert_eq!(release, dev);
 }

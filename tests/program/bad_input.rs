@@ -139,14 +139,7 @@ fn a_full_disk_is_said_and_leaves_no_half_written_file() {
     // A limit on the size of files stands in for a full disk: a write fails in the middle.
     let script = "trap '' XFSZ; ulimit -f 1000; exec \"$0\" \"$@\"";
     let output = Command::new("sh")
-        .args([
-            "-c",
-            script,
-            env!("CARGO_BIN_EXE_train-under-test"),
-            "--config",
-            &crate::program::smoke(),
-            "--quiet",
-        ])
+        .args(["-c", script, env!("CARGO_BIN_EXE_klsweep"), "--config", &crate::program::smoke(), "--quiet"])
         .current_dir(folder.path())
         .output()
         .unwrap();

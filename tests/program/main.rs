@@ -1,7 +1,8 @@
-//! The `train` command as a person or a scheduler uses it: every test starts the program.
+//! `klsweep` as a person or a scheduler uses it: every test starts the program.
 
 mod bad_input;
 mod browser;
+mod completions;
 mod diagnostics;
 mod interruption;
 mod program;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 /// The repository, where `configs/` and `data/` are.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A folder to run the program in, so that its `runs/` is this test's alone.
@@ -50,7 +50,7 @@ impl Folder {
 
     /// The program with arguments, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train-under-test"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_klsweep"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         command
     }
