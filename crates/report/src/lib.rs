@@ -22,6 +22,7 @@ mod figures;
 #[cfg(test)]
 mod for_tests;
 mod format;
+mod packed;
 mod page;
 mod proposals;
 mod rate_distortion;

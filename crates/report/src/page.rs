@@ -20,7 +20,7 @@ use crate::table::Table;
 const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
 /// Each before those that use it.
-const SCRIPTS: [&str; 16] = [
+const SCRIPTS: [&str; 18] = [
     include_str!("page/dom.js"),
     include_str!("page/format.js"),
     include_str!("page/theme.js"),
@@ -37,9 +37,9 @@ const SCRIPTS: [&str; 16] = [
     include_str!("page/explorer/path.js"),
     include_str!("page/explorer/picker.js"),
     include_str!("page/explorer/explorer.js"),
+    include_str!("page/live.js"),
+    include_str!("page/report.js"),
 ];
-/// After all others: they start them.
-const STARTS: [&str; 2] = [include_str!("page/live.js"), include_str!("page/report.js")];
 
 /// What the page shows, but for what is large: its script reads this as JSON, its template as values.
 #[derive(Serialize)]
@@ -197,7 +197,7 @@ pub fn render(
     let values = context! {
         title => &page.title,
         css => [font_face(Weight::Regular), palette::style(), STYLE.to_owned()].concat(),
-        scripts => SCRIPTS.iter().chain(&STARTS).collect::<Vec<_>>(),
+        scripts => SCRIPTS,
         data => json,
         explorer => data.explorer.as_ref().map(Explorer::about),
         members => Table::of_members(&page.members, runs, &charts),

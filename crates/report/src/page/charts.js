@@ -35,9 +35,10 @@ klsweep.charts = (() => {
       // Where only one of two axes has a choice, the pointer need not be near in the other.
       this.byX = container.dataset.by === "x";
       const label = this.drawing.getAttribute("aria-label");
-      for (const [name, value] of Object.entries({ tabindex: 0, role: "group", "aria-roledescription": "chart", "aria-label": `${label} Arrow keys go through the values.` })) {
-        container.setAttribute(name, value);
-      }
+      container.tabIndex = 0;
+      container.setAttribute("role", "group");
+      container.setAttribute("aria-roledescription", "chart");
+      container.setAttribute("aria-label", `${label} Arrow keys go through the values.`);
       this.drawing.setAttribute("aria-hidden", "true");
       container.append(this.#box, this.#spoken);
       this.#listen();

@@ -27,7 +27,7 @@ klsweep.decoder = (() => {
     return Int16Array.from({ length: count }, (_, i) => at(i));
   }
 
-  /** The rows of a matrix of 16-bit integers, each column with an offset and a scale: see `Columns` in `explorer.rs`. */
+  /** The rows of a matrix of 16-bit integers, each column with an offset and a scale: see `Columns` in `packed.rs`. */
   function columns({ offset, scale, values: integers }) {
     const [offsets, scales, all] = [float32(offset), float32(scale), int16(integers)];
     const width = offsets.length;

@@ -39,8 +39,9 @@ klsweep.ExplorerMember = class {
   /** Mean and standard deviation of all dimensions of a picked image, and their KL; null where they are not known. */
   posterior(image) {
     if (!this.#data.posteriors) return null;
-    this.#posteriors ??= { mean: klsweep.decoder.columns(this.#data.posteriors.mean), logVar: klsweep.decoder.columns(this.#data.posteriors.log_var) };
-    const of = (columns) => Float32Array.from({ length: this.#explorer.latent }, (_, dimension) => columns.at(image, dimension));
+    const { columns } = klsweep.decoder;
+    this.#posteriors ??= { mean: columns(this.#data.posteriors.mean), logVar: columns(this.#data.posteriors.log_var) };
+    const of = (all) => Float32Array.from({ length: this.#explorer.latent }, (_, dimension) => all.at(image, dimension));
     const [mean, logVar] = [of(this.#posteriors.mean), of(this.#posteriors.logVar)];
     const kl = mean.reduce((sum, m, d) => sum + 0.5 * (m * m + Math.exp(logVar[d]) - 1 - logVar[d]), 0);
     return { mean, std: logVar.map((v) => Math.exp(v / 2)), kl };

@@ -29,15 +29,16 @@ klsweep.explorerCoefficients = (store) => {
       if (taken.every(({ x, half: other }) => Math.abs(x - at(i)) > half + other)) taken.push({ i, text, x: at(i), half });
     }
     // Within the page, also at its ends.
-    box.replaceChildren(...taken.map(({ i, text, x, half }) =>
-      element("span", { className: i === store.index ? "current" : "", style: `left:${Math.max(half - 12, Math.min(x, wide - half + 12))}px` }, text)));
+    const left = ({ x, half }) => Math.max(half - 12, Math.min(x, wide - half + 12));
+    box.replaceChildren(...taken.map((one) =>
+      element("span", { className: one.i === store.index ? "current" : "", style: `left:${left(one)}px` }, one.text)));
   }
 
   const cards = members.map((member, i) => {
     const thumb = element("canvas", { className: "thumb", "aria-hidden": "true", hidden: !member.codes });
     const digit = element("canvas", { className: "digit", width: store.width, height: store.height, "aria-hidden": "true" });
-    const card = element("button", { type: "button", className: "same-card", "aria-pressed": "false", "aria-label": `Show ${nameOf(member.member, report, false)}` },
-      thumb, digit, element("span", {}, `c = ${label(member)}`));
+    const attributes = { type: "button", className: "same-card", "aria-pressed": "false", "aria-label": `Show ${nameOf(member.member, report, false)}` };
+    const card = element("button", attributes, thumb, digit, element("span", {}, `c = ${label(member)}`));
     card.addEventListener("click", () => store.select(i));
     return { member, thumb, digit, card };
   });
@@ -66,7 +67,8 @@ klsweep.explorerCoefficients = (store) => {
       Object.assign(thumb, { width: pixels, height: pixels });
       const [horizontal, vertical] = store.region(member);
       klsweep.Plane.drawCodes(thumb.getContext("2d"), {
-        member, labels: store.labels, hidden: store.hidden, colors, alpha: 0.7, radius: 0.006 * pixels, every: Math.ceil(member.codes.count / THUMB_CODES),
+        member, labels: store.labels, hidden: store.hidden, colors, alpha: 0.7, radius: 0.006 * pixels,
+        every: Math.ceil(member.codes.count / THUMB_CODES),
         x: klsweep.scale.linear(horizontal, [0, pixels]), y: klsweep.scale.linear(vertical ?? [0, 1], [pixels, 0]),
       });
     }

@@ -19,7 +19,8 @@ klsweep.explorerPicker = (store) => {
     const options = order.map((image, place) => {
       const canvas = element("canvas", { className: "digit", "aria-hidden": "true" });
       klsweep.decoder.paint(canvas, pixelsOf(image), width, height);
-      const option = element("div", { role: "option", tabIndex: place ? -1 : 0, "data-image": image, "aria-selected": "false", "aria-label": `Test image ${nameOf(image)}` }, canvas);
+      const attributes = { role: "option", tabIndex: place ? -1 : 0, "data-image": image, "aria-selected": "false", "aria-label": `Test image ${nameOf(image)}` };
+      const option = element("div", attributes, canvas);
       option.addEventListener("click", () => { focus(place); toggle(image); });
       return option;
     });
@@ -39,7 +40,9 @@ klsweep.explorerPicker = (store) => {
       else return;
       event.preventDefault();
     });
-    store.on(["picked"], () => options.forEach((option) => option.setAttribute("aria-selected", String(Number(option.dataset.image) === store.picked))));
+    store.on(["picked"], () => options.forEach((option) => {
+      option.setAttribute("aria-selected", String(Number(option.dataset.image) === store.picked));
+    }));
   }
 
   function draw() {
