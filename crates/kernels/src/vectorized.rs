@@ -32,8 +32,10 @@ fn vectorized_with<V: Vectorized>(set: KernelSet, work: V) -> V::Output {
             KernelSet::Portable => {}
             // SAFETY: a set is only chosen where the processor has its features: see `KernelSet::is_available`.
             KernelSet::Avx2 => return unsafe { avx2(work) },
-            // SAFETY: as above.
-            KernelSet::Avx512 | KernelSet::Avx512Packed => return unsafe { avx512(work) },
+            KernelSet::Avx512 | KernelSet::Avx512Packed => {
+                // SAFETY: as above.
+                return unsafe { avx512(work) };
+            }
         }
     }
     #[cfg(not(target_arch = "x86_64"))]

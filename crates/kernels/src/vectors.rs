@@ -55,8 +55,8 @@ macro_rules! for_each_set {
                     $crate::KernelSet::Portable => {}
                     // SAFETY: a set is only chosen where the processor has its features: see `KernelSet::is_available`.
                     $crate::KernelSet::Avx2 => return unsafe { avx2($($argument),*) },
-                    // SAFETY: as above.
                     $crate::KernelSet::Avx512 | $crate::KernelSet::Avx512Packed => {
+                        // SAFETY: as above.
                         return unsafe { avx512($($argument),*) };
                     }
                 }

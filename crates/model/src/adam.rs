@@ -54,7 +54,7 @@ enum State {
     /// Of each parameter.
     Each(Vec<Moments>),
     /// Of all parameters, joined to one vector: on a graphics card each operation on each parameter would be a launch.
-    Joined(Moments),
+    Joined(Box<Moments>),
 }
 
 /// The two running averages of one parameter, flattened, in the order of [`named_parameters`](crate::named_parameters).
@@ -88,7 +88,8 @@ impl Adam {
     pub fn moments(&self) -> Vec<Moments> {
         match &self.moments {
             State::Each(moments) => moments.clone(),
-            State::Joined(Moments { first, second }) => {
+            State::Joined(moments) => {
+                let Moments { first, second } = &**moments;
                 let parts = |joined: &Tensor<1>| joined.clone().split_with_sizes(self.lengths.clone(), 0);
                 let parts = parts(first).into_iter().zip(parts(second));
                 parts.map(|(first, second)| Moments { first, second }).collect()
@@ -119,7 +120,7 @@ impl Adam {
                 let weight = Tensor::cat(weights(&module), 0);
                 let gradient = Tensor::cat(take_gradients(&module, &mut gradients), 0);
                 let AdamUpdate { weight, moments } = adam(weight, moments.joined(), gradient, step);
-                self.moments = State::Joined(moments);
+                self.moments = State::Joined(Box::new(moments));
                 module.map(&mut Replacement(weight.split_with_sizes(self.lengths.clone(), 0).into_iter()))
             }
         }
@@ -129,7 +130,7 @@ impl Adam {
 impl State {
     fn joined(self) -> Moments {
         match self {
-            Self::Joined(moments) => moments,
+            Self::Joined(moments) => *moments,
             Self::Each(moments) => {
                 let (first, second) =
                     moments.into_iter().map(|Moments { first, second }| (first, second)).unzip();

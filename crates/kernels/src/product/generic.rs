@@ -106,9 +106,8 @@ fn collect_block<const ROWS: usize>(lhs: Matrix<'_>, values: &mut [f32], columns
     let rows = lhs.rows();
     if lhs.is_by_rows() {
         let of_rows: [&[f32]; ROWS] = std::array::from_fn(|row| lhs.row(row.min(rows - 1)));
-        for column in 0..lhs.columns() {
-            copy(column, std::array::from_fn(|row| if row < rows { of_rows[row][column] } else { 0.0 }));
-        }
+        let value = |row: usize, column: usize| if row < rows { of_rows[row][column] } else { 0.0 };
+        (0..lhs.columns()).for_each(|column| copy(column, std::array::from_fn(|row| value(row, column))));
     } else {
         let by_columns = lhs.transposed();
         for column in 0..lhs.columns() {
