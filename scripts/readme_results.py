@@ -3,7 +3,7 @@
     cargo run -p train -- --config configs/sweep.toml
     python scripts/readme_results.py runs/sweep
 
-The test `readme` of the package `tests` holds the README, the kept summary and the expected ranges together.
+The test `readme` of the package `train` holds the README, the kept summary and the expected ranges together.
 """
 
 import csv
