@@ -106,11 +106,9 @@ fn plain_kl<B: Backend>(mean: FloatTensor<B>, log_var: FloatTensor<B>) -> FloatT
 
 fn plain_count<B: Backend>(clamped: FloatTensor<B>, min: f32, max: f32) -> FloatTensor<B> {
     let dtype = clamped.dtype();
-    let middle = 0.5 * (min + max);
-    // Bounds that are whole numbers are at exactly the same distance from the middle.
-    let distance = B::float_abs(B::float_sub_scalar(clamped, middle.into()));
-    let settings = burn::backend::get_or_init_device_settings::<B>(&distance.device());
-    let at_bounds = B::float_greater_equal_elem(distance, (max - middle).into(), settings.bool_dtype);
+    let settings = burn::backend::get_or_init_device_settings::<B>(&clamped.device());
+    let inside = B::float_clamp(clamped.clone(), min.next_up().into(), max.next_down().into());
+    let at_bounds = B::float_not_equal(clamped, inside, settings.bool_dtype);
     B::float_sum(B::bool_into_float(at_bounds, dtype.into()))
 }
 
