@@ -143,7 +143,7 @@ unsafe fn collect_columns(
             // SAFETY: the mask has as many lanes as the block has rows, at least one.
             let vector = unsafe { _mm512_maskz_loadu_ps(inside, start.wrapping_add(block * ROWS)) };
             // SAFETY: `count` is at most `column`, and a block ends a vector after its last column. What is written beyond
-            // the rows is written over by the next column, or by the next block's first one.
+            // the rows is written over by the next column, or never read.
             unsafe {
                 _mm512_storeu_ps(values.wrapping_add((block * stride + *count) * ROWS), vector);
                 *columns.wrapping_add(block * stride + *count) = column as u32;
