@@ -27,6 +27,17 @@ pub fn alternatives(coefficients: &[f64], before_each: &str) -> String {
     }
 }
 
+/// Several coefficients that belong together: `1`, `1 and 2`, `1, 2 and 20`.
+pub fn listed(coefficients: &[f64]) -> String {
+    alternatives(coefficients, "").replace(" or ", " and ")
+}
+
+/// A number that was computed, with three digits of its own: `1.25`, `0.00128`, `12.3`.
+pub fn significant(value: f64) -> String {
+    let rounded = format!("{value:.2e}").parse().unwrap_or(value);
+    coefficient(rounded)
+}
+
 /// A number with so many digits after the point; an en dash where it is not finite.
 ///
 /// What would round to less than one unit of the last place keeps two digits of its own.
@@ -84,6 +95,8 @@ mod tests {
         assert_eq!(texts, ["0", "0.02", "1", "250", "10⁻⁷", "2.5 · 10⁶"]);
         assert_eq!(alternatives(&[1.0], "c = "), "c = 1");
         assert_eq!(alternatives(&[1.0, 2.0, 20.0], ""), "1, 2 or 20");
+        assert_eq!(listed(&[0.0, 1.0, 2.0]), "0, 1 and 2");
+        assert_eq!([1.24567, 0.000_254_99, 12.0].map(significant), ["1.25", "2.55 · 10⁻⁴", "12"]);
     }
 
     #[test]

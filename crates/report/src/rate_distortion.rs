@@ -1,4 +1,4 @@
-//! The curve of rate against distortion: its knee, and where it has no point yet.
+//! The curve of rate against distortion, and where it has no point yet.
 
 /// A coefficient on the curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,37 +11,28 @@ pub struct Point {
     pub distortion: f64,
 }
 
-/// The points that no other beats in both rate and distortion, by falling rate.
-pub fn front(points: &[Point]) -> Vec<Point> {
-    let beaten = |point: &Point| {
-        points.iter().any(|other| {
-            other.rate <= point.rate
-                && other.distortion <= point.distortion
-                && (other.rate < point.rate || other.distortion < point.distortion)
-        })
-    };
-    let mut front: Vec<Point> = points.iter().filter(|point| !beaten(point)).copied().collect();
-    front.sort_by(|a, b| b.rate.total_cmp(&a.rate));
-    front
-}
-
-/// The coefficient at the knee of the curve; nothing where its [`front`] has fewer than three points, or does not bend.
+/// The points on the lower convex hull of the curve, by falling rate: every other one lies above a line between two of them.
 ///
-/// Both axes are scaled to [0, 1]; the knee is the point farthest below the line between the ends. Source: Satopää et al.,
-/// *Finding a "Kneedle" in a Haystack* (2011).
-pub fn knee(points: &[Point]) -> Option<f64> {
-    let front = front(points);
-    let [first, .., last] = front[..] else { return None };
-    if front.len() < 3 {
-        return None;
+/// A curve of optima is convex, with the slope `-c` at the point of `c`. A point that is off the hull is none: some mixture of
+/// two others has less of both.
+pub fn hull(points: &[Point]) -> Vec<Point> {
+    let mut sorted = points.to_vec();
+    sorted.sort_by(|a, b| b.rate.total_cmp(&a.rate).then(b.distortion.total_cmp(&a.distortion)));
+    let mut hull: Vec<Point> = Vec::with_capacity(sorted.len());
+    for point in sorted {
+        // Less rate for no more distortion: the ones before are beaten in both.
+        while hull.last().is_some_and(|last| last.distortion >= point.distortion) {
+            hull.pop();
+        }
+        let price = |from: &Point, to: &Point| (to.distortion - from.distortion) / (from.rate - to.rate);
+        while let [.., before, last] = hull[..]
+            && price(&before, &last) >= price(&last, &point)
+        {
+            hull.pop();
+        }
+        hull.push(point);
     }
-    let below_line = |point: &Point| {
-        let rate = (point.rate - last.rate) / (first.rate - last.rate);
-        let distortion = (point.distortion - first.distortion) / (last.distortion - first.distortion);
-        1.0 - rate - distortion
-    };
-    let inner = front[1..front.len() - 1].iter().map(|point| (below_line(point), point.c));
-    inner.filter(|(below, _)| *below > 0.0).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, c)| c)
+    hull
 }
 
 /// A stretch of the curve without a point.
@@ -55,14 +46,14 @@ pub struct Gap {
     pub depth: f64,
 }
 
-/// The stretches between neighbouring points of the [`front`], the widest first.
+/// The stretches between neighbouring points of the [`hull`], the widest first.
 ///
-/// At the optimum for `c` the curve has the slope `-c`: it lies above the tangents at its points and, being convex, below
+/// At the optimum of the objective for `c` the curve has the slope `-c`: it lies above the tangents at its points and, being convex, below
 /// the lines between them. Where the tangents of two neighbours meet is as far below their line as it can be. The slope of
 /// that line is the coefficient of the next point (Rote, *The Convergence Rate of the Sandwich Algorithm*, 1992).
-/// Neighbours whose line is not between their tangents, which training noise can bring about, have no gap.
+/// Neighbours whose line is not between their tangents are not both at their optimum, and have no gap.
 pub fn gaps(points: &[Point]) -> Vec<Gap> {
-    let mut gaps: Vec<Gap> = front(points)
+    let mut gaps: Vec<Gap> = hull(points)
         .windows(2)
         .filter_map(|ends| {
             let [a, b] = [ends[0], ends[1]];
@@ -90,21 +81,17 @@ mod tests {
     }
 
     #[test]
-    fn the_front_leaves_out_what_another_point_beats() {
+    fn the_hull_leaves_out_what_a_point_or_a_mixture_of_two_beats() {
         let mut points = hyperbola(&[0.25, 4.0, 1.0]);
         points.push(Point { c: 0.1, rate: 3.0, distortion: 0.5 });
-        let coefficients: Vec<f64> = front(&points).iter().map(|point| point.c).collect();
-        assert_eq!(coefficients, [0.25, 1.0, 4.0]);
-    }
-
-    #[test]
-    fn the_knee_is_where_the_curve_turns() {
-        // Symmetric about the diagonal: the corner is at c = 1.
-        assert_eq!(knee(&hyperbola(&[0.01, 0.1, 1.0, 10.0, 100.0])), Some(1.0));
-        assert_eq!(knee(&hyperbola(&[0.01, 100.0])), None, "two points have no knee");
-        let line = [3.0, 2.0, 1.0].map(|rate| Point { c: 4.0 - rate, rate, distortion: 4.0 - rate });
-        assert_eq!(knee(&line), None, "a line does not bend");
-        assert_eq!(knee(&[]), None);
+        // Above the line from (2, 1/2) to (1, 1).
+        points.push(Point { c: 0.5, rate: 1.5, distortion: 0.8 });
+        let on_hull = |points: &[Point]| hull(points).iter().map(|point| point.c).collect::<Vec<_>>();
+        assert_eq!(on_hull(&points), [0.25, 1.0, 4.0]);
+        points.reverse();
+        assert_eq!(on_hull(&points), [0.25, 1.0, 4.0], "whatever the order");
+        assert_eq!(on_hull(&points[..1]), [0.5]);
+        assert_eq!(on_hull(&[]), [0.0; 0]);
     }
 
     #[test]

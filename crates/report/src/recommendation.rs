@@ -1,26 +1,23 @@
-//! Which coefficient to keep for which purpose, as a stated rule over what was measured.
+//! Which coefficient to keep for which purpose: what the rule of [`verdict`](crate::verdict) says, in words and numbers.
 
-use record::{Better, Group, MemberResult, Quantity, SHARE, Spread};
+use record::Group;
 use serde::Serialize;
 
-use crate::comparison::{Choice, choose};
+use crate::evidence::{ByCoefficient, Evidence};
 use crate::format;
-use crate::rate_distortion::{Point, knee};
+use crate::rate_distortion::{Point, hull};
+use crate::verdict::{
+    Budget, Compared, CrossObjectives, Decision, OutOfReach, PairedLosses, Reading, Reservations, TwoWayMean, Verdict,
+    decide, read_off,
+};
 
-/// The share of prior samples that has to decode near the data for a coefficient to be kept for generating. 95 % is what
-/// a decoder comes to that finds only known territory under the prior, and the estimate has a standard error of 0.7 %.
-const LEAST_NEAR_DATA: f64 = 0.9;
-
-/// Mutual information counts as at its limit from this share of `ln N` on: every code then names its image.
-const MUTUAL_INFORMATION_LIMIT: f64 = 0.99;
-
-const GENERATE: &str = "the lowest importance-weighted bound on −log p(x), among the coefficients of which at least 90 % of the \
-     prior samples decode near the data (among all, if there is none)";
-const COMPRESS: &str = "the knee of the rate-distortion curve: the coefficient farthest below the line between the ends of the \
-     curve, both axes scaled to the same length; c = 0, which sets the rate no limit, and coefficients that another one beats \
-     in both rate and distortion are left out";
-const REPRESENT: &str = "the highest accuracy of 10 nearest neighbours on the posterior means; without labels, the highest mutual \
-     information, and of coefficients at its limit ln N the one of least KL";
+const GENERATE: &str = "the lowest −log p(x) on the images that choose. Two coefficients differ where the interval of their paired \
+     difference, over seeds and images, leaves out 0 with 95 % for all pairs together; they are as good where it is within the \
+     margin. Of those as good the greatest is named; where it is undecided, none is";
+const COMPRESS: &str = "a budget decides: the coefficient at that rate (--rate) or distortion (--distortion) on the convex hull of the \
+     curve. Without one no point of the curve is better than another; c = 0, which sets the rate no limit, is not on it";
+const REPRESENT: &str = "the fewest images that choose whose class a multinomial logistic probe misses, on the means of the posteriors; \
+     by the same tests as above. Without labels nothing is named: information alone grows the smaller c is";
 
 /// What is recommended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,6 +39,54 @@ impl Recommendation {
     pub fn purposes(&self) -> [&Purpose; 3] {
         [&self.generate, &self.compress, &self.represent]
     }
+
+    /// The answers for programs, by purpose.
+    pub fn answers(&self) -> Answers<'_> {
+        let [generate, compress, represent] = self.purposes().map(|purpose| &purpose.answer);
+        Answers { generate, compress, represent }
+    }
+}
+
+/// What programs read: `klsweep report --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answers<'a> {
+    generate: &'a Answer,
+    compress: &'a Answer,
+    represent: &'a Answer,
+}
+
+/// The answer for a purpose.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// How sure it is.
+    pub verdict: Verdict,
+    /// The coefficient; nothing where none may be named.
+    pub c: Option<f64>,
+    /// Its interval of 95 %, where it was read off the curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    /// Other coefficients that are as good within the margin.
+    pub as_good: Vec<f64>,
+    /// Coefficients that cannot be told apart.
+    pub undecided: Vec<f64>,
+    /// Seeds that would probably tell them apart, where that can be said.
+    pub seeds_needed: Option<usize>,
+    /// Why.
+    pub reason: String,
+}
+
+impl Answer {
+    fn without(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            c: None,
+            interval: None,
+            as_good: Vec::new(),
+            undecided: Vec::new(),
+            seeds_needed: None,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// What a user can want a network for, and the coefficient for it.
@@ -51,30 +96,18 @@ pub struct Purpose {
     pub key: &'static str,
     /// It in words.
     pub title: &'static str,
-    /// How sure the choice is.
-    pub verdict: Verdict,
-    /// The coefficients to keep, the best first.
+    /// The answer.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// The coefficients that may be the best, the one that is named or leads first.
     pub coefficients: Vec<f64>,
-    /// Why those.
-    pub reason: String,
     /// By which rule.
     pub rule: &'static str,
     /// What decided.
     pub numbers: Vec<Number>,
-}
-
-/// How sure a choice is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// One coefficient is better than each other one beyond the noise of the seeds.
-    Choice,
-    /// Several are within that noise.
-    Tie,
-    /// One is ahead, but one seed cannot tell noise from difference.
-    SingleSeed,
-    /// Too little was measured.
-    Unknown,
+    /// A sentence for the headline.
+    #[serde(skip)]
+    sentence: String,
 }
 
 /// A number that a choice rests on, as it is shown.
@@ -84,368 +117,578 @@ pub struct Number {
     pub c: f64,
     /// What it is, with its unit.
     pub label: String,
-    /// It, rounded, with the standard deviation over the seeds if there are several.
+    /// It, rounded, with half its interval of 95 %.
     pub value: String,
 }
 
-const NLL: &Quantity = Quantity::named("iwae_nll");
-const NEAR_DATA: &Quantity = Quantity::named("prior_near_data");
-const JS: &Quantity = Quantity::named("js_to_prior");
-const RATE: &Quantity = Quantity::named("kl");
-const DISTORTION: &Quantity = Quantity::named("reconstruction");
-const ACCURACY: &Quantity = Quantity::named("knn_accuracy");
-const INFORMATION: &Quantity = Quantity::named("mutual_information");
-
-/// The finished members of the coefficients.
-type Groups<'a> = [Group<&'a MemberResult>];
-
-/// A quantity over the seeds as it is shown, shares in percent.
-fn rounded(quantity: &Quantity, Spread { mean, std }: Spread) -> String {
-    let (factor, digits) = match quantity.unit {
-        SHARE => (100.0, quantity.digits - 2),
-        _ => (1.0, quantity.digits),
+/// Recommends from what the finished members lose.
+///
+/// `floor`: the entropy of the grey pixels, below which no distortion falls.
+pub fn recommend(evidence: &Evidence, budget: Option<Budget>, floor: Option<f64>) -> Recommendation {
+    let generate = generate(evidence);
+    let compress = compress(evidence, budget, floor);
+    let represent = represent(evidence);
+    let headline = if evidence.seeds.is_empty() {
+        "No member is finished yet whose losses are recorded. The recommendation comes with the first ones."
+            .to_string()
+    } else {
+        [&generate, &compress, &represent].map(|purpose| purpose.sentence.as_str()).join(" ")
     };
-    format::spread(Spread { mean: factor * mean, std: factor * std }, digits)
-}
-
-/// A quantity of a coefficient as it is shown; `None` if it was not measured.
-fn at(groups: &Groups<'_>, quantity: &Quantity, c: f64) -> Option<String> {
-    let group = groups.iter().find(|group| group.c == c)?;
-    Some(rounded(quantity, group.spread(quantity.value)?))
-}
-
-/// The same within a sentence.
-fn shown(groups: &Groups<'_>, quantity: &Quantity, c: f64) -> String {
-    at(groups, quantity, c).unwrap_or_else(|| "an unknown number of".to_string())
-}
-
-/// Some quantities of all coefficients.
-fn numbers(groups: &Groups<'_>, quantities: &[&Quantity]) -> Vec<Number> {
-    let of_quantity = |quantity: &&Quantity| {
-        let unit = if quantity.unit == SHARE { "%" } else { quantity.unit };
-        let label = format!("{} ({unit})", quantity.label);
-        let number =
-            |group: &Group<&MemberResult>| Some((group.c, rounded(quantity, group.spread(quantity.value)?)));
-        let numbers = groups.iter().filter_map(number);
-        numbers.map(|(c, value)| Number { c, label: label.clone(), value }).collect::<Vec<_>>()
-    };
-    quantities.iter().flat_map(of_quantity).collect()
-}
-
-/// Recommends from the finished members of a sweep whose test set has `test_images` images.
-pub fn recommend(groups: &Groups<'_>, test_images: Option<usize>) -> Recommendation {
-    let (generate, compress, represent) =
-        (generate(groups), compress(groups), represent(groups, test_images));
-    let single =
-        [&generate, &compress, &represent].iter().any(|purpose| purpose.verdict == Verdict::SingleSeed);
-    let caveat = single.then(|| {
-        "With one seed nobody can tell whether the differences are more than noise: train again with, for example, \
-         seeds = [0, 1, 2]."
+    let caveat = (evidence.seeds.len() == 1).then(|| {
+        "On one training run: how much of a difference is the coefficient and how much is chance of training, several seeds \
+         tell. Train again with, for example, seeds = [0, 1, 2, 3, 4]."
             .to_string()
     });
-    let headline = if groups.is_empty() {
-        "No member is finished yet. The recommendation comes with the first ones.".to_string()
-    } else {
-        [to_generate(&generate, groups), to_compress(&compress, groups), to_represent(&represent, groups)]
-            .join(" ")
-    };
     Recommendation { headline, caveat, generate, compress, represent }
 }
 
-/// The sentence of the headline about a purpose: what decided stands in parentheses.
-fn to_generate(purpose: &Purpose, groups: &Groups<'_>) -> String {
-    let Some(&c) = purpose.coefficients.first() else {
-        return "Nothing can be said yet about generating from the prior.".to_string();
+fn generate(evidence: &Evidence) -> Purpose {
+    let purpose = Decided {
+        key: "generate",
+        title: "To generate from the prior",
+        rule: GENERATE,
+        to: "To generate from the prior",
+        choose: &evidence.choose.nll,
+        report: &evidence.report.nll,
+        shown: Shown::Nats("−log p(x)"),
+        reservations: Reservations {
+            under_trained: evidence.under_trained(),
+            bounded: evidence.bounded.clone(),
+        },
+        missing: "−log p(x) is not recorded image by image.",
     };
-    let near_data = at(groups, NEAR_DATA, c);
-    let near_data = near_data
-        .map_or(String::new(), |share| format!(", {share} % of the prior samples decode near the data"));
-    format!(
-        "Keep {} to generate from the prior (importance-weighted NLL {} nats{near_data}).",
-        purpose.alternatives(),
-        shown(groups, NLL, c)
-    )
+    purpose.decide(evidence)
 }
 
-fn to_compress(purpose: &Purpose, groups: &Groups<'_>) -> String {
-    let Some(&c) = purpose.coefficients.first() else {
-        return "A knee of the rate-distortion curve, to compress, needs three coefficients above 0."
-            .to_string();
+fn represent(evidence: &Evidence) -> Purpose {
+    let purpose = Decided {
+        key: "represent",
+        title: "To represent the data",
+        rule: REPRESENT,
+        to: "To find classes in the codes",
+        choose: &evidence.choose.probe_wrong,
+        report: &evidence.report.probe_wrong,
+        shown: Shown::Accuracy,
+        reservations: Reservations { under_trained: evidence.under_trained(), bounded: Vec::new() },
+        missing: "There are no labels, and information alone names no coefficient: it grows the smaller c is.",
     };
-    format!(
-        "Keep {} to compress ({} nats of rate for {} of distortion).",
-        purpose.alternatives(),
-        shown(groups, RATE, c),
-        shown(groups, DISTORTION, c)
-    )
+    purpose.decide(evidence)
 }
 
-fn to_represent(purpose: &Purpose, groups: &Groups<'_>) -> String {
-    let Some(&c) = purpose.coefficients.first() else {
-        return "Nothing can be said yet about representing.".to_string();
-    };
-    let accuracy = at(groups, ACCURACY, c);
-    let accuracy = accuracy.map_or(String::new(), |share| {
-        format!("10 nearest neighbours classify {share} % of the test codes; ")
-    });
-    format!(
-        "Keep {} to represent ({accuracy}the codes carry {} nats of information about their images).",
-        purpose.alternatives(),
-        shown(groups, INFORMATION, c)
-    )
+/// How losses are said.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// As they are, by this name.
+    Nats(&'static str),
+    /// As the share of images that are not lost, in percent.
+    Accuracy,
 }
 
-impl Purpose {
-    fn alternatives(&self) -> String {
-        format::alternatives(&self.coefficients, "c = ")
+impl Shown {
+    fn label(self) -> String {
+        match self {
+            Self::Nats(name) => format!("{name} (nats)"),
+            Self::Accuracy => "probe accuracy (%)".into(),
+        }
+    }
+
+    /// A mean and half its interval, without its unit.
+    fn bare(self, loss: &TwoWayMean) -> String {
+        let half = loss.half_width(0.05);
+        match self {
+            Self::Nats(_) => format!("{} ± {}", format::number(loss.mean, 2), format::number(half, 2)),
+            Self::Accuracy => {
+                format!("{} ± {}", format::number(100.0 * (1.0 - loss.mean), 1), format::number(100.0 * half, 1))
+            }
+        }
+    }
+
+    fn mean(self, loss: &TwoWayMean) -> String {
+        match self {
+            Self::Nats(name) => format!("{name} {} nats", self.bare(loss)),
+            Self::Accuracy => format!("the probe finds {} % of the classes", self.bare(loss)),
+        }
+    }
+
+    /// How far a coefficient is behind the leader, with its interval of 95 %.
+    fn behind(self, difference: &TwoWayMean) -> String {
+        let (factor, digits, unit) = match self {
+            Self::Nats(_) => (1.0, 2, "nats more"),
+            Self::Accuracy => (100.0, 1, "points less"),
+        };
+        let [low, high] = difference.interval();
+        let [mean, low, high] =
+            [difference.mean, low, high].map(|value| format::number(factor * value, digits));
+        format!("{mean} {unit} ({low} to {high})")
+    }
+
+    fn margin(self, margin: f64) -> String {
+        match self {
+            Self::Nats(_) => format!("{} nats", format::number(margin, 2)),
+            Self::Accuracy => format!("{} points", format::number(100.0 * margin, 1)),
+        }
     }
 }
 
-fn generate(groups: &Groups<'_>) -> Purpose {
-    let near = |group: &&Group<&MemberResult>| {
-        group.spread(NEAR_DATA.value).is_some_and(|share| share.mean >= LEAST_NEAR_DATA)
-    };
-    let eligible: Vec<_> = groups.iter().filter(near).cloned().collect();
-    let (eligible, gate) = if eligible.is_empty() {
-        (groups.to_vec(), "Of no coefficient do 90 % of the prior samples decode near the data. ")
-    } else {
-        (eligible, "")
-    };
-    let choice = choose(&eligible, NLL, Better::Low);
-    let why = choice.as_ref().map_or(String::new(), |choice| {
-        let beside = match at(groups, JS, choice.best) {
-            Some(js) => format!(", and its codes are {js} bits (JS) from the prior"),
-            None => String::new(),
-        };
-        format!(
-            "{gate}It has the lowest bound on −log p(x), {} nats; {} % of its prior samples decode near the data{beside}.",
-            shown(groups, NLL, choice.best),
-            shown(groups, NEAR_DATA, choice.best)
-        )
-    });
-    purpose(
-        "generate",
-        "To generate from the prior",
-        GENERATE,
-        choice,
-        why,
-        numbers(groups, &[NLL, NEAR_DATA, JS]),
-    )
-}
-
-fn compress(groups: &Groups<'_>) -> Purpose {
-    let limited: Vec<_> = groups.iter().filter(|group| group.c > 0.0).collect();
-    let knee_of = |seed: Option<u64>| {
-        let points: Vec<Point> = limited
-            .iter()
-            .filter_map(|group| {
-                let value = |quantity: &Quantity| match seed {
-                    Some(seed) => group.at(seed, quantity.value),
-                    None => group.spread(quantity.value).map(|spread| spread.mean),
-                };
-                Some(Point { c: group.c, rate: value(RATE)?, distortion: value(DISTORTION)? })
-            })
-            .collect();
-        knee(&points)
-    };
-    let mut seeds: Vec<u64> = groups.iter().flat_map(Group::seeds).collect();
-    seeds.sort_unstable();
-    seeds.dedup();
-    let choice = knee_of(None).map(|best| {
-        let mut ties: Vec<f64> =
-            seeds.iter().filter_map(|&seed| knee_of(Some(seed))).filter(|&c| c != best).collect();
-        ties.sort_by(f64::total_cmp);
-        ties.dedup();
-        Choice { best, ties, single_seed: seeds.len() < 2 }
-    });
-    let why = choice.as_ref().map_or(String::new(), |choice| {
-        let others = if choice.ties.is_empty() { "" } else { " The knee moves from seed to seed." };
-        format!(
-            "Lower coefficients pay much rate for little less distortion, higher ones save little rate for much more: it \
-             spends {} nats of KL for {} of reconstruction.{others}",
-            shown(groups, RATE, choice.best),
-            shown(groups, DISTORTION, choice.best)
-        )
-    });
-    purpose("compress", "To compress", COMPRESS, choice, why, numbers(groups, &[RATE, DISTORTION]))
-}
-
-fn represent(groups: &Groups<'_>, test_images: Option<usize>) -> Purpose {
-    let (choice, why) = if groups.iter().any(|group| group.spread(ACCURACY.value).is_some()) {
-        let choice = choose(groups, ACCURACY, Better::High);
-        let why = choice.as_ref().map_or(String::new(), |choice| {
-            format!(
-                "The classes lie apart best: 10 nearest neighbours find the class of {} % of the test images from their codes, \
-                 which carry {} nats about which image they are of.",
-                shown(groups, ACCURACY, choice.best),
-                shown(groups, INFORMATION, choice.best)
-            )
-        });
-        (choice, why)
-    } else {
-        let limit = test_images.map_or(f64::INFINITY, |count| MUTUAL_INFORMATION_LIMIT * (count as f64).ln());
-        let full = |group: &&Group<&MemberResult>| {
-            group.spread(INFORMATION.value).is_some_and(|information| information.mean >= limit)
-        };
-        let saturated: Vec<_> = groups.iter().filter(full).cloned().collect();
-        let choice = if saturated.is_empty() {
-            choose(groups, INFORMATION, Better::High)
-        } else {
-            choose(&saturated, RATE, Better::Low)
-        };
-        let why = choice.as_ref().map_or(String::new(), |choice| {
-            format!(
-                "There are no labels, so what the codes tell about their images decides: {} nats at a KL of {}.",
-                shown(groups, INFORMATION, choice.best),
-                shown(groups, RATE, choice.best)
-            )
-        });
-        (choice, why)
-    };
-    let numbers = numbers(groups, &[ACCURACY, INFORMATION]);
-    purpose("represent", "To represent the data", REPRESENT, choice, why, numbers)
-}
-
-fn purpose(
+/// A purpose that losses decide.
+struct Decided<'a> {
     key: &'static str,
     title: &'static str,
     rule: &'static str,
-    choice: Option<Choice>,
-    why: String,
-    numbers: Vec<Number>,
-) -> Purpose {
-    let Some(Choice { best, ties, single_seed }) = choice else {
-        let reason = "Too few members are finished to tell.".to_string();
-        return Purpose {
-            key,
-            title,
-            verdict: Verdict::Unknown,
-            coefficients: Vec::new(),
-            reason,
-            rule,
-            numbers,
-        };
-    };
-    let verdict = match (single_seed, ties.is_empty()) {
-        (true, _) => Verdict::SingleSeed,
-        (false, true) => Verdict::Choice,
-        (false, false) => Verdict::Tie,
-    };
-    let reason = match verdict {
-        Verdict::Tie => {
-            format!(
-                "{why} Within the noise of the seeds, {} is as good.",
-                format::alternatives(&ties, "c = ")
-            )
-        }
-        Verdict::SingleSeed => format!("{why} One seed cannot tell whether that is more than noise."),
-        _ => why,
-    };
-    let coefficients = std::iter::once(best).chain(ties).collect();
-    Purpose { key, title, verdict, coefficients, reason, rule, numbers }
+    /// How its sentence begins.
+    to: &'static str,
+    choose: &'a ByCoefficient,
+    report: &'a ByCoefficient,
+    shown: Shown,
+    reservations: Reservations,
+    /// Why there are no losses.
+    missing: &'static str,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use record::by_coefficient;
-    use record::for_tests::finished;
-
-    /// A sweep as on MNIST, with a nat or so of noise between seeds.
-    fn sweep(seeds: u64) -> Vec<MemberResult> {
-        let row = |c, seed: u64, [reconstruction, kl, nll, near, accuracy]: [f64; 5]| {
-            let noise = [0.0, 0.3, -0.2][seed as usize];
-            finished(c, seed, |result| {
-                result.test.reconstruction = reconstruction + noise;
-                result.test.kl = kl;
-                result.diagnostics.iwae_nll = Some(nll + noise);
-                result.diagnostics.prior_near_data = Some(near);
-                result.diagnostics.knn_accuracy = Some(accuracy + 0.01 * noise);
-            })
+impl Decided<'_> {
+    fn decide(self, evidence: &Evidence) -> Purpose {
+        let losses = PairedLosses::new(self.choose);
+        let margin = |losses: &PairedLosses| match self.shown {
+            Shown::Accuracy => evidence.margin.accuracy,
+            Shown::Nats(_) => evidence.margin.of_loss(losses),
         };
-        (0..seeds)
-            .flat_map(|seed| {
-                [
-                    row(0.0, seed, [144.7, 308.0, 451.0, 0.3, 0.71]),
-                    row(0.02, seed, [144.0, 28.0, 170.0, 0.5, 0.77]),
-                    row(1.0, seed, [145.8, 5.9, 149.6, 0.95, 0.74]),
-                    // By the noise, sometimes ahead of c = 1 and sometimes behind.
-                    row(2.0, seed, [146.7, 5.0, 149.75 - 0.1 * seed as f64, 0.95, 0.73]),
-                    row(20.0, seed, [191.0, 0.6, 191.0, 0.96, 0.31]),
-                ]
-            })
-            .collect()
+        let decided = losses.and_then(|losses| {
+            let margin = margin(&losses);
+            Some((decide(&losses, margin, &self.reservations)?, margin, losses))
+        });
+        let Some((decision, margin, losses)) = decided else {
+            let reason = match self.choose.len() {
+                _ if evidence.seeds.is_empty() => "No member with recorded losses is finished.",
+                0 => self.missing,
+                1 => "There is one coefficient only, and nothing to compare it with.",
+                _ => "Too few images choose to compare coefficients by.",
+            };
+            return self.purpose(
+                Answer::without(Verdict::Unknown, reason),
+                Vec::new(),
+                Vec::new(),
+                format!("{}, nothing can be said: {}", self.to, lower_first(reason)),
+            );
+        };
+        let reported = PairedLosses::new(self.report).and_then(|reported| {
+            let at = reported.coefficients().iter().position(|&c| Some(c) == decision.named)?;
+            Some(reported.mean(at))
+        });
+        let words = Words { decision: &decision, shown: self.shown, margin, losses: &losses, evidence };
+        let leader_first = |mut coefficients: Vec<f64>| {
+            coefficients.sort_by(f64::total_cmp);
+            coefficients
+        };
+        let undecided = match decision.undecided.as_slice() {
+            [] => Vec::new(),
+            others => leader_first([&[decision.leader], others].concat()),
+        };
+        let as_good: Vec<f64> = match decision.named {
+            Some(named) => {
+                let contenders = [&[decision.leader], decision.as_good.as_slice()].concat();
+                leader_first(contenders.into_iter().filter(|&c| c != named).collect())
+            }
+            None => decision.as_good.clone(),
+        };
+        let first = decision.named.unwrap_or(decision.leader);
+        let candidates = [&[first, decision.leader], &as_good[..], &decision.undecided].concat();
+        let answer = Answer {
+            verdict: decision.verdict,
+            c: decision.named,
+            interval: None,
+            as_good,
+            undecided,
+            seeds_needed: decision.seeds_needed,
+            reason: words.reason(reported.as_ref(), &self.reservations),
+        };
+        let sentence = words.sentence(self.to, reported.as_ref());
+        self.purpose(answer, distinct(candidates), words.numbers(&self.reservations), sentence)
     }
 
-    fn recommended(members: &[MemberResult]) -> Recommendation {
-        recommend(&by_coefficient(members.iter().map(|member| (member.c, member))), Some(10_000))
+    fn purpose(
+        &self,
+        answer: Answer,
+        coefficients: Vec<f64>,
+        numbers: Vec<Number>,
+        sentence: String,
+    ) -> Purpose {
+        let Self { key, title, rule, .. } = *self;
+        Purpose { key, title, answer, coefficients, rule, numbers, sentence }
+    }
+}
+
+/// In their order, each once.
+fn distinct(coefficients: Vec<f64>) -> Vec<f64> {
+    let mut distinct = Vec::with_capacity(coefficients.len());
+    for c in coefficients {
+        if !distinct.contains(&c) {
+            distinct.push(c);
+        }
+    }
+    distinct
+}
+
+fn lower_first(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map_or(String::new(), |first| first.to_lowercase().chain(characters).collect())
+}
+
+fn all(coefficients: &[f64]) -> String {
+    format!("c = {}", format::listed(coefficients))
+}
+
+/// A decision in words.
+struct Words<'a> {
+    decision: &'a Decision,
+    shown: Shown,
+    margin: f64,
+    losses: &'a PairedLosses,
+    evidence: &'a Evidence,
+}
+
+impl Words<'_> {
+    fn of(&self, c: f64) -> Option<&Compared> {
+        self.decision.coefficients.iter().find(|compared| compared.c == c)
     }
 
-    #[test]
-    fn a_sweep_with_seeds_has_a_choice_for_each_purpose_and_says_what_ties() {
-        let recommendation = recommended(&sweep(3));
-        let purposes = recommendation.purposes();
-        let found = purposes.map(|purpose| (purpose.key, purpose.verdict, purpose.coefficients.clone()));
-        let Recommendation { headline, caveat, .. } = &recommendation;
-        assert_eq!(
-            found,
-            [
-                ("generate", Verdict::Tie, vec![1.0, 2.0]),
-                ("compress", Verdict::Choice, vec![2.0]),
-                ("represent", Verdict::Choice, vec![0.02]),
-            ]
-        );
-        assert_eq!(*caveat, None);
-        assert_eq!(headline.matches("Keep ").count(), 3, "{headline}");
-        assert!(headline.starts_with("Keep c = 1 or c = 2 to generate"), "{headline}");
-        assert!(
-            headline.contains("149.63 ± 0.25") && headline.contains(" Keep c = 2 to compress"),
-            "{headline}"
-        );
-        assert!(purposes[0].reason.contains("c = 2 is as good"), "{}", purposes[0].reason);
+    /// How far coefficients are behind the leader.
+    fn behind(&self, coefficients: &[f64]) -> String {
+        let of = |&c: &f64| {
+            let behind = self.of(c)?.behind?;
+            Some(format!("c = {} has {}", format::coefficient(c), self.shown.behind(&behind)))
+        };
+        coefficients.iter().filter_map(of).collect::<Vec<_>>().join(", ")
     }
 
-    #[test]
-    fn one_seed_is_ahead_but_cannot_tell() {
-        let recommendation = recommended(&sweep(1));
-        let caveat = &recommendation.caveat;
-        assert!(recommendation.purposes().iter().all(|purpose| purpose.verdict == Verdict::SingleSeed));
-        assert!(caveat.as_ref().is_some_and(|text| text.contains("seeds = [0, 1, 2]")));
+    /// The one nearest to the leader of those that are worse.
+    fn next(&self) -> Option<f64> {
+        let worse = self.decision.coefficients.iter().filter(|compared| compared.worse);
+        let by_difference = |compared: &&Compared| compared.behind.map_or(f64::INFINITY, |behind| behind.mean);
+        worse.min_by(|a, b| by_difference(a).total_cmp(&by_difference(b))).map(|compared| compared.c)
     }
 
-    #[test]
-    fn a_prior_that_decodes_to_nothing_known_is_not_for_generating() {
-        let mut members = sweep(1);
-        for member in &mut members {
-            if member.c == 1.0 {
-                member.diagnostics.prior_near_data = Some(0.5);
+    fn reason(&self, reported: Option<&TwoWayMean>, reservations: &Reservations) -> String {
+        let Self { decision, shown, margin, losses, evidence } = self;
+        let (seeds, images) = (losses.seeds(), format::count(losses.images()));
+        let leader = format::coefficient(decision.leader);
+        let may_be_best = |c: &f64| *c == decision.leader || decision.as_good.contains(c) || decision.undecided.contains(c);
+        let next = self.next().map_or(String::new(), |next| {
+            format!(" {} than c = {leader}, all pairs tested together.", self.behind(&[next]))
+        });
+        let mut sentences = vec![match decision.verdict {
+            Verdict::Choice => format!(
+                "On {seeds} seeds and {images} images, c = {leader} is better than every other coefficient: the next,{next}"
+            ),
+            Verdict::AsGood => {
+                let mut contenders = decision.as_good.clone();
+                contenders.push(decision.leader);
+                contenders.sort_by(f64::total_cmp);
+                format!(
+                    "{} differ by less than the margin of {}: {} than c = {leader}. The greatest of them is named: as good, at the \
+                     lowest rate.",
+                    all(&contenders),
+                    shown.margin(*margin),
+                    self.behind(&decision.as_good)
+                )
+            }
+            Verdict::Leading => {
+                format!("On this one training run, over {images} images, c = {leader} is ahead of every other coefficient:{next}")
+            }
+            Verdict::Undecided => {
+                let who = if seeds == 1 {
+                    "Even on the images of this one training run, nobody can tell".to_string()
+                } else {
+                    format!("{seeds} seeds cannot tell")
+                };
+                let together = [&[decision.leader], decision.undecided.as_slice()].concat();
+                format!(
+                    "{who} {} apart, nor that they differ by less than {}: {} than c = {leader}.",
+                    all(&sorted(together)),
+                    shown.margin(*margin),
+                    self.behind(&decision.undecided)
+                )
+            }
+            Verdict::TrainLonger => {
+                let short: Vec<f64> = reservations.under_trained.iter().copied().filter(may_be_best).collect();
+                format!(
+                    "{} may be the best, and {} not trained to the end: on the training images another member does better by \
+                     its own objective ({}). Train longer before anything is named.",
+                    all(&short),
+                    if short.len() == 1 { "is" } else { "are" },
+                    who_beats(evidence.on_training.as_ref(), &short)
+                )
+            }
+            Verdict::BudgetNeeded | Verdict::Unknown => String::new(),
+        }];
+        if decision.verdict == Verdict::Undecided {
+            let bounded: Vec<f64> =
+                decision.undecided.iter().copied().filter(|c| reservations.bounded.contains(c)).collect();
+            if !bounded.is_empty() {
+                sentences.push(format!("Of {} there is an upper bound only, which rules nothing out.", all(&bounded)));
+            }
+            sentences.push(match decision.seeds_needed {
+                Some(needed) => format!("About {} seeds would tell.", format::count(needed)),
+                None if seeds == 1 => {
+                    "What another seed would give is not known: train with several, for example seeds = [0, 1, 2, 3, 4]."
+                        .into()
+                }
+                None => format!("More seeds alone would not tell: {images} images are too few to choose by."),
+            });
+        }
+        if decision.verdict == Verdict::Leading {
+            sentences.push(
+                "What another seed would give is not known: train with several, for example seeds = [0, 1, 2, 3, 4].".into(),
+            );
+        }
+        if let Some(reported) = reported {
+            let named = decision.named.map_or(String::new(), format::coefficient);
+            sentences.push(format!(
+                "On the images that chose nothing, {} for c = {named}, with 95 %.",
+                shown.mean(reported)
+            ));
+        }
+        let overfitted: Vec<f64> = evidence
+            .on_choosing
+            .iter()
+            .flat_map(|cross| &cross.beaten)
+            .map(|beaten| beaten.c)
+            .filter(|c| may_be_best(c) && !reservations.under_trained.contains(c))
+            .collect();
+        if !overfitted.is_empty() {
+            sentences.push(format!(
+                "On the images that choose, though not on the training images, {} {} beaten by {} own objective ({}): it has \
+                 overfitted.",
+                all(&overfitted),
+                if overfitted.len() == 1 { "is" } else { "are" },
+                if overfitted.len() == 1 { "its" } else { "their" },
+                who_beats(evidence.on_choosing.as_ref(), &overfitted)
+            ));
+        }
+        sentences.join(" ")
+    }
+
+    /// What the headline says of the purpose.
+    fn sentence(&self, to: &str, reported: Option<&TwoWayMean>) -> String {
+        let Self { decision, shown, .. } = self;
+        let known = |c: f64| self.of(c).map(|compared| compared.loss);
+        match (decision.verdict, decision.named) {
+            (Verdict::Leading, Some(named)) => {
+                let mean = known(named).map_or(String::new(), |loss| format!(" ({})", shown.mean(&loss)));
+                format!("{to}, c = {} leads on one training run{mean}.", format::coefficient(named))
+            }
+            (_, Some(named)) => {
+                let of_chosen = reported.copied().or(known(named));
+                let mean = of_chosen.map_or(String::new(), |loss| format!(": {}", shown.mean(&loss)));
+                let as_good = match decision.verdict {
+                    Verdict::AsGood => ", of those as good the greatest",
+                    _ => "",
+                };
+                format!("{to}, keep c = {}{as_good}{mean}.", format::coefficient(named))
+            }
+            (Verdict::TrainLonger, _) => {
+                format!("{to}, nothing can be said before all members are trained to their end.")
+            }
+            _ => {
+                let together = sorted([&[decision.leader], decision.undecided.as_slice()].concat());
+                let means: Vec<String> =
+                    together.iter().filter_map(|&c| known(c)).map(|loss| shown.bare(&loss)).collect();
+                let unit = match shown {
+                    Shown::Nats(name) => format!("{name} {} nats", means.join(", ")),
+                    Shown::Accuracy => format!("{} %", means.join(", ")),
+                };
+                format!("{to}, {} cannot be told apart ({unit}).", all(&together))
             }
         }
-        assert_eq!(recommended(&members).generate.coefficients, [2.0]);
-        for member in &mut members {
-            member.diagnostics.prior_near_data = Some(0.5);
-        }
-        let generate = &recommended(&members).generate;
-        assert_eq!(generate.coefficients, [1.0]);
-        assert!(generate.reason.starts_with("Of no coefficient"), "{}", generate.reason);
     }
 
-    #[test]
-    fn without_labels_information_decides_and_at_its_limit_the_kl() {
-        let mut members = sweep(1);
-        for member in &mut members {
-            member.diagnostics.knn_accuracy = None;
-            // ln 10,000 = 9.21.
-            member.diagnostics.mutual_information = Some(if member.c < 0.5 { 9.2 } else { 4.0 });
-        }
-        assert_eq!(recommended(&members).represent.coefficients, [0.02], "c = 0 tells as much with more KL");
+    fn numbers(&self, reservations: &Reservations) -> Vec<Number> {
+        let Self { decision, shown, .. } = self;
+        let behind_label = format!("behind c = {} (95 %)", format::coefficient(decision.leader));
+        let standing = |compared: &Compared| {
+            let c = compared.c;
+            if reservations.under_trained.contains(&c) {
+                "under-trained"
+            } else if reservations.bounded.contains(&c) {
+                "bound only"
+            } else if c == decision.leader {
+                if decision.verdict == Verdict::Choice { "best" } else { "ahead" }
+            } else if decision.as_good.contains(&c) {
+                "as good"
+            } else if decision.undecided.contains(&c) {
+                "undecided"
+            } else {
+                "worse"
+            }
+        };
+        let of = |compared: &Compared| {
+            let c = compared.c;
+            let behind = compared.behind.map(|behind| {
+                let (factor, digits) = if matches!(shown, Shown::Accuracy) { (100.0, 1) } else { (1.0, 2) };
+                let [low, high] = behind.interval().map(|end| format::number(factor * end, digits));
+                Number { c, label: behind_label.clone(), value: format!("{low} to {high}") }
+            });
+            let loss = Number { c, label: shown.label(), value: shown.bare(&compared.loss) };
+            let standing = Number { c, label: "found".into(), value: standing(compared).into() };
+            [Some(loss), behind, Some(standing)].into_iter().flatten()
+        };
+        // By quantity, in the order of the columns.
+        let mut numbers: Vec<Number> = decision.coefficients.iter().flat_map(of).collect();
+        let columns = [shown.label(), behind_label, "found".to_string()];
+        numbers.sort_by_key(|number| columns.iter().position(|label| *label == number.label));
+        numbers
     }
+}
 
-    #[test]
-    fn without_members_nothing_is_known() {
-        let recommendation = recommended(&[]);
-        let (headline, purposes) = (&recommendation.headline, recommendation.purposes());
-        assert!(headline.starts_with("No member is finished yet."), "{headline}");
-        assert!(purposes.iter().all(|purpose| purpose.verdict == Verdict::Unknown));
+fn sorted(mut coefficients: Vec<f64>) -> Vec<f64> {
+    coefficients.sort_by(f64::total_cmp);
+    coefficients
+}
+
+/// `c = 1 beats c = 0.02 by 0.16 nats`, of some that are beaten.
+pub fn who_beats(cross: Option<&CrossObjectives>, beaten: &[f64]) -> String {
+    let of = cross.iter().flat_map(|cross| &cross.beaten).filter(|found| beaten.contains(&found.c));
+    of.map(|found| {
+        format!(
+            "c = {} beats c = {} by {} nats",
+            format::coefficient(found.by),
+            format::coefficient(found.c),
+            format::number(found.difference.mean, 2)
+        )
+    })
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+fn compress(evidence: &Evidence, budget: Option<Budget>, floor: Option<f64>) -> Purpose {
+    let limited = |losses: &ByCoefficient| -> ByCoefficient {
+        losses.iter().filter(|group| group.c > 0.0).cloned().collect()
+    };
+    let of = |losses: &ByCoefficient| PairedLosses::new(&limited(losses));
+    let curve = of(&evidence.choose.kl).zip(of(&evidence.choose.reconstruction));
+    let purpose = |answer: Answer, coefficients: Vec<f64>, numbers: Vec<Number>, sentence: String| Purpose {
+        key: "compress",
+        title: "To compress",
+        answer,
+        coefficients,
+        rule: COMPRESS,
+        numbers,
+        sentence,
+    };
+    let Some((rate, distortion)) = curve else {
+        let reason = "No curve of rate and distortion is recorded of coefficients above 0.";
+        let sentence = format!("To compress, nothing can be said: {}", lower_first(reason));
+        return purpose(Answer::without(Verdict::Unknown, reason), Vec::new(), Vec::new(), sentence);
+    };
+    let numbers = curve_numbers(evidence, &rate, &distortion, floor);
+    let lossless = lossless(evidence);
+    let Some(budget) = budget else {
+        let reason = format!("{}{lossless}", no_best(&rate, &distortion));
+        let sentence = "To compress, name a budget: no point of the curve is best without one.".to_string();
+        return purpose(Answer::without(Verdict::BudgetNeeded, reason), Vec::new(), numbers, sentence);
+    };
+    let (spends, nats) = match budget {
+        Budget::Rate(nats) => ("rate", nats),
+        Budget::Distortion(nats) => ("distortion", nats),
+    };
+    let asked = format!("{} nats of {spends}", format::number(nats, 2));
+    match read_off(budget, &rate, &distortion) {
+        Ok(reading) => {
+            let Reading { c, interval: [low, high], between: [below, above], rate: at_rate, distortion: at } = reading;
+            let c_text = format::significant(c);
+            let seeds = if rate.seeds() > 1 {
+                format!("over {} seeds and {} images", rate.seeds(), format::count(rate.images()))
+            } else {
+                format!("over {} images of one training run", format::count(rate.images()))
+            };
+            let reason = format!(
+                "{asked} are spent at c = {c_text}, 95 % interval {} to {} {seeds}: there the convex hull has {} nats of rate \
+                 and {} of distortion, between the trained c = {} and c = {}.{lossless}",
+                format::significant(low),
+                format::significant(high),
+                format::number(at_rate, 2),
+                format::number(at, 2),
+                format::coefficient(below),
+                format::coefficient(above)
+            );
+            let verdict = if rate.seeds() > 1 { Verdict::Choice } else { Verdict::Leading };
+            let answer =
+                Answer { c: Some(c), interval: Some([low, high]), ..Answer::without(verdict, reason) };
+            let sentence = format!("To compress to {asked}, take c = {c_text}.");
+            purpose(answer, distinct(vec![below, above]), numbers, sentence)
+        }
+        Err(why) => {
+            let reason = match why {
+                OutOfReach::NoCurve => "A curve needs two coefficients above 0.".to_string(),
+                OutOfReach::Beyond { ends: [low, high] } => format!(
+                    "No trained coefficient spends {asked}: the curve goes from {} to {} nats. Train others beyond that end.",
+                    format::number(low, 2),
+                    format::number(high, 2)
+                ),
+            };
+            let sentence = format!("To compress to {asked}, no coefficient of this sweep will do.");
+            purpose(Answer::without(Verdict::Unknown, reason), Vec::new(), numbers, sentence)
+        }
     }
+}
+
+/// What there is to say of the curve where no budget is.
+fn no_best(rate: &PairedLosses, distortion: &PairedLosses) -> String {
+    let points: Vec<Point> = (rate.coefficients().iter().enumerate())
+        .map(|(at, &c)| Point { c, rate: rate.mean(at).mean, distortion: distortion.mean(at).mean })
+        .collect();
+    let general = "The curve has no best point without a budget, and a knee would be that of the list of coefficients: name a \
+                   rate with --rate or a distortion with --distortion.";
+    let curve = hull(&points);
+    let [first, .., last] = curve[..] else { return general.to_string() };
+    let price = (last.distortion - first.distortion) / (first.rate - last.rate);
+    let distance = |c: f64| (c / price).ln().abs();
+    let nearest = curve.iter().map(|point| point.c).min_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+    let nearest = nearest.map_or(String::new(), format::coefficient);
+    format!(
+        "{general} Between the ends of the list the average price is {} nats of distortion a nat of rate; c = {nearest} is the \
+         tested value nearest it.",
+        format::number(price, 2)
+    )
+}
+
+/// Which coefficient compresses without loss.
+fn lossless(evidence: &Evidence) -> String {
+    let Some(losses) = PairedLosses::new(&evidence.choose.elbo_loss) else { return String::new() };
+    let margin = evidence.margin.of_loss(&losses);
+    let reservations = Reservations { under_trained: evidence.under_trained(), bounded: Vec::new() };
+    let Some(decision) = decide(&losses, margin, &reservations) else { return String::new() };
+    let shown = Shown::Nats("rate + distortion");
+    let words = Words { decision: &decision, shown, margin, losses: &losses, evidence };
+    format!(
+        " Without loss (bits-back coding) an image costs rate + distortion, the ELBO loss, of which c = 1 is the optimum by \
+         definition. {}",
+        words.sentence("On the images that choose", None)
+    )
+}
+
+/// Rate, distortion and their sum of every coefficient.
+fn curve_numbers(
+    evidence: &Evidence,
+    rate: &PairedLosses,
+    distortion: &PairedLosses,
+    floor: Option<f64>,
+) -> Vec<Number> {
+    let shown = |mean: &TwoWayMean| {
+        format!("{} ± {}", format::number(mean.mean, 2), format::number(mean.half_width(0.05), 2))
+    };
+    let column = |label: &str, losses: &PairedLosses, less: f64| -> Vec<Number> {
+        let number = |(at, &c): (usize, &f64)| {
+            let mean = losses.mean(at);
+            let mean = TwoWayMean { mean: mean.mean - less, ..mean };
+            Number { c, label: label.into(), value: shown(&mean) }
+        };
+        losses.coefficients().iter().enumerate().map(number).collect()
+    };
+    let elbo: ByCoefficient =
+        evidence.choose.elbo_loss.iter().filter(|group: &&Group<_>| group.c > 0.0).cloned().collect();
+    let mut numbers = column("rate (nats)", rate, 0.0);
+    numbers.extend(column("distortion (nats)", distortion, 0.0));
+    numbers.extend(floor.map(|floor| column("above the floor", distortion, floor)).unwrap_or_default());
+    numbers.extend(PairedLosses::new(&elbo).map(|sum| column("sum", &sum, 0.0)).unwrap_or_default());
+    numbers
 }

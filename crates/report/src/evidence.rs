@@ -1,0 +1,122 @@
+//! What decides between coefficients: losses of the same images under members of the same seeds, taken from the record.
+
+use std::collections::BTreeSet;
+
+use record::{Group, HeldOut, Losses, Margin, MemberResult, PartLosses, by_coefficient};
+
+use crate::verdict::{CrossObjectives, cross_objectives};
+
+/// Losses by coefficient, and of each coefficient by seed; all of the same images.
+pub type ByCoefficient = Vec<Group<Vec<f32>>>;
+
+/// The losses of the finished members.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// The seeds that every coefficient has.
+    pub seeds: Vec<u64>,
+    /// On the images that decide.
+    pub choose: PartEvidence,
+    /// On the images that say what the chosen one is worth.
+    pub report: PartEvidence,
+    /// Who beats whom at its own coefficient on training images.
+    pub on_training: Option<CrossObjectives>,
+    /// The same on the images that decide.
+    pub on_choosing: Option<CrossObjectives>,
+    /// Coefficients of which `-log p(x)` is known as an upper bound only.
+    pub bounded: Vec<f64>,
+    /// Differences that do not matter.
+    pub margin: Margin,
+}
+
+/// The losses on one part of the held-out images; empty where something was not measured of every member.
+#[derive(Clone, Debug, Default)]
+pub struct PartEvidence {
+    /// `-log p(x)`, in nats.
+    pub nll: ByCoefficient,
+    /// 1 where the probe finds another class than the image's, else 0.
+    pub probe_wrong: ByCoefficient,
+    /// `-log p(x|z)`, in nats.
+    pub reconstruction: ByCoefficient,
+    /// In nats.
+    pub kl: ByCoefficient,
+    /// Their sum.
+    pub elbo_loss: ByCoefficient,
+}
+
+/// A finished member with its losses.
+pub type Measured<'a> = (&'a MemberResult, &'a Losses);
+
+impl Evidence {
+    /// Takes together what is known of finished members.
+    ///
+    /// Only seeds that every coefficient has can be paired: other members are left out.
+    pub fn of(members: &[Measured<'_>], margin: Margin) -> Self {
+        let groups = by_coefficient(members.iter().map(|&member| (member.0.c, member)));
+        let seeds_of = |group: &Group<Measured<'_>>| -> BTreeSet<u64> {
+            group.values.iter().map(|(result, _)| result.seed).collect()
+        };
+        let common = groups.iter().map(seeds_of).reduce(|a, b| &a & &b).unwrap_or_default();
+        let groups: Vec<Group<Measured<'_>>> = groups
+            .into_iter()
+            .map(|group| {
+                let mut values = group.values;
+                values.retain(|(result, _)| common.contains(&result.seed));
+                values.sort_by_key(|(result, _)| result.seed);
+                Group { c: group.c, values }
+            })
+            .collect();
+        if common.is_empty() {
+            return Self { margin, ..Self::default() };
+        }
+        let is_bound = |(result, _): &Measured<'_>| {
+            let likelihood = result.diagnostics.choose.likelihood.as_ref();
+            likelihood.is_some_and(|likelihood| likelihood.is_bound())
+        };
+        let bounded = groups.iter().filter(|group| group.values.iter().any(is_bound));
+        let bounded = bounded.map(|group| group.c).collect();
+        let choose = PartEvidence::of(&groups, HeldOut::Choose);
+        let reconstruction = each(&groups, |losses| Some(losses.train.reconstruction.to_vec()));
+        let kl = each(&groups, |losses| Some(losses.train.kl.to_vec()));
+        Self {
+            seeds: common.into_iter().collect(),
+            on_training: cross_objectives(&reconstruction, &kl, margin.loss),
+            on_choosing: cross_objectives(&choose.reconstruction, &choose.kl, margin.loss),
+            report: PartEvidence::of(&groups, HeldOut::Report),
+            choose,
+            bounded,
+            margin,
+        }
+    }
+
+    /// The coefficients that training left short of their optimum.
+    pub fn under_trained(&self) -> Vec<f64> {
+        let beaten = self.on_training.iter().flat_map(|cross| &cross.beaten);
+        beaten.map(|beaten| beaten.c).collect()
+    }
+}
+
+impl PartEvidence {
+    fn of(groups: &[Group<Measured<'_>>], part: HeldOut) -> Self {
+        let of_part = |losses: fn(&PartLosses) -> Option<Vec<f32>>| each(groups, |of| losses(of.part(part)));
+        Self {
+            nll: of_part(|part| {
+                part.log_likelihood.as_ref().map(|known| known.value.iter().map(|value| -value).collect())
+            }),
+            probe_wrong: of_part(|part| {
+                part.probe_right.as_ref().map(|right| right.iter().map(|&right| 1.0 - f32::from(right)).collect())
+            }),
+            reconstruction: of_part(|part| Some(part.terms.reconstruction.to_vec())),
+            kl: of_part(|part| Some(part.terms.kl.to_vec())),
+            elbo_loss: of_part(|part| Some(part.terms.objective(1.0).map(|loss| loss as f32).collect())),
+        }
+    }
+}
+
+/// Some losses of every member; empty where one lacks them.
+fn each(groups: &[Group<Measured<'_>>], losses: impl Fn(&Losses) -> Option<Vec<f32>>) -> ByCoefficient {
+    let of_group = |group: &Group<Measured<'_>>| {
+        let values = group.values.iter().map(|(_, of)| losses(of)).collect::<Option<_>>()?;
+        Some(Group { c: group.c, values })
+    };
+    groups.iter().map(of_group).collect::<Option<_>>().unwrap_or_default()
+}
