@@ -34,12 +34,31 @@ pub struct RunConfig {
     pub backend: Backend,
     /// Members that train at the same time; 0 for one on each physical core. Does not change any result.
     pub workers: usize,
+    /// Differences between coefficients that do not matter. Changes no training.
+    pub margin: Margin,
     /// The images.
     pub data: DataConfig,
     /// The network.
     pub model: NetworkConfig,
     /// The optimiser, Adam.
     pub optimizer: OptimizerConfig,
+}
+
+/// Differences between coefficients that do not matter to whoever chooses one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Margin {
+    /// In a loss such as `-log p(x)`, as a share of the leader's.
+    pub loss: f64,
+    /// In the accuracy of a classifier.
+    pub accuracy: f64,
+}
+
+impl Default for Margin {
+    /// A thousandth, and one point.
+    fn default() -> Self {
+        Self { loss: 1e-3, accuracy: 0.01 }
+    }
 }
 
 /// Where the images come from and how many of them are used.
@@ -91,6 +110,7 @@ impl Default for RunConfig {
             checkpoint_every_steps: 0,
             backend: Backend::Flex,
             workers: 0,
+            margin: Margin::default(),
             data: DataConfig::default(),
             model: NetworkConfig::default(),
             optimizer: OptimizerConfig::default(),
@@ -244,6 +264,9 @@ impl RunConfig {
                 "optimizer.{key} = {value}: it must be a finite number above 0"
             );
         }
+        for (key, value) in [("loss", self.margin.loss), ("accuracy", self.margin.accuracy)] {
+            ensure!((0.0..1.0).contains(&value), "margin.{key} = {value}: it must be a share, from 0 to less than 1");
+        }
         for (key, value) in [("beta_1", beta_1), ("beta_2", beta_2)] {
             ensure!((0.0..1.0).contains(&value), "optimizer.{key} = {value}: it must lie in [0, 1)");
         }
@@ -356,6 +379,8 @@ mod tests {
             (format!("{one}[model]\nlatent = 0"), "model.latent = 0"),
             (format!("{one}[model]\nencoder_hidden = [4, 0]"), "model.encoder_hidden = [4, 0]"),
             (format!("{one}[optimizer]\nlearning_rate = nan"), "optimizer.learning_rate = NaN"),
+            (format!("{one}[margin]\naccuracy = 1"), "margin.accuracy = 1: it must be a share"),
+            (format!("{one}[margin]\nloss = -0.1"), "margin.loss = -0.1"),
             (format!("{one}[optimizer]\nbeta_2 = 1.0"), "optimizer.beta_2 = 1"),
         ] {
             let text = message(&text, &[]);

@@ -30,7 +30,7 @@ mod terms;
 mod warnings;
 
 pub use backend::Backend;
-pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
+pub use config::{DataConfig, Margin, NetworkConfig, OptimizerConfig, RunConfig};
 pub use error::{RecordError, Result};
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions};
 pub use files::{create_dir, write_atomically};
