@@ -83,7 +83,9 @@ fn a_damaged_checkpoint_leads_back_to_the_one_before_and_to_the_same_bits() {
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let ran = folder.run(&["--resume", "runs/smoke", "--no-report"]).expect_code(0);
-    for part in ["c=0 seed=0", "checkpoint/state.safetensors is damaged or cut short", "the checkpoint before"] {
+    for part in
+        ["c=0 seed=0", "checkpoint/state.safetensors is damaged or cut short", "the checkpoint before"]
+    {
         assert!(ran.stderr.contains(part), "{}", ran.stderr);
     }
     assert_same_bits(&folder.bits("smoke"), &whole.bits("smoke"));
@@ -98,11 +100,14 @@ fn where_no_checkpoint_can_be_used_that_is_said_with_what_helps() {
     for entry in fs::read_dir(&checkpoints).unwrap() {
         fs::write(entry.unwrap().path(), "no checkpoint").unwrap();
     }
-    folder.run(RESUME).expect_failure(3, &[
-        "c=0 seed=0",
-        "checkpoint/state.safetensors is damaged or cut short",
-        "to train it from its first step, delete runs/smoke/c=0/seed=0/checkpoint",
-    ]);
+    folder.run(RESUME).expect_failure(
+        3,
+        &[
+            "c=0 seed=0",
+            "checkpoint/state.safetensors is damaged or cut short",
+            "to train it from its first step, delete runs/smoke/c=0/seed=0/checkpoint",
+        ],
+    );
     // The other member was trained to its end all the same, and deleting helps as promised.
     assert!(folder.path().join("runs/smoke/c=1/seed=0/result.json").exists());
     fs::remove_dir_all(&checkpoints).unwrap();
@@ -128,11 +133,14 @@ fn a_run_goes_on_with_other_kernels_only_where_that_is_allowed() {
         let mut command = folder.command(&[RESUME, more].concat());
         crate::program::ran(command.env("KLSWEEP_KERNELS", "portable"))
     };
-    resume(&[]).expect_failure(3, &[
-        &format!("was trained with the kernels {trained_with} up to here"),
-        "goes on with portable",
-        "--allow-other-processor",
-    ]);
+    resume(&[]).expect_failure(
+        3,
+        &[
+            &format!("was trained with the kernels {trained_with} up to here"),
+            "goes on with portable",
+            "--allow-other-processor",
+        ],
+    );
     resume(&["--allow-other-processor"]).expect_code(0);
     assert_eq!(kernels("c=0/seed=0/result.json"), "portable");
 }

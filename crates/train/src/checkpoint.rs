@@ -289,7 +289,10 @@ mod tests {
         std::fs::write(dir.checkpoint(), &whole[..100]).unwrap();
         std::fs::write(dir.previous_checkpoint(), "").unwrap();
         let error = format!("{:#}", step().err().expect("both are damaged"));
-        assert!(error.starts_with("no checkpoint of c=1 seed=0 can be used; to train it from its"), "{error}");
+        assert!(
+            error.starts_with("no checkpoint of c=1 seed=0 can be used; to train it from its"),
+            "{error}"
+        );
         assert!(error.contains("state.safetensors is damaged or cut short"), "{error}");
     }
 

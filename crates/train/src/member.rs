@@ -100,7 +100,8 @@ fn train_on(run: &RunContext<'_>, dir: &MemberDir, observer: &mut dyn Observer) 
         let test_is_finite = row.test.objective(id.kl_coefficient).is_finite();
         writer.begin(move || {
             file.append(&row, &warnings)?;
-            let of_epoch = |tensor: &str| NotFinite { tensor: tensor.to_string(), epoch: row.epoch, step: None };
+            let of_epoch =
+                |tensor: &str| NotFinite { tensor: tensor.to_string(), epoch: row.epoch, step: None };
             ensure!(losses_are_finite, of_epoch("the loss"));
             if let Some(not_finite) = snapshot.not_finite() {
                 return Err(not_finite.into());
