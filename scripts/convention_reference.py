@@ -137,9 +137,10 @@ def rows():
         losses = [
             ("klsweep", 2.0, "bernoulli", written_out("bernoulli", 1, 2.0)),
             ("beta-norm", 0.01, "bernoulli", written_out("bernoulli", 1, 0.01 * pixels / latent)),
-            ("mean-bce", 0.001, "bernoulli", lambda x, output, *q: F.binary_cross_entropy(output, x) + 0.001 * kl_of(*q).mean()),
-            ("mean-mse", 0.001, "gaussian", lambda x, output, *q: F.mse_loss(output, x) + 0.001 * kl_of(*q).mean()),
-            ("sum-mse", 4.0, "gaussian", lambda x, output, *q: F.mse_loss(output, x, reduction="sum") / BATCH + 4 * kl_of(*q).mean()),
+            ("bce-sum", 2.0, "bernoulli", lambda x, output, *q: F.binary_cross_entropy(output, x, reduction="sum") / BATCH + 2 * kl_of(*q).mean()),
+            ("bce-mean", 0.001, "bernoulli", lambda x, output, *q: F.binary_cross_entropy(output, x) + 0.001 * kl_of(*q).mean()),
+            ("mse-mean", 0.001, "gaussian", lambda x, output, *q: F.mse_loss(output, x) + 0.001 * kl_of(*q).mean()),
+            ("mse-sum", 4.0, "gaussian", lambda x, output, *q: F.mse_loss(output, x, reduction="sum") / BATCH + 4 * kl_of(*q).mean()),
             (
                 "sigma",
                 sigma,

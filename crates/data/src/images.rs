@@ -63,6 +63,20 @@ impl Images {
         self.bytes[range.start * pixels..range.end * pixels].iter().map(grey_level).collect()
     }
 
+    /// The entropy of the grey levels, each the probability of a white pixel, in nats per image: what the cross-entropy of
+    /// no decoder falls below.
+    pub fn grey_entropy(&self) -> f64 {
+        let mut counts = [0usize; 256];
+        self.bytes.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
+        let entropy = |byte: u8| -> f64 {
+            let white = f64::from(byte) / 255.0;
+            let part = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
+            part(white) + part(1.0 - white)
+        };
+        let sum: f64 = (0..=255).zip(counts).map(|(byte, count)| count as f64 * entropy(byte)).sum();
+        sum / self.count() as f64
+    }
+
     /// Keeps the first images, so many of them; 0 keeps all.
     pub(crate) fn truncate(&mut self, count: usize) {
         if count > 0 {
@@ -103,6 +117,21 @@ mod tests {
         assert_eq!(three().gather(&[1, 0]), [102.0 / 255.0, 1.0, 0.0, 0.2]);
         assert_eq!(three().grey_of(1..2), [102.0 / 255.0, 1.0]);
         assert_eq!(three().grey(1), [102.0 / 255.0, 1.0]);
+    }
+
+    #[test]
+    fn black_and_white_have_no_entropy_and_middle_grey_has_a_bit() {
+        let images = |bytes: Vec<u8>| Images { height: 1, width: 2, bytes, labels: None };
+        assert_eq!(images(vec![0, 255]).grey_entropy(), 0.0);
+        // Two pixels an image, a fifth and four fifths white.
+        let fifth = -(0.2 * 0.2f64.ln() + 0.8 * 0.8f64.ln());
+        assert!((images(vec![51, 204, 0, 255]).grey_entropy() - fifth).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_entropy_of_mnists_test_images_is_45_nats_and_a_half() {
+        let found = crate::load(&record::DataConfig::default()).unwrap().test.grey_entropy();
+        assert!((found - 45.53).abs() < 0.005, "{found}");
     }
 
     #[test]

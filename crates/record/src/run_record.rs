@@ -17,6 +17,10 @@ pub struct RunRecord {
     pub workers: usize,
     /// The images, for readers that do not have them.
     pub images: ImageCounts,
+    /// The reconstruction that no decoder falls below, in nats per test image: the entropy of the grey pixels, each the
+    /// probability of a white one. `None` where the likelihood has no such floor.
+    #[serde(default)]
+    pub distortion_floor: Option<f64>,
     /// When the latest process began, RFC 3339.
     pub started: String,
     /// When it ended, RFC 3339; `None` while it runs or if it was killed.

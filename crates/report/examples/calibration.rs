@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use figure::{Axis, Chart, Lines, Mark, Scale, Series, Size, palette};
+use figure::{Axis, Chart, Lines, Mark, Scale, Series, Size, Tick, palette};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -282,10 +282,10 @@ fn figure(rows: &[Row]) -> Chart {
         x: Axis {
             label: "seeds".into(),
             scale: Scale::Log,
-            ticks: Some(seeds.iter().map(|&seeds| (seeds, seeds.to_string())).collect()),
+            ticks: Some(seeds.iter().map(|&value| Tick { value, label: value.to_string() }).collect()),
             ..Axis::default()
         },
-        y: Axis { label: "sweeps with a winner, %".into(), scale: Scale::Symlog { linear: 10.0 }, range: Some([0.0, 100.0]), ..Axis::default() },
+        y: Axis { label: "sweeps with a winner, %".into(), scale: Scale::Linear, range: Some([0.0, 40.0]), ..Axis::default() },
         lines: Lines::Horizontal,
         size: Size::Whole { width: 760, height: 460 },
         series,

@@ -84,21 +84,28 @@ pub const CONVENTIONS: &[Convention] = &[
         coefficient: Coefficient::Times(|sizes| sizes.pixels as f64 / sizes.latent as f64),
     },
     Convention {
-        name: "mean-bce",
+        name: "bce-sum",
+        loss: "binary cross-entropy + b KL",
+        distortion: Some(Distortion::Bernoulli),
+        default: None,
+        coefficient: Coefficient::Times(|_| 1.0),
+    },
+    Convention {
+        name: "bce-mean",
         loss: "mean binary cross-entropy of a pixel + b KL",
         distortion: Some(Distortion::Bernoulli),
         default: None,
         coefficient: Coefficient::Times(|sizes| sizes.pixels as f64),
     },
     Convention {
-        name: "mean-mse",
+        name: "mse-mean",
         loss: "mean squared error of a pixel + b KL",
         distortion: Some(Distortion::Gaussian),
         default: None,
         coefficient: Coefficient::Times(|sizes| 0.5 * sizes.pixels as f64),
     },
     Convention {
-        name: "sum-mse",
+        name: "mse-sum",
         loss: "squared error, not halved + b KL",
         distortion: Some(Distortion::Gaussian),
         default: None,
@@ -230,7 +237,7 @@ mod tests {
         let alike = |name: &str| -> Vec<&str> {
             Convention::named(name).unwrap().alike().map(|convention| convention.name).collect()
         };
-        assert_eq!(alike("keras"), ["klsweep", "beta-norm", "mean-bce", "keras", "pythae-bce"]);
+        assert_eq!(alike("keras"), ["klsweep", "beta-norm", "bce-sum", "bce-mean", "keras", "pythae-bce"]);
         assert_eq!(alike("latent-diffusion"), ["klsweep", "beta-norm", "latent-diffusion"]);
         assert_eq!(alike("beta-norm").len(), CONVENTIONS.len());
     }

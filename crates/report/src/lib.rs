@@ -8,15 +8,16 @@
 //!
 //! let report = Report::read(&["runs/sweep".into()])?;
 //! let written = report.write(&ReportOptions::default())?;
-//! println!("{}: {}", report.recommendation().headline, written.page.display());
+//! println!("{}: {}", report.recommendation(None).headline, written.page.display());
 //! # Ok::<(), report::ReportError>(())
 //! ```
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
 
 mod charts;
-mod comparison;
+mod convention;
 mod error;
+mod evidence;
 mod explorer;
 mod figures;
 #[cfg(test)]
@@ -30,9 +31,11 @@ mod recommendation;
 mod report;
 mod run;
 mod table;
+pub mod verdict;
 
+pub use convention::{CONVENTIONS, Convention, Distortion, Sizes};
 pub use error::{ReportError, Result};
 pub use figures::FigureSet;
-pub use recommendation::{Number, Purpose, Recommendation, Verdict};
+pub use recommendation::{Answer, Answers, Number, Purpose, Recommendation};
 pub use report::{Report, ReportOptions, Written};
 pub use run::{Member, MemberState, Run};

@@ -8,14 +8,17 @@ use record::{Group, Kind, MemberResult, Quantity, Warning, by_coefficient, now, 
 use serde::Serialize;
 
 use crate::charts::Charts;
+use crate::convention::{Convention, Sizes};
 use crate::error::Result;
+use crate::evidence::Evidence;
 use crate::explorer::Explorer;
 use crate::format;
 use crate::proposals::{Proposal, proposals};
-use crate::recommendation::{Purpose, Recommendation};
+use crate::recommendation::{Purpose, Recommendation, who_beats};
 use crate::report::ReportMember;
 use crate::run::{MemberState, Run};
 use crate::table::Table;
+use crate::verdict::CrossObjectives;
 
 const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
@@ -88,7 +91,43 @@ struct PageRecommendation {
     caveat: Option<String>,
     purposes: Vec<Purpose>,
     next: Vec<Proposal>,
+    convergence: Vec<Convergence>,
+    elsewhere: Vec<Elsewhere>,
+    distortion_floor: Option<f64>,
     collapse: Option<Collapse>,
+}
+
+/// Who does how well by whose objective, on one set of images.
+#[derive(Serialize)]
+struct Convergence {
+    images: &'static str,
+    coefficients: Vec<f64>,
+    rows: Vec<CrossRow>,
+    /// What follows.
+    text: String,
+}
+
+#[derive(Serialize)]
+struct CrossRow {
+    c: f64,
+    cells: Vec<CrossCell>,
+}
+
+#[derive(Serialize)]
+struct CrossCell {
+    text: String,
+    /// The lowest by its column's objective.
+    best: bool,
+    /// The member's own objective, at which another one is lower beyond doubt.
+    beaten: bool,
+}
+
+/// What a coefficient is called elsewhere.
+#[derive(Serialize)]
+struct Elsewhere {
+    c: f64,
+    mean_reduced: String,
+    beta_norm: String,
 }
 
 /// Where a linear decoder would collapse, beside what the trained ones did.
@@ -157,6 +196,7 @@ pub fn columns() -> impl Iterator<Item = &'static Quantity> {
 pub fn render(
     runs: &[Run],
     members: &[ReportMember<'_>],
+    evidence: &Evidence,
     recommendation: Recommendation,
     notes: &[String],
     live: bool,
@@ -177,7 +217,10 @@ pub fn render(
         notes: notes.to_vec(),
         runs: runs.iter().map(PageRun::new).collect(),
         recommendation: PageRecommendation {
-            next: proposals(&groups, &recommendation),
+            next: proposals(&groups, evidence, &recommendation),
+            convergence: Convergence::of(evidence),
+            elsewhere: Elsewhere::of(runs, &groups),
+            distortion_floor: runs.first().and_then(Run::distortion_floor),
             collapse: Collapse::new(collapse, &groups),
             headline: recommendation.headline,
             caveat: recommendation.caveat,
@@ -215,10 +258,64 @@ fn environment() -> Result<Environment<'static>> {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("coefficient", format::coefficient);
     environment.add_filter("number", format::number);
+    environment.add_filter("significant", format::significant);
+    environment.add_filter("listed", |coefficients: Vec<f64>| format::listed(&coefficients));
     environment.add_filter("count", format::count);
     environment.add_filter("alternatives", |coefficients: Vec<f64>| format::alternatives(&coefficients, ""));
     environment.add_template("report.html", TEMPLATE)?;
     Ok(environment)
+}
+
+impl Convergence {
+    fn of(evidence: &Evidence) -> Vec<Self> {
+        let training = evidence
+            .on_training
+            .as_ref()
+            .map(|cross| Self::new("training images", "was not trained to its end", cross));
+        let choosing = evidence
+            .on_choosing
+            .as_ref()
+            .map(|cross| Self::new("images that choose", "has overfitted, or was not trained to its end", cross));
+        let several = |shown: &Self| shown.coefficients.len() > 1;
+        training.into_iter().chain(choosing).filter(several).collect()
+    }
+
+    fn new(images: &'static str, means: &str, cross: &CrossObjectives) -> Self {
+        let CrossObjectives { coefficients, objective, beaten } = cross;
+        let lowest = |at: usize| objective.iter().map(|row| row[at]).fold(f64::INFINITY, f64::min);
+        let row = |(of, &c): (usize, &f64)| {
+            let cell = |(at, &value): (usize, &f64)| CrossCell {
+                text: format::number(value, 2),
+                best: value == lowest(at),
+                beaten: of == at && beaten.iter().any(|found| found.c == c),
+            };
+            CrossRow { c, cells: objective[of].iter().enumerate().map(cell).collect() }
+        };
+        let losers: Vec<f64> = beaten.iter().map(|found| found.c).collect();
+        let text = match losers[..] {
+            [] => "No member is beaten at its own coefficient.".to_string(),
+            _ => format!("{}: the one that loses {means}.", who_beats(Some(cross), &losers)),
+        };
+        let rows = coefficients.iter().enumerate().map(row).collect();
+        Self { images, coefficients: coefficients.clone(), rows, text }
+    }
+}
+
+impl Elsewhere {
+    fn of(runs: &[Run], groups: &[Group<&MemberResult>]) -> Vec<Self> {
+        let sizes = runs.first().and_then(|run| {
+            let [height, width] = run.image_size()?;
+            Some(Sizes { channels: 1, pixels: height * width, latent: run.config.model.latent })
+        });
+        let conventions = Convention::named("bce-mean").zip(Convention::named("beta-norm")).zip(sizes);
+        let Some(((mean_reduced, beta_norm), sizes)) = conventions else { return Vec::new() };
+        let of = |group: &Group<&MemberResult>| Self {
+            c: group.c,
+            mean_reduced: format::significant(mean_reduced.from_here(group.c, &sizes)),
+            beta_norm: format::significant(beta_norm.from_here(group.c, &sizes)),
+        };
+        groups.iter().map(of).collect()
+    }
 }
 
 impl PageRun {
@@ -271,21 +368,21 @@ impl Collapse {
                 })
             })
             .collect();
-        let dimensions = predicted.len();
-        let text = if dimensions == 1 {
-            format!("The latent dimension of a linear decoder would collapse at c = {greatest:.1}.")
-        } else {
-            format!(
-                "The {dimensions} latent dimensions of a linear decoder would collapse one after the other from c = {least:.1} \
-                 on; from c = {greatest:.1} on, none would be left."
-            )
+        let lower = match predicted.len() {
+            1 => String::new(),
+            dimensions => format!(
+                " In a Gaussian linear decoder, the {dimensions} latent dimensions collapse one after the other from c = \
+                 {least:.1} on."
+            ),
         };
         let predicted =
             predicted.iter().enumerate().map(|(at, &c)| PredictedCollapse { dimension: at + 1, c });
         Some(Self {
             text: format!(
-                "{text} These are eigenvalues of the covariance of the training images. Decoders with hidden layers may hold on \
-                 longer."
+                "No optimum is fully collapsed below c = {greatest:.1} if the network can be linear, as it can with hidden layers of \
+                 ReLU twice as wide as the code: one that has collapsed at a smaller coefficient is badly trained.{lower} These \
+                 are eigenvalues of the covariance of the training images, every pixel divided by the standard deviation of a \
+                 coin of its mean."
             ),
             predicted: predicted.collect(),
             measured,

@@ -250,7 +250,7 @@ impl Decided<'_> {
         let losses = PairedLosses::new(self.choose);
         let margin = |losses: &PairedLosses| match self.shown {
             Shown::Accuracy => evidence.margin.accuracy,
-            Shown::Nats(_) => evidence.margin.of_loss(losses),
+            Shown::Nats(_) => margin_of_loss(evidence, losses),
         };
         let decided = losses.and_then(|losses| {
             let margin = margin(&losses);
@@ -315,6 +315,12 @@ impl Decided<'_> {
         let Self { key, title, rule, .. } = *self;
         Purpose { key, title, answer, coefficients, rule, numbers, sentence }
     }
+}
+
+/// The difference of losses that does not matter: a share of the lowest mean.
+fn margin_of_loss(evidence: &Evidence, losses: &PairedLosses) -> f64 {
+    let means = (0..losses.coefficients().len()).map(|at| losses.mean(at).mean);
+    evidence.margin.loss * means.fold(f64::INFINITY, f64::min).abs()
 }
 
 /// In their order, each once.
@@ -654,7 +660,7 @@ fn no_best(rate: &PairedLosses, distortion: &PairedLosses) -> String {
 /// Which coefficient compresses without loss.
 fn lossless(evidence: &Evidence) -> String {
     let Some(losses) = PairedLosses::new(&evidence.choose.elbo_loss) else { return String::new() };
-    let margin = evidence.margin.of_loss(&losses);
+    let margin = margin_of_loss(evidence, &losses);
     let reservations = Reservations { under_trained: evidence.under_trained(), bounded: Vec::new() };
     let Some(decision) = decide(&losses, margin, &reservations) else { return String::new() };
     let shown = Shown::Nats("rate + distortion");

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use record::{Encoded, MemberResult, by_coefficient, write_atomically};
+use record::{Encoded, MemberResult, write_atomically};
 
 use crate::error::{ReportError, Result};
+use crate::evidence::Evidence;
 use crate::figures::{
     Drawing, FigureSet, LeftOut, MemberFigures, SweepFigures, SweepMember, common_range, write,
 };
 use crate::page::render;
 use crate::recommendation::{Recommendation, recommend};
 use crate::run::{Member, Run};
+use crate::verdict::Budget;
 
 /// How a report is made.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,8 @@ pub struct ReportOptions {
     pub output: Option<PathBuf>,
     /// Which figures are written beside the page.
     pub figures: FigureSet,
+    /// What may be spent to compress.
+    pub budget: Option<Budget>,
 }
 
 /// What was written.
@@ -37,6 +41,7 @@ pub struct Written {
 pub struct Report {
     runs: Vec<Run>,
     notes: Vec<String>,
+    evidence: Evidence,
 }
 
 /// A member with its run.
@@ -76,15 +81,17 @@ impl Report {
         leave_out_duplicates(&mut runs, &mut notes);
         let results = runs.iter().flat_map(|run| &run.members).filter_map(|member| member.result.as_ref());
         notes.extend(note_on_kernels(results));
-        Ok(Self { runs, notes })
+        let members = runs.iter().flat_map(|run| &run.members);
+        let measured: Vec<_> =
+            members.filter_map(|member| Some((member.result.as_ref()?, member.losses.as_ref()?))).collect();
+        let margin = runs.first().map(|run| run.config.margin).unwrap_or_default();
+        let evidence = Evidence::of(&measured, margin);
+        Ok(Self { runs, notes, evidence })
     }
 
-    /// Which coefficient to keep for what.
-    pub fn recommendation(&self) -> Recommendation {
-        let results = self.members().into_iter().filter_map(|member| member.member.result.as_ref());
-        let test_images =
-            self.runs.first().and_then(|run| run.record.as_ref()).map(|record| record.images.test);
-        recommend(&by_coefficient(results.map(|result| (result.c, result))), test_images)
+    /// Which coefficient to keep for what; to compress, under a budget if there is one.
+    pub fn recommendation(&self, budget: Option<Budget>) -> Recommendation {
+        recommend(&self.evidence, budget, self.runs.first().and_then(Run::distortion_floor))
     }
 
     /// Writes the figures into the runs' directories and the page to its place.
@@ -99,7 +106,7 @@ impl Report {
             (None, _) => return Err(ReportError::NoPlace),
         };
         let (figures, left_out) = self.write_figures(options)?;
-        write_atomically(&page, self.page(false)?.as_bytes())?;
+        write_atomically(&page, self.render(false, options.budget)?.as_bytes())?;
         Ok(Written { page, figures, left_out })
     }
 
@@ -116,7 +123,7 @@ impl Report {
             clouds.filter_map(|(member, kl_per_dim)| Some((member.encoded()?, kl_per_dim.as_slice()))),
         );
         let all = options.figures == FigureSet::All;
-        let kept = self.recommendation().generate.coefficients.first().copied();
+        let kept = self.recommendation(None).generate.coefficients.first().copied();
         let (mut count, mut left_out) = (0, Vec::new());
         let mut draw =
             |dir: &Path, of: &str, Drawing { figures, left_out: missing }: Drawing| -> Result<()> {
@@ -157,7 +164,12 @@ impl Report {
 
     /// The page, which asks its server for news if it is `live`.
     pub fn page(&self, live: bool) -> Result<String> {
-        render(&self.runs, &self.members(), self.recommendation(), &self.notes, live)
+        self.render(live, None)
+    }
+
+    fn render(&self, live: bool, budget: Option<Budget>) -> Result<String> {
+        let recommendation = self.recommendation(budget);
+        render(&self.runs, &self.members(), &self.evidence, recommendation, &self.notes, live)
     }
 
     fn members(&self) -> Vec<ReportMember<'_>> {

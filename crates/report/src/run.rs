@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use record::{
-    EpochRow, Examples, Failure, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir, RunRecord,
+    EpochRow, Examples, Failure, Losses, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir,
+    RunRecord,
 };
 
 use crate::error::Result;
@@ -38,6 +39,8 @@ pub struct Member {
     pub history: Vec<EpochRow>,
     /// What was measured of it at its end.
     pub result: Option<MemberResult>,
+    /// What its network makes of each image.
+    pub losses: Option<Losses>,
     /// What its network makes of the examples.
     pub outputs: Option<Outputs>,
 }
@@ -91,8 +94,21 @@ impl Run {
                     .to_string(),
             );
         }
+        let without_losses = |member: &&Member| member.result.is_some() && member.losses.is_none();
+        let lacking: Vec<String> = members.iter().filter(without_losses).map(|member| member.id.to_string()).collect();
+        if !lacking.is_empty() {
+            notes.push(format!(
+                "The losses of single images are not recorded of {}: nothing can be decided by them.",
+                lacking.join(", ")
+            ));
+        }
         let collapse = collapse.unwrap_or_default();
         Ok(Self { dir: path.to_path_buf(), config, record, examples, collapse, members, notes })
+    }
+
+    /// The distortion that no decoder falls below, in nats per test image, where it is recorded.
+    pub fn distortion_floor(&self) -> Option<f64> {
+        self.record.as_ref()?.distortion_floor
     }
 
     /// Height and width of an image, where the record says it.
@@ -110,11 +126,12 @@ impl Member {
             state: MemberState::Waiting,
             history: Vec::new(),
             result: None,
+            losses: None,
             outputs: None,
         };
         if let Err(reason) = member.fill(dir, examples, latent) {
             member.state = MemberState::Failed(reason);
-            (member.result, member.outputs) = (None, None);
+            (member.result, member.losses, member.outputs) = (None, None, None);
         }
         member
     }
@@ -134,6 +151,7 @@ impl Member {
         self.result = dir.result().map_err(|error| error.to_string())?;
         if self.result.is_some() {
             self.state = MemberState::Finished;
+            self.losses = dir.losses().map_err(|error| error.to_string())?;
         }
         if let Some(examples) = examples {
             self.outputs = dir.outputs(examples, latent).map_err(|error| error.to_string())?;

@@ -15,8 +15,10 @@ use record::{
     Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
     by_coefficient, now,
 };
+use report::verdict::Budget;
 use report::{FigureSet, Report, ReportOptions, Written};
 
+use crate::convert::{ConvertArgs, convert};
 use crate::device::device;
 use crate::network::initial_vae;
 use crate::progress::{Style, SweepProgress};
@@ -104,10 +106,24 @@ enum Command {
         #[arg(long, value_name = "SET", default_value = FigureSet::default().name(), value_parser = figure_set())]
         figures: FigureSet,
 
+        /// Read the coefficient that spends so many nats of KL an image off the curve, to compress with
+        #[arg(long, value_name = "NATS", value_parser = nats, conflicts_with = "distortion")]
+        rate: Option<f64>,
+
+        /// Read the coefficient that leaves so many nats of reconstruction an image off the curve, to compress with
+        #[arg(long, value_name = "NATS", value_parser = nats)]
+        distortion: Option<f64>,
+
+        /// Print which coefficient to keep for what as JSON, and write nothing
+        #[arg(long, conflicts_with_all = ["output", "grid", "figures", "open"])]
+        json: bool,
+
         /// Open the page in the browser
         #[arg(long)]
         open: bool,
     },
+    /// Say what a coefficient is called elsewhere, and what another library's is here
+    Convert(ConvertArgs),
     /// Serve the report on runs while they go on, on this machine alone
     Watch {
         /// The directories of the runs
@@ -149,6 +165,11 @@ fn grid(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("a grid has from 2 to {GREATEST_GRID} rows and columns"))
 }
 
+fn nats(text: &str) -> Result<f64, String> {
+    let nats = text.parse().ok().filter(|nats: &f64| nats.is_finite());
+    nats.ok_or_else(|| format!("{text:?} is no number of nats: write one such as 5.5"))
+}
+
 /// The exit codes of the program that neither success nor a signal gives.
 #[derive(Clone, Copy)]
 enum Failed {
@@ -178,9 +199,17 @@ pub fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
-        Some(Command::Report { dirs, output, grid, figures, open }) => {
-            let options = ReportOptions { output: output.clone(), figures: *figures };
+        Some(Command::Report { dirs, output, grid, figures, rate, distortion, json, open }) => {
+            let budget = rate.map(Budget::Rate).or(distortion.map(Budget::Distortion));
+            if *json {
+                return print_answers(dirs, budget);
+            }
+            let options = ReportOptions { output: output.clone(), figures: *figures, budget };
             return report(dirs, &options, *grid, *open);
+        }
+        Some(Command::Convert(args)) => {
+            print!("{}", convert(args)?);
+            return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
         Some(Command::Completions { shell }) => {
@@ -306,6 +335,7 @@ fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
             height: test.height,
             width: test.width,
         },
+        distortion_floor: Some(test.grey_entropy()),
         started: now(),
         ended: None,
         status: Status::Running,
@@ -369,6 +399,13 @@ fn report(dirs: &[PathBuf], options: &ReportOptions, grid: usize, open: bool) ->
     if open {
         open_in_browser(written.page.as_os_str())?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints which coefficient to keep for what, for programs.
+fn print_answers(dirs: &[PathBuf], budget: Option<Budget>) -> Result<ExitCode> {
+    let recommendation = Report::read(dirs)?.recommendation(budget);
+    println!("{}", serde_json::to_string_pretty(&recommendation.answers())?);
     Ok(ExitCode::SUCCESS)
 }
 

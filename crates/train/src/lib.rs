@@ -9,8 +9,10 @@
 pub mod batches;
 pub mod checkpoint;
 pub mod cli;
+mod convert;
 pub mod device;
 pub mod diagnostics;
+pub mod encode_images;
 pub mod evaluate;
 pub mod example_choice;
 pub mod finished_epochs;

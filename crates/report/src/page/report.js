@@ -41,7 +41,7 @@
   }
 
   // "c = 1" stays on one line.
-  for (const node of document.querySelectorAll(".headline, .purpose p, .next dd, #recommendation > p, .warning li")) {
+  for (const node of document.querySelectorAll(".headline, .purpose p, .next dd, #recommendation p, .warning li")) {
     for (const text of node.childNodes) if (text.nodeType === Node.TEXT_NODE) text.data = text.data.replaceAll("c = ", "c\u00a0=\u00a0");
   }
 
