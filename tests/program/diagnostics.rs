@@ -27,7 +27,9 @@ fn the_summary_has_every_diagnostic_after_the_terms() {
     let header = fs::read_to_string(&path).unwrap().lines().next().unwrap().to_string();
     let columns: Vec<&str> = header.split(',').collect();
     assert_eq!(columns[..7], ["c", "seed", "epochs", "reconstruction", "kl", "objective", "elbo_loss"]);
-    for column in ["active_units", "choose_nll", "report_nll", "choose_nll_se", "z_std_2", "mutual_information"] {
+    for column in
+        ["active_units", "choose_nll", "report_nll", "choose_nll_se", "z_std_2", "mutual_information"]
+    {
         assert!(columns.contains(&column), "{column} in {header}");
     }
     for row in rows(&path) {

@@ -265,7 +265,10 @@ impl RunConfig {
             );
         }
         for (key, value) in [("loss", self.margin.loss), ("accuracy", self.margin.accuracy)] {
-            ensure!((0.0..1.0).contains(&value), "margin.{key} = {value}: it must be a share, from 0 to less than 1");
+            ensure!(
+                (0.0..1.0).contains(&value),
+                "margin.{key} = {value}: it must be a share, from 0 to less than 1"
+            );
         }
         for (key, value) in [("beta_1", beta_1), ("beta_2", beta_2)] {
             ensure!((0.0..1.0).contains(&value), "optimizer.{key} = {value}: it must lie in [0, 1)");

@@ -145,8 +145,8 @@ fn collapsed(row: &EpochRow) -> impl Iterator<Item = (WarningKind, String)> + '_
     let below = row.test_latent.kl_per_dim.iter().enumerate().filter(|(_, kl)| **kl < COLLAPSED_KL);
     below.map(|(dimension, kl)| {
         let message = format!(
-            "after epoch {}, latent dimension {dimension} has collapsed: its KL is {kl:.2e} nats, below {COLLAPSED_KL}, \
-             so it tells the decoder nothing; a smaller coefficient keeps more dimensions in use",
+            "after epoch {}, latent dimension {dimension} has collapsed: its KL is {kl:.2e} nats, and it carries less than \
+             {COLLAPSED_KL} nats at this epoch; a smaller coefficient keeps more dimensions in use",
             row.epoch
         );
         (WarningKind::CollapsedDimension(dimension), message)

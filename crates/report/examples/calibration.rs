@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use figure::{Axis, Chart, Lines, Mark, Scale, Series, Size, Tick, palette};
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use record::{Group, RunDir, write_atomically};
 use report::verdict::{PairedLosses, Reservations, decide, t_quantile};
@@ -93,7 +93,8 @@ fn by_satterthwaite(sweep: &Sweep, _: &mut ChaCha8Rng) -> Option<usize> {
             let of_seeds = found.seed_variance / found.seeds as f64;
             let of_images = found.image_variance / found.images as f64;
             let freedom = (of_seeds + of_images).powi(2)
-                / (of_seeds.powi(2) / (found.seeds - 1) as f64 + of_images.powi(2) / (found.images - 1) as f64);
+                / (of_seeds.powi(2) / (found.seeds - 1) as f64
+                    + of_images.powi(2) / (found.images - 1) as f64);
             (found.mean / found.standard_error(), freedom)
         })
         .collect();
@@ -117,7 +118,8 @@ fn by_bootstrap(sweep: &Sweep, stream: &mut ChaCha8Rng) -> Option<usize> {
     let pairs = || (0..count).flat_map(|a| (0..count).filter(move |&b| b != a).map(move |b| (a, b)));
     let mut greatest: Vec<f64> = (0..RESAMPLES)
         .filter_map(|_| {
-            let mut draw = |of: usize| -> Vec<usize> { (0..of).map(|_| stream.random_range(0..of)).collect() };
+            let mut draw =
+                |of: usize| -> Vec<usize> { (0..of).map(|_| stream.random_range(0..of)).collect() };
             let (seeds, images) = (draw(losses.seeds()), draw(losses.images()));
             let resampled = |group: &Group<Vec<f32>>| {
                 let seed = |&seed: &usize| images.iter().map(|&image| group.values[seed][image]).collect();
@@ -189,7 +191,8 @@ fn real_scenarios(run: &Path) -> Result<Vec<Scenario>, Box<dyn std::error::Error
     let dir = RunDir::open(run)?;
     let mut members = Vec::new();
     for id in dir.config()?.members() {
-        let losses = dir.member(id).losses()?.ok_or_else(|| format!("{id} of {} has no losses", run.display()))?;
+        let losses =
+            dir.member(id).losses()?.ok_or_else(|| format!("{id} of {} has no losses", run.display()))?;
         members.push(losses.choose.terms.objective(1.0).map(|loss| loss as f32).collect::<Vec<f32>>());
     }
     let mut scenarios = Vec::new();
@@ -201,7 +204,10 @@ fn real_scenarios(run: &Path) -> Result<Vec<Scenario>, Box<dyn std::error::Error
             }
             let draw = move || {
                 members.shuffle(&mut stream);
-                let group = |(at, values): (usize, &[Vec<f32>])| Group { c: (at + 1) as f64, values: values.to_vec() };
+                let group = |(at, values): (usize, &[Vec<f32>])| Group {
+                    c: (at + 1) as f64,
+                    values: values.to_vec(),
+                };
                 members.chunks(seeds).take(coefficients).enumerate().map(group).collect()
             };
             scenarios.push(Scenario {
@@ -271,7 +277,11 @@ fn figure(rows: &[Row]) -> Chart {
     for (at, rule) in RULES.iter().enumerate() {
         let points: Vec<[f64; 2]> = worst.iter().map(|(&seeds, worst)| [seeds as f64, worst[at]]).collect();
         let color = palette::CATEGORIES[at];
-        series.push(Series::new(rule.name, color, Mark::Line { points: points.clone(), width: 2.0, dashed: false }));
+        series.push(Series::new(
+            rule.name,
+            color,
+            Mark::Line { points: points.clone(), width: 2.0, dashed: false },
+        ));
         series.push(Series::new("", color, Mark::Dots { points, radius: 3.5 }));
     }
     Chart {

@@ -204,7 +204,7 @@ mod tests {
         for convention in CONVENTIONS {
             let back = convention.from_here(convention.to_here(0.37, &sizes), &sizes);
             assert!((back - 0.37).abs() < 1e-15, "{}: {back}", convention.name);
-            assert!(std::ptr::eq(Convention::named(convention.name).unwrap(), convention));
+            assert_eq!(Convention::named(convention.name).unwrap().loss, convention.loss);
         }
     }
 

@@ -88,6 +88,8 @@ struct PageRun {
 #[derive(Serialize)]
 struct PageRecommendation {
     headline: String,
+    /// Those that decide.
+    seeds: usize,
     caveat: Option<String>,
     purposes: Vec<Purpose>,
     next: Vec<Proposal>,
@@ -222,6 +224,7 @@ pub fn render(
             elsewhere: Elsewhere::of(runs, &groups),
             distortion_floor: runs.first().and_then(Run::distortion_floor),
             collapse: Collapse::new(collapse, &groups),
+            seeds: evidence.seeds.len(),
             headline: recommendation.headline,
             caveat: recommendation.caveat,
             purposes: vec![recommendation.generate, recommendation.compress, recommendation.represent],
@@ -272,10 +275,9 @@ impl Convergence {
             .on_training
             .as_ref()
             .map(|cross| Self::new("training images", "was not trained to its end", cross));
-        let choosing = evidence
-            .on_choosing
-            .as_ref()
-            .map(|cross| Self::new("images that choose", "has overfitted, or was not trained to its end", cross));
+        let choosing = evidence.on_choosing.as_ref().map(|cross| {
+            Self::new("images that choose", "has overfitted, or was not trained to its end", cross)
+        });
         let several = |shown: &Self| shown.coefficients.len() > 1;
         training.into_iter().chain(choosing).filter(several).collect()
     }

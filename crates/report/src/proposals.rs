@@ -101,8 +101,8 @@ fn coefficient(c: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recommendation::recommend;
     use crate::evidence::PartEvidence;
+    use crate::recommendation::recommend;
     use record::by_coefficient;
     use record::for_tests::finished;
 

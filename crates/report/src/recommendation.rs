@@ -7,8 +7,8 @@ use crate::evidence::{ByCoefficient, Evidence};
 use crate::format;
 use crate::rate_distortion::{Point, hull};
 use crate::verdict::{
-    Budget, Compared, CrossObjectives, Decision, OutOfReach, PairedLosses, Reading, Reservations, TwoWayMean, Verdict,
-    decide, read_off,
+    Budget, Compared, CrossObjectives, Decision, OutOfReach, PairedLosses, Reading, Reservations, TwoWayMean,
+    Verdict, decide, read_off,
 };
 
 const GENERATE: &str = "the lowest −log p(x) on the images that choose. Two coefficients differ where the interval of their paired \
@@ -198,7 +198,11 @@ impl Shown {
         match self {
             Self::Nats(_) => format!("{} ± {}", format::number(loss.mean, 2), format::number(half, 2)),
             Self::Accuracy => {
-                format!("{} ± {}", format::number(100.0 * (1.0 - loss.mean), 1), format::number(100.0 * half, 1))
+                format!(
+                    "{} ± {}",
+                    format::number(100.0 * (1.0 - loss.mean), 1),
+                    format::number(100.0 * half, 1)
+                )
             }
         }
     }
@@ -369,7 +373,8 @@ impl Words<'_> {
     /// The one nearest to the leader of those that are worse.
     fn next(&self) -> Option<f64> {
         let worse = self.decision.coefficients.iter().filter(|compared| compared.worse);
-        let by_difference = |compared: &&Compared| compared.behind.map_or(f64::INFINITY, |behind| behind.mean);
+        let by_difference =
+            |compared: &&Compared| compared.behind.map_or(f64::INFINITY, |behind| behind.mean);
         worse.min_by(|a, b| by_difference(a).total_cmp(&by_difference(b))).map(|compared| compared.c)
     }
 
@@ -377,7 +382,8 @@ impl Words<'_> {
         let Self { decision, shown, margin, losses, evidence } = self;
         let (seeds, images) = (losses.seeds(), format::count(losses.images()));
         let leader = format::coefficient(decision.leader);
-        let may_be_best = |c: &f64| *c == decision.leader || decision.as_good.contains(c) || decision.undecided.contains(c);
+        let may_be_best =
+            |c: &f64| *c == decision.leader || decision.as_good.contains(c) || decision.undecided.contains(c);
         let next = self.next().map_or(String::new(), |next| {
             format!(" {} than c = {leader}, all pairs tested together.", self.behind(&[next]))
         });
@@ -398,7 +404,9 @@ impl Words<'_> {
                 )
             }
             Verdict::Leading => {
-                format!("On this one training run, over {images} images, c = {leader} is ahead of every other coefficient:{next}")
+                format!(
+                    "On this one training run, over {images} images, c = {leader} is ahead of every other coefficient:{next}"
+                )
             }
             Verdict::Undecided => {
                 let who = if seeds == 1 {
@@ -415,7 +423,8 @@ impl Words<'_> {
                 )
             }
             Verdict::TrainLonger => {
-                let short: Vec<f64> = reservations.under_trained.iter().copied().filter(may_be_best).collect();
+                let short: Vec<f64> =
+                    reservations.under_trained.iter().copied().filter(may_be_best).collect();
                 format!(
                     "{} may be the best, and {} not trained to the end: on the training images another member does better by \
                      its own objective ({}). Train longer before anything is named.",
@@ -430,7 +439,10 @@ impl Words<'_> {
             let bounded: Vec<f64> =
                 decision.undecided.iter().copied().filter(|c| reservations.bounded.contains(c)).collect();
             if !bounded.is_empty() {
-                sentences.push(format!("Of {} there is an upper bound only, which rules nothing out.", all(&bounded)));
+                sentences.push(format!(
+                    "Of {} there is an upper bound only, which rules nothing out.",
+                    all(&bounded)
+                ));
             }
             sentences.push(match decision.seeds_needed {
                 Some(needed) => format!("About {} seeds would tell.", format::count(needed)),
@@ -509,13 +521,13 @@ impl Words<'_> {
 
     fn numbers(&self, reservations: &Reservations) -> Vec<Number> {
         let Self { decision, shown, .. } = self;
-        let behind_label = format!("behind c = {} (95 %)", format::coefficient(decision.leader));
+        let behind_label = format!("behind c = {}", format::coefficient(decision.leader));
         let standing = |compared: &Compared| {
             let c = compared.c;
             if reservations.under_trained.contains(&c) {
-                "under-trained"
+                "too short"
             } else if reservations.bounded.contains(&c) {
-                "bound only"
+                "a bound"
             } else if c == decision.leader {
                 if decision.verdict == Verdict::Choice { "best" } else { "ahead" }
             } else if decision.as_good.contains(&c) {
@@ -599,7 +611,8 @@ fn compress(evidence: &Evidence, budget: Option<Budget>, floor: Option<f64>) -> 
     let asked = format!("{} nats of {spends}", format::number(nats, 2));
     match read_off(budget, &rate, &distortion) {
         Ok(reading) => {
-            let Reading { c, interval: [low, high], between: [below, above], rate: at_rate, distortion: at } = reading;
+            let Reading { c, interval: [low, high], between: [below, above], rate: at_rate, distortion: at } =
+                reading;
             let c_text = format::significant(c);
             let seeds = if rate.seeds() > 1 {
                 format!("over {} seeds and {} images", rate.seeds(), format::count(rate.images()))

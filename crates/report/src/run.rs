@@ -95,7 +95,8 @@ impl Run {
             );
         }
         let without_losses = |member: &&Member| member.result.is_some() && member.losses.is_none();
-        let lacking: Vec<String> = members.iter().filter(without_losses).map(|member| member.id.to_string()).collect();
+        let lacking: Vec<String> =
+            members.iter().filter(without_losses).map(|member| member.id.to_string()).collect();
         if !lacking.is_empty() {
             notes.push(format!(
                 "The losses of single images are not recorded of {}: nothing can be decided by them.",

@@ -54,7 +54,9 @@ pub fn convert(args: &ConvertArgs) -> Result<String> {
     let value = match (&args.value, convention.default) {
         (Some(written), _) => number(written)?,
         (None, Some(default)) => default,
-        (None, None) => bail!("{} has no constant of its own: name the coefficient with --value", convention.name),
+        (None, None) => {
+            bail!("{} has no constant of its own: name the coefficient with --value", convention.name)
+        }
     };
     let averaged = match args.kl_reduction {
         Reduction::Sum => 1.0,
@@ -85,7 +87,11 @@ pub fn convert(args: &ConvertArgs) -> Result<String> {
 /// Six digits at most.
 fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
-    if rounded != 0.0 && !(1e-4..1e7).contains(&rounded.abs()) { format!("{rounded:e}") } else { rounded.to_string() }
+    if rounded != 0.0 && !(1e-4..1e7).contains(&rounded.abs()) {
+        format!("{rounded:e}")
+    } else {
+        rounded.to_string()
+    }
 }
 
 fn convention(name: &str, reduction: Option<Reduction>) -> Result<&'static Convention> {
@@ -102,22 +108,27 @@ fn convention(name: &str, reduction: Option<Reduction>) -> Result<&'static Conve
 
 fn number(written: &str) -> Result<f64> {
     let value = match written.split_once('/') {
-        Some((over, under)) => over.trim().parse::<f64>().ok().zip(under.trim().parse().ok()).map(|(a, b): (f64, f64)| a / b),
+        Some((over, under)) => {
+            over.trim().parse::<f64>().ok().zip(under.trim().parse().ok()).map(|(a, b): (f64, f64)| a / b)
+        }
         None => written.trim().parse().ok(),
     };
     let value = value.filter(|value| value.is_finite() && *value >= 0.0);
-    value.with_context(|| format!("--value {written}: a coefficient is a finite number, 0 or greater, or M/N"))
+    value
+        .with_context(|| format!("--value {written}: a coefficient is a finite number, 0 or greater, or M/N"))
 }
 
 fn sizes(shape: &str, latent: usize) -> Result<Sizes> {
-    let sides: Option<Vec<usize>> = shape.split('x').map(|side| side.parse().ok().filter(|&side| side > 0)).collect();
+    let sides: Option<Vec<usize>> =
+        shape.split('x').map(|side| side.parse().ok().filter(|&side| side > 0)).collect();
     let sides = sides.filter(|sides| sides.len() <= 3);
     let sides = sides.with_context(|| {
         format!("--shape {shape}: write height x width, channels x height x width, or one number: 28x28, 3x64x64, 784")
     })?;
     ensure!(latent > 0, "--latent 0: a code has at least one dimension");
     let pixels = sides.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
-    let pixels = pixels.with_context(|| format!("--shape {shape}: so many numbers an image cannot be counted"))?;
+    let pixels =
+        pixels.with_context(|| format!("--shape {shape}: so many numbers an image cannot be counted"))?;
     Ok(Sizes { channels: if let [channels, _, _] = sides[..] { channels } else { 1 }, pixels, latent })
 }
 
@@ -152,7 +163,10 @@ mod tests {
     fn reductions_and_fractions_are_taken_as_written() {
         let c = |args: &str| converted(args).unwrap()["c"].as_f64().unwrap();
         assert_eq!(c("--from mse --reduction mean --value 1/8 --shape 16 --latent 4"), 1.0);
-        assert_eq!(c("--from bce --reduction mean --kl-reduction mean --value 0.5 --shape 2x8 --latent 4"), 2.0);
+        assert_eq!(
+            c("--from bce --reduction mean --kl-reduction mean --value 0.5 --shape 2x8 --latent 4"),
+            2.0
+        );
         assert_eq!(c("--from keras --shape 3x2x2 --latent 4"), 3.0);
     }
 
@@ -161,7 +175,10 @@ mod tests {
         for (args, expected) in [
             ("--from nobody --value 1 --shape 28x28 --latent 2", "use one of klsweep, beta-norm"),
             ("--from mse-mean --shape 28x28 --latent 2", "name the coefficient with --value"),
-            ("--from klsweep --value nan --shape 28x28 --latent 2", "--value nan: a coefficient is a finite number"),
+            (
+                "--from klsweep --value nan --shape 28x28 --latent 2",
+                "--value nan: a coefficient is a finite number",
+            ),
             ("--from klsweep --value 1/0 --shape 28x28 --latent 2", "--value 1/0"),
             ("--from klsweep --value 1 --shape 28x0 --latent 2", "--shape 28x0: write height x width"),
             ("--from klsweep --value 1 --shape 28x28 --latent 0", "--latent 0"),

@@ -130,7 +130,10 @@ mod tests {
                 assert!((reading.c / c - 1.0).abs() < 1e-5, "{budget:?}: {reading:?}");
                 assert!((reading.distortion - 1.5 * c).abs() < 1e-4, "{reading:?}");
                 assert!((reading.rate - 1.5 * (16.0 / c).ln()).abs() < 1e-4, "{reading:?}");
-                assert!(reading.between[0] <= c * 1.00001 && c <= reading.between[1] * 1.00001, "{reading:?}");
+                assert!(
+                    reading.between[0] <= c * 1.00001 && c <= reading.between[1] * 1.00001,
+                    "{reading:?}"
+                );
             }
         }
     }

@@ -46,8 +46,10 @@ pub fn cross_objectives(
 ) -> Option<CrossObjectives> {
     let coefficients: Vec<f64> = reconstruction.iter().map(|group| group.c).collect();
     let count = coefficients.len();
-    let scored: Vec<PairedLosses> =
-        coefficients.iter().map(|&at| PairedLosses::new(&objective(reconstruction, kl, at)?)).collect::<Option<_>>()?;
+    let scored: Vec<PairedLosses> = coefficients
+        .iter()
+        .map(|&at| PairedLosses::new(&objective(reconstruction, kl, at)?))
+        .collect::<Option<_>>()?;
     let objective: Vec<Vec<f64>> =
         (0..count).map(|of| scored.iter().map(|losses| losses.mean(of).mean).collect()).collect();
     let pairs = (count * count.saturating_sub(1)).max(1) as f64;

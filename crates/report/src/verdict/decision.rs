@@ -137,7 +137,7 @@ pub fn decide(losses: &PairedLosses, margin: f64, reservations: &Reservations) -
         .iter()
         .map(|&at| seeds_needed(&losses.difference(at, leader), margin))
         .try_fold(0, |most, seeds| Some(most.max(seeds?)))
-        .filter(|&seeds| seeds > 0);
+        .filter(|_| verdict == Verdict::Undecided);
     let sorted = |positions: Vec<usize>| {
         let mut sorted: Vec<f64> = positions.into_iter().map(|at| coefficients[at]).collect();
         sorted.sort_by(f64::total_cmp);
@@ -219,11 +219,8 @@ mod tests {
 
     #[test]
     fn what_each_seed_agrees_on_is_a_choice_even_where_seeds_differ_more() {
-        let losses = [
-            flat(1.0, &[5.0, 15.0, 25.0]),
-            flat(2.0, &[6.0, 16.1, 26.0]),
-            flat(20.0, &[90.0, 100.0, 110.2]),
-        ];
+        let losses =
+            [flat(1.0, &[5.0, 15.0, 25.0]), flat(2.0, &[6.0, 16.1, 26.0]), flat(20.0, &[90.0, 100.0, 110.2])];
         let decision = decided(&losses, 0.1);
         assert_eq!((decision.verdict, decision.named), (Verdict::Choice, Some(1.0)));
         assert!(decision.as_good.is_empty() && decision.undecided.is_empty(), "{decision:?}");
@@ -322,9 +319,10 @@ mod tests {
     fn among_equals_none_is_named_and_none_ruled_out_but_in_one_sweep_of_twenty() {
         const SWEEPS: u32 = 1000;
         for (coefficients, seeds) in [(2, 2), (2, 5), (5, 3), (5, 5)] {
-            for noise in
-                [Noise { seed: 1.0, image: 0.1, residual: 1.0 }, Noise { seed: 0.05, image: 3.0, residual: 1.0 }]
-            {
+            for noise in [
+                Noise { seed: 1.0, image: 0.1, residual: 1.0 },
+                Noise { seed: 0.05, image: 3.0, residual: 1.0 },
+            ] {
                 let mut simulated = Simulated::new(11);
                 let mut named = 0;
                 let mut ruled_out = 0;

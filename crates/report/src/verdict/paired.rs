@@ -36,14 +36,17 @@ impl PairedLosses {
         if images < 2 || !losses.iter().all(alike) {
             return None;
         }
-        let mean = |losses: &Vec<f32>| losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / images as f64;
+        let mean =
+            |losses: &Vec<f32>| losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / images as f64;
         let seed_means: Vec<Vec<f64>> =
             losses.iter().map(|group| group.values.iter().map(mean).collect()).collect();
-        let deviations: Vec<Vec<f64>> =
-            losses.iter().zip(&seed_means).map(|(group, means)| deviations(&group.values, average(means))).collect();
-        let covariance = |a: &[f64], b: &[f64]| {
-            a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / (images as f64 - 1.0)
-        };
+        let deviations: Vec<Vec<f64>> = losses
+            .iter()
+            .zip(&seed_means)
+            .map(|(group, means)| deviations(&group.values, average(means)))
+            .collect();
+        let covariance =
+            |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / (images as f64 - 1.0);
         let image_covariance =
             deviations.iter().map(|a| deviations.iter().map(|b| covariance(a, b)).collect()).collect();
         let coefficients = losses.iter().map(|group| group.c).collect();
@@ -141,8 +144,8 @@ impl TwoWayMean {
     ///
     /// Its square is `t_S^2 a^2 / S + t_n^2 b^2 / n`, with Student's quantiles for `S - 1` and `n - 1` degrees of freedom. It
     /// holds whatever the shares of the two variances are, where an approximation to the degrees of freedom of their sum is
-    /// too narrow with few seeds. Source: Banerjee, *On confidence interval for two-means problem based on separate
-    /// estimates of variances and tabulated values of t-table* (1961).
+    /// too narrow with few seeds. Source: Banerjee, *Approximate confidence interval for linear functions
+    /// of means of k populations when the population variances are not equal* (1960).
     pub fn half_width(&self, outside: f64) -> f64 {
         let quantile = |count: usize| {
             if count > 1 { t_quantile((count - 1) as f64, outside) } else { f64::NAN }

@@ -40,7 +40,13 @@ impl Simulated {
     ///
     /// Seeds and images also do something to all coefficients alike, three and ten times as much as to a single one: pairing
     /// has to take it out.
-    pub fn sweep(&mut self, means: &[f64], seeds: usize, images: usize, noise: Noise) -> Vec<Group<Vec<f32>>> {
+    pub fn sweep(
+        &mut self,
+        means: &[f64],
+        seeds: usize,
+        images: usize,
+        noise: Noise,
+    ) -> Vec<Group<Vec<f32>>> {
         let (common_seed, common_image) =
             (self.normals(seeds, 3.0 * noise.seed), self.normals(images, 10.0 * noise.image));
         let of_coefficient = |(position, &mean): (usize, &f64)| {
@@ -48,7 +54,9 @@ impl Simulated {
             let mut losses = |seed: usize| -> Vec<f32> {
                 let level = mean + common_seed[seed] + of_seed[seed];
                 let images = common_image.iter().zip(&of_image);
-                images.map(|(common, own)| (level + common + own + self.normal(noise.residual)) as f32).collect()
+                images
+                    .map(|(common, own)| (level + common + own + self.normal(noise.residual)) as f32)
+                    .collect()
             };
             Group { c: (position + 1) as f64, values: (0..seeds).map(&mut losses).collect() }
         };
