@@ -17,6 +17,7 @@ mod files;
 #[doc(hidden)]
 pub mod for_tests;
 mod history;
+mod likelihood;
 mod member_id;
 mod outputs;
 mod quantities;
@@ -36,6 +37,7 @@ pub use error::{RecordError, Result};
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions};
 pub use files::{create_dir, write_atomically};
 pub use history::{EpochRow, HistoryFile, read_history};
+pub use likelihood::{Likelihood, Variance};
 pub use member_id::{MemberId, Part};
 pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
 pub use quantities::{
