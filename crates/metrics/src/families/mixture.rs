@@ -241,7 +241,7 @@ mod tests {
         );
         assert_eq!(
             new(&[0.5], vec![of(&[0.0]), of(&[1.0])]),
-            "gaussian_mixture: the list of weights has 1 entries, and has to have one for each of 2 components"
+            "gaussian_mixture: the list of weights has 1 entries, and has to have 2"
         );
         assert!(new(&[0.5, 0.6], vec![of(&[0.0]), of(&[1.0])]).contains("sum to 1.1"));
         assert!(new(&[0.5, 0.5], vec![of(&[0.0]), of(&[1.0, 2.0])]).contains("1 dimensions"));
