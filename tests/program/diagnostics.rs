@@ -27,7 +27,9 @@ fn the_summary_has_every_diagnostic_after_the_terms() {
     let header = fs::read_to_string(&path).unwrap().lines().next().unwrap().to_string();
     let columns: Vec<&str> = header.split(',').collect();
     assert_eq!(columns[..7], ["c", "seed", "epochs", "reconstruction", "kl", "objective", "elbo_loss"]);
-    for column in ["active_units", "choose_nll", "report_nll", "choose_nll_se", "z_std_2", "mutual_information"] {
+    for column in
+        ["active_units", "choose_nll", "report_nll", "choose_nll_se", "z_std_2", "mutual_information"]
+    {
         assert!(columns.contains(&column), "{column} in {header}");
     }
     for row in rows(&path) {
@@ -115,7 +117,7 @@ fn an_objective_that_is_no_number_is_said_and_stands_in_the_history() {
         "--set",
         "optimizer.learning_rate=1e30",
     ];
-    let ran = folder.run(&arguments).expect_code(2);
+    let ran = folder.run(&arguments).expect_code(3);
     let warning = "c=1 seed=0: warning: after epoch 1, the objective is no longer a finite number";
     assert!(ran.stderr.lines().any(|line| line == warning), "{}", ran.stderr);
     let history = rows(&folder.path().join("runs/smoke/c=1/seed=0/history.csv"));

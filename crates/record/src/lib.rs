@@ -14,6 +14,7 @@ mod did_you_mean;
 mod error;
 mod estimate;
 mod examples;
+mod failure;
 mod files;
 #[doc(hidden)]
 pub mod for_tests;
@@ -38,7 +39,8 @@ pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
 pub use error::{RecordError, Result};
 pub use estimate::Estimate;
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions};
-pub use files::{create_dir, write_atomically};
+pub use failure::{Failure, NotFinite};
+pub use files::{create_dir, write_atomically, write_keeping_previous};
 pub use held_out::HeldOut;
 pub use history::{EpochRow, HistoryFile, read_history};
 pub use losses::{ImageTerms, LogLikelihoods, Losses, PartLosses};
