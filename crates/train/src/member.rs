@@ -11,7 +11,7 @@ use record::{Claim, Failure, MemberDir, MemberId, MemberResult, NotFinite, Owner
 
 use crate::batches::Batches;
 use crate::checkpoint::{self, Snapshot};
-use crate::diagnostics::diagnose;
+use crate::diagnostics::{Measurement, diagnose};
 use crate::evaluate::evaluate;
 use crate::finished_epochs::FinishedEpochs;
 use crate::finiteness::{LOOK_EVERY, first_not_finite};
@@ -219,7 +219,7 @@ fn finish(
     let seconds = state.seconds();
     let started = Instant::now();
     let vae = state.vae.valid();
-    let diagnostics = diagnose(&vae, run.dataset, &last.test, seed, run.device)
+    let Measurement { diagnostics, losses } = diagnose(&vae, run.dataset, &last.test, dir.id(), run.device)
         .with_context(|| format!("cannot measure {}", dir.id()))?;
     let recorder =
         Recorder { dataset: run.dataset, examples: run.examples, device: run.device, grid: CLASSIC_GRID };
@@ -241,6 +241,7 @@ fn finish(
     claim.check()?;
     write_weights(&dir.weights(), &named_parameters(&state.vae))?;
     dir.write_outputs(&outputs)?;
+    dir.write_losses(&losses)?;
     // Last: where it stands, all the rest does too.
     dir.write_result(&result)?;
     Ok(result)
