@@ -1,7 +1,7 @@
 //! Members for tests.
 
 use crate::estimate::Estimate;
-use crate::result::{Diagnostics, Likelihood, LikelihoodMethod, MemberResult, PartDiagnostics, TermErrors};
+use crate::result::{Diagnostics, MemberResult, Nll, NllMethod, PartDiagnostics, TermErrors};
 use crate::terms::Terms;
 
 /// A finished member of plausible numbers, after a change.
@@ -12,14 +12,10 @@ pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> Me
         reconstruction: estimate(146.0 + offset, 0.6),
         kl: estimate(5.9, 0.01),
         elbo_loss: estimate(151.9 + offset, 0.6),
-        likelihood: Some(Likelihood {
-            nll: Estimate { value: 149.0 + offset, standard_error: Some(0.6) },
+        nll: Some(Nll {
+            mean: Estimate { value: 149.0 + offset, standard_error: Some(0.6) },
             images: 2000,
-            method: LikelihoodMethod::ImportanceSampling {
-                samples: 100,
-                unreliable: 0.01,
-                effective_samples: 60.0,
-            },
+            method: NllMethod::ImportanceSampling { samples: 100, unreliable: 0.01, effective_samples: 60.0 },
         }),
         probe_accuracy: estimate(0.7, 0.0065),
         few_labels_accuracy: estimate(0.6, 0.0069),

@@ -335,12 +335,12 @@ macro_rules! quantities_of_part {
                     "−log p(x) of ", $images, ", fair to every coefficient. Of grey pixels it is an upper bound on the NLL of \
                      images binarised at random with the grey level as probability."
                 ),
-                |of_part| Some(of_part.likelihood.as_ref()?.nll)
+                |of_part| Some(of_part.nll.as_ref()?.mean)
             ),
             quantities_of_part!(
                 @row $part, Kind::Detail, "nll_images", "Images of −log p(x)", "images", None, 0,
                 concat!("How many of ", $images, " the mean of −log p(x) is over."),
-                |of_part| Some((of_part.likelihood.as_ref()?.images as f64).into())
+                |of_part| Some((of_part.nll.as_ref()?.images as f64).into())
             ),
             quantities_of_part!(
                 @row $part, $shown, "probe_accuracy", "Logistic probe", SHARE, Better::High, 3,

@@ -130,7 +130,7 @@ pub struct PartDiagnostics {
     /// Their sum.
     pub elbo_loss: Option<Estimate>,
     /// `-log p(x)`.
-    pub likelihood: Option<Likelihood>,
+    pub nll: Option<Nll>,
     /// The share of images whose class a multinomial logistic regression on the posteriors' means finds.
     pub probe_accuracy: Option<Estimate>,
     /// The same of a regression that learns from ten labels of each class.
@@ -141,19 +141,19 @@ pub struct PartDiagnostics {
 
 /// `-log p(x)`, averaged over images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Likelihood {
+pub struct Nll {
     /// In nats; the standard error is over the images.
-    pub nll: Estimate,
+    pub mean: Estimate,
     /// Images that the mean is over: all of the part, or some that are evenly spaced.
     pub images: usize,
     /// How it was computed.
-    pub method: LikelihoodMethod,
+    pub method: NllMethod,
 }
 
 /// How `log p(x)` was computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
-pub enum LikelihoodMethod {
+pub enum NllMethod {
     /// Importance sampling from the posterior that the encoder would have at `c = 1`, with some of the prior mixed in: a
     /// lower bound of `log p(x)` in expectation.
     ImportanceSampling {
@@ -170,11 +170,11 @@ pub enum LikelihoodMethod {
 /// The share of images of unreliable weights from which on the whole number counts as a bound.
 const MOST_UNRELIABLE: f64 = 0.05;
 
-impl Likelihood {
+impl Nll {
     /// Whether the number is a bound on `-log p(x)` rather than an estimate of it.
     pub fn is_bound(&self) -> bool {
         match self.method {
-            LikelihoodMethod::ImportanceSampling { unreliable, .. } => unreliable >= MOST_UNRELIABLE,
+            NllMethod::ImportanceSampling { unreliable, .. } => unreliable >= MOST_UNRELIABLE,
         }
     }
 }

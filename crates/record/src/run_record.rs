@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hashes::FileHashes;
+
 /// The circumstances of a run: `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -27,6 +29,9 @@ pub struct RunRecord {
     pub ended: Option<String>,
     /// How it ended.
     pub status: Status,
+    /// The hashes of the files of finished members.
+    #[serde(default)]
+    pub files: FileHashes,
 }
 
 /// How many images of which size a run has.
@@ -46,7 +51,7 @@ pub struct ImageCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// A process trains, or was killed.
+    /// A process trains, or all that did were killed.
     Running,
     /// A signal stopped it.
     Interrupted,

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use data::Images;
-use model::{Posterior, Vae, bernoulli_nll};
+use model::{Posterior, Vae};
 use ndarray::{Array1, Array2};
 use record::Encoded;
 
@@ -36,8 +36,8 @@ pub fn encode_images(
         let code: Vec<f32> =
             code.map(|((mean, log_var), noise)| mean + (0.5 * log_var).exp() * noise).collect();
         let shape = [batch.len(), latent];
-        let logits = vae.decoder.forward(Tensor::from_data(TensorData::new(code.clone(), shape), device));
-        losses.extend(values(bernoulli_nll(logits, images)));
+        let outputs = vae.decoder.forward(Tensor::from_data(TensorData::new(code.clone(), shape), device));
+        losses.extend(values(vae.decoder.distribution(outputs).nll(images)));
         means.extend(mean);
         log_vars.extend(log_var);
         codes.extend(code);
@@ -82,7 +82,8 @@ mod tests {
     }
 
     fn vae() -> Vae {
-        let config = VaeConfig { encoder_hidden: vec![8], latent: 2, decoder_hidden: vec![8] };
+        let config =
+            VaeConfig { encoder_hidden: vec![8], latent: 2, decoder_hidden: vec![8], ..VaeConfig::default() };
         config.init(PIXELS, &mut StdRng::seed_from_u64(1), &Device::flex())
     }
 

@@ -25,6 +25,7 @@ pub mod logistic;
 pub mod mmd;
 pub mod mutual_information;
 pub mod neighbours;
+mod pairs;
 pub mod permutation;
 mod points;
 pub mod transport;

@@ -8,8 +8,8 @@ use metrics::latent::{KlDecomposition, binned_comparison, decompose_kl};
 use model::Vae;
 use ndarray::{Array1, Array2, Axis};
 use record::{
-    Diagnostics, Encoded, Estimate, HeldOut, ImageTerms, LatentUse, Likelihood, LikelihoodMethod,
-    LogLikelihoods, Losses, MemberId, PartDiagnostics, PartLosses, TermErrors, Terms, dimensions_by_kl,
+    Diagnostics, Encoded, Estimate, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses, MemberId, Nll,
+    NllMethod, PartDiagnostics, PartLosses, TermErrors, Terms, dimensions_by_kl,
 };
 
 use super::held_out::Subset;
@@ -178,7 +178,7 @@ impl Measurer<'_> {
     fn part(&self, measured: Measured<'_>, probes: ProbesOfPart) -> Result<Part> {
         let Measured { subset, encoded, terms } = measured;
         let mean = |values: &Array1<f32>| Estimate::of_mean(values.iter().map(|value| f64::from(*value)));
-        let (likelihood, log_likelihood) = self.likelihood(&subset, &encoded)?.unzip();
+        let (nll, log_likelihood) = self.nll(&subset, &encoded)?.unzip();
         let ProbesOfPart { logistic, few_labels, neighbours } = probes;
         let [
             (probe_accuracy, probe_right),
@@ -191,7 +191,7 @@ impl Measurer<'_> {
             reconstruction: mean(&terms.reconstruction),
             kl: mean(&terms.kl),
             elbo_loss: Estimate::of_mean(terms.objective(1.0)),
-            likelihood,
+            nll,
             probe_accuracy,
             few_labels_accuracy,
             knn_accuracy,
@@ -203,11 +203,7 @@ impl Measurer<'_> {
     }
 
     /// `None` of a part without images.
-    fn likelihood(
-        &self,
-        subset: &Subset<'_>,
-        encoded: &EncodedImages,
-    ) -> Result<Option<(Likelihood, LogLikelihoods)>> {
+    fn nll(&self, subset: &Subset<'_>, encoded: &EncodedImages) -> Result<Option<(Nll, LogLikelihoods)>> {
         let (subset, encoded) = (subset.thinned(SAMPLED_IMAGES), encoded.thinned(SAMPLED_IMAGES));
         let MemberId { kl_coefficient, seed } = self.member;
         let found = sampled_likelihoods(
@@ -224,7 +220,7 @@ impl Measurer<'_> {
         };
         let count = found.len() as f64;
         let unreliable = found.iter().filter(|image| image.pareto_k > UNRELIABLE).count() as f64;
-        let method = LikelihoodMethod::ImportanceSampling {
+        let method = NllMethod::ImportanceSampling {
             samples: IMPORTANCE_SAMPLES,
             unreliable: unreliable / count,
             effective_samples: found.iter().map(|image| image.effective_samples).sum::<f64>() / count,
@@ -237,7 +233,7 @@ impl Measurer<'_> {
             pareto_k: Some(column(|image| image.pareto_k)),
             effective_samples: Some(column(|image| image.effective_samples)),
         };
-        Ok(Some((Likelihood { nll, images: found.len(), method }, of_images)))
+        Ok(Some((Nll { mean: nll, images: found.len(), method }, of_images)))
     }
 }
 

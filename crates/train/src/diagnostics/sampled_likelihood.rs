@@ -2,7 +2,6 @@
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use kernels::bernoulli_nll_of_codes;
 use metrics::samples::importance::{effective_samples, log_mean, pareto_shape};
 use model::Vae;
 
@@ -85,6 +84,7 @@ pub fn sampled_likelihoods(
 ) -> Result<Vec<SampledLikelihood>> {
     assert!(samples >= 2, "a mixture of two has a code of each");
     let (pixels, latent) = (subset.images.pixels(), vae.latent());
+    let likelihood = vae.decoder.likelihood_on_host();
     let of_prior = (samples / PRIOR_IN).max(1);
     let share = of_prior as f64 / samples as f64;
     let mut found = Vec::with_capacity(subset.count());
@@ -113,13 +113,13 @@ pub fn sampled_likelihoods(
             }
         }
         let codes = Tensor::from_data(TensorData::new(codes, [positions.len() * samples, latent]), device);
-        let logits = vae.decoder.forward(codes).into_data();
-        let logits = logits.as_slice::<f32>().expect("the network computes with 32-bit numbers");
+        let outputs = vae.decoder.forward(codes).into_data();
+        let outputs = outputs.as_slice::<f32>().expect("the network computes with 32-bit numbers");
         for (row, &position) in positions.iter().enumerate() {
             let grey = subset.images.grey(position as usize);
             let log_weights = &mut log_weights[row * samples..(row + 1) * samples];
-            let logits = &logits[row * samples * pixels..][..samples * pixels];
-            for (log_weight, nll) in log_weights.iter_mut().zip(bernoulli_nll_of_codes(logits, &grey)) {
+            let outputs = &outputs[row * samples * pixels..][..samples * pixels];
+            for (log_weight, nll) in log_weights.iter_mut().zip(likelihood.nll_of_codes(outputs, &grey)) {
                 *log_weight -= f64::from(nll);
             }
             let log_likelihood = log_mean(log_weights);
