@@ -101,8 +101,9 @@ mod tests {
         let members = rows.map(|(c, reconstruction, kl)| {
             finished(c, 0, |result| {
                 (result.test.reconstruction, result.test.kl) = (reconstruction, kl);
-                result.diagnostics.iwae_nll = Some(reconstruction + kl);
-                result.diagnostics.knn_accuracy = Some(if c == 0.02 { 0.9 } else { 0.5 });
+                let choose = &mut result.diagnostics.choose;
+                choose.nll.as_mut().unwrap().mean = (reconstruction + kl).into();
+                choose.knn_accuracy = Some(if c == 0.02 { 0.9 } else { 0.5 }.into());
             })
         });
         let groups = by_coefficient(members.iter().map(|member| (member.c, member)));

@@ -7,15 +7,10 @@ use crate::comparison::{Choice, choose};
 use crate::format;
 use crate::rate_distortion::{Point, knee};
 
-/// The share of prior samples that has to decode near the data for a coefficient to be kept for generating. 95 % is what
-/// a decoder comes to that finds only known territory under the prior, and the estimate has a standard error of 0.7 %.
-const LEAST_NEAR_DATA: f64 = 0.9;
-
 /// Mutual information counts as at its limit from this share of `ln N` on: every code then names its image.
 const MUTUAL_INFORMATION_LIMIT: f64 = 0.99;
 
-const GENERATE: &str = "the lowest importance-weighted bound on −log p(x), among the coefficients of which at least 90 % of the \
-     prior samples decode near the data (among all, if there is none)";
+const GENERATE: &str = "the lowest −log p(x) of the held-out images that choose";
 const COMPRESS: &str = "the knee of the rate-distortion curve: the coefficient farthest below the line between the ends of the \
      curve, both axes scaled to the same length; c = 0, which sets the rate no limit, and coefficients that another one beats \
      in both rate and distortion are left out";
@@ -88,12 +83,11 @@ pub struct Number {
     pub value: String,
 }
 
-const NLL: &Quantity = Quantity::named("iwae_nll");
-const NEAR_DATA: &Quantity = Quantity::named("prior_near_data");
-const JS: &Quantity = Quantity::named("js_to_prior");
+const NLL: &Quantity = Quantity::named("choose_nll");
+const JS: &Quantity = Quantity::named("js_to_prior_nats");
 const RATE: &Quantity = Quantity::named("kl");
 const DISTORTION: &Quantity = Quantity::named("reconstruction");
-const ACCURACY: &Quantity = Quantity::named("knn_accuracy");
+const ACCURACY: &Quantity = Quantity::named("choose_knn_accuracy");
 const INFORMATION: &Quantity = Quantity::named("mutual_information");
 
 /// The finished members of the coefficients.
@@ -157,14 +151,7 @@ fn to_generate(purpose: &Purpose, groups: &Groups<'_>) -> String {
     let Some(&c) = purpose.coefficients.first() else {
         return "Nothing can be said yet about generating from the prior.".to_string();
     };
-    let near_data = at(groups, NEAR_DATA, c);
-    let near_data = near_data
-        .map_or(String::new(), |share| format!(", {share} % of the prior samples decode near the data"));
-    format!(
-        "Keep {} to generate from the prior (importance-weighted NLL {} nats{near_data}).",
-        purpose.alternatives(),
-        shown(groups, NLL, c)
-    )
+    format!("Keep {} to generate from the prior (−log p(x) {} nats).", purpose.alternatives(), shown(groups, NLL, c))
 }
 
 fn to_compress(purpose: &Purpose, groups: &Groups<'_>) -> String {
@@ -202,26 +189,13 @@ impl Purpose {
 }
 
 fn generate(groups: &Groups<'_>) -> Purpose {
-    let near = |group: &&Group<&MemberResult>| {
-        group.spread(NEAR_DATA.value).is_some_and(|share| share.mean >= LEAST_NEAR_DATA)
-    };
-    let eligible: Vec<_> = groups.iter().filter(near).cloned().collect();
-    let (eligible, gate) = if eligible.is_empty() {
-        (groups.to_vec(), "Of no coefficient do 90 % of the prior samples decode near the data. ")
-    } else {
-        (eligible, "")
-    };
-    let choice = choose(&eligible, NLL, Better::Low);
+    let choice = choose(groups, NLL, Better::Low);
     let why = choice.as_ref().map_or(String::new(), |choice| {
         let beside = match at(groups, JS, choice.best) {
-            Some(js) => format!(", and its codes are {js} bits (JS) from the prior"),
+            Some(js) => format!(", and its codes are {js} nats (JS) from the prior"),
             None => String::new(),
         };
-        format!(
-            "{gate}It has the lowest bound on −log p(x), {} nats; {} % of its prior samples decode near the data{beside}.",
-            shown(groups, NLL, choice.best),
-            shown(groups, NEAR_DATA, choice.best)
-        )
+        format!("It has the lowest −log p(x), {} nats{beside}.", shown(groups, NLL, choice.best))
     });
     purpose(
         "generate",
@@ -229,7 +203,7 @@ fn generate(groups: &Groups<'_>) -> Purpose {
         GENERATE,
         choice,
         why,
-        numbers(groups, &[NLL, NEAR_DATA, JS]),
+        numbers(groups, &[NLL, JS]),
     )
 }
 
@@ -353,25 +327,25 @@ mod tests {
 
     /// A sweep as on MNIST, with a nat or so of noise between seeds.
     fn sweep(seeds: u64) -> Vec<MemberResult> {
-        let row = |c, seed: u64, [reconstruction, kl, nll, near, accuracy]: [f64; 5]| {
+        let row = |c, seed: u64, [reconstruction, kl, nll, accuracy]: [f64; 4]| {
             let noise = [0.0, 0.3, -0.2][seed as usize];
             finished(c, seed, |result| {
                 result.test.reconstruction = reconstruction + noise;
                 result.test.kl = kl;
-                result.diagnostics.iwae_nll = Some(nll + noise);
-                result.diagnostics.prior_near_data = Some(near);
-                result.diagnostics.knn_accuracy = Some(accuracy + 0.01 * noise);
+                let choose = &mut result.diagnostics.choose;
+                choose.nll.as_mut().unwrap().mean = (nll + noise).into();
+                choose.knn_accuracy = Some((accuracy + 0.01 * noise).into());
             })
         };
         (0..seeds)
             .flat_map(|seed| {
                 [
-                    row(0.0, seed, [144.7, 308.0, 451.0, 0.3, 0.71]),
-                    row(0.02, seed, [144.0, 28.0, 170.0, 0.5, 0.77]),
-                    row(1.0, seed, [145.8, 5.9, 149.6, 0.95, 0.74]),
+                    row(0.0, seed, [144.7, 308.0, 451.0, 0.71]),
+                    row(0.02, seed, [144.0, 28.0, 170.0, 0.77]),
+                    row(1.0, seed, [145.8, 5.9, 149.6, 0.74]),
                     // By the noise, sometimes ahead of c = 1 and sometimes behind.
-                    row(2.0, seed, [146.7, 5.0, 149.75 - 0.1 * seed as f64, 0.95, 0.73]),
-                    row(20.0, seed, [191.0, 0.6, 191.0, 0.96, 0.31]),
+                    row(2.0, seed, [146.7, 5.0, 149.75 - 0.1 * seed as f64, 0.73]),
+                    row(20.0, seed, [191.0, 0.6, 191.0, 0.31]),
                 ]
             })
             .collect()
@@ -414,27 +388,10 @@ mod tests {
     }
 
     #[test]
-    fn a_prior_that_decodes_to_nothing_known_is_not_for_generating() {
-        let mut members = sweep(1);
-        for member in &mut members {
-            if member.c == 1.0 {
-                member.diagnostics.prior_near_data = Some(0.5);
-            }
-        }
-        assert_eq!(recommended(&members).generate.coefficients, [2.0]);
-        for member in &mut members {
-            member.diagnostics.prior_near_data = Some(0.5);
-        }
-        let generate = &recommended(&members).generate;
-        assert_eq!(generate.coefficients, [1.0]);
-        assert!(generate.reason.starts_with("Of no coefficient"), "{}", generate.reason);
-    }
-
-    #[test]
     fn without_labels_information_decides_and_at_its_limit_the_kl() {
         let mut members = sweep(1);
         for member in &mut members {
-            member.diagnostics.knn_accuracy = None;
+            member.diagnostics.choose.knn_accuracy = None;
             // ln 10,000 = 9.21.
             member.diagnostics.mutual_information = Some(if member.c < 0.5 { 9.2 } else { 4.0 }.into());
         }
