@@ -155,31 +155,6 @@ const OF_ALL: &[Quantity] = &[
         of_epoch: Some(|row, _| row.test_latent.active_units as f64),
     },
     Quantity {
-        key: "iwae_nll",
-        label: "IW-NLL",
-        unit: NATS,
-        description: "The importance-weighted upper bound on −log p(x) with 100 codes an image: how well prior and decoder \
-                      together explain the test images.",
-        better: Some(Better::Low),
-        digits: 2,
-        kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.iwae_nll,
-        standard_error: None,
-        of_epoch: None,
-    },
-    Quantity {
-        key: "iwae_standard_error",
-        label: "Standard error of the IW-NLL",
-        unit: NATS,
-        description: "Standard error over the images of how far the importance-weighted bound lies below the ELBO loss.",
-        better: None,
-        digits: 3,
-        kind: Kind::Detail,
-        value: |result| result.diagnostics.iwae_standard_error,
-        standard_error: None,
-        of_epoch: None,
-    },
-    Quantity {
         key: "mutual_information",
         label: "I(x; z)",
         unit: "nats",
@@ -258,53 +233,67 @@ const OF_ALL: &[Quantity] = &[
         of_epoch: None,
     },
     Quantity {
-        key: "js_to_prior",
+        key: "js_to_prior_nats",
         label: "JS to prior",
-        unit: "bits",
-        description: "Jensen-Shannon divergence between the codes and the prior on a grid of 24 bins an axis: 0 when they \
-                      match, 1 when they have nothing in common.",
+        unit: "nats",
+        description: "Jensen-Shannon divergence between the codes and the prior on a grid of 24 bins an axis, without the bias \
+                      of their noise: 0 when they match, 0.693 when they have nothing in common.",
         better: Some(Better::Low),
-        digits: 3,
+        digits: 4,
         kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.js_to_prior,
+        value: |result| Some(result.diagnostics.js_to_prior_nats?.value),
+        standard_error: Some(|result| result.diagnostics.js_to_prior_nats?.standard_error),
+        of_epoch: None,
+    },
+    Quantity {
+        key: "js_to_prior_floor",
+        label: "Noise floor of the JS",
+        unit: "nats",
+        description: "What 95 % of as many codes drawn from the prior itself come out below: a smaller JS is no sign of a \
+                      difference.",
+        better: None,
+        digits: 4,
+        kind: Kind::Detail,
+        value: |result| result.diagnostics.js_to_prior_floor,
         standard_error: None,
         of_epoch: None,
     },
     Quantity {
-        key: "kl_to_prior",
+        key: "kl_to_prior_nats",
         label: "KL to prior",
-        unit: "bits",
-        description: "Kullback-Leibler divergence of the codes from the prior on the same grid.",
+        unit: "nats",
+        description: "Kullback-Leibler divergence of the codes from the prior on the same grid, without the bias of their noise.",
         better: Some(Better::Low),
         digits: 3,
         kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.kl_to_prior,
+        value: |result| Some(result.diagnostics.kl_to_prior_nats?.value),
+        standard_error: Some(|result| result.diagnostics.kl_to_prior_nats?.standard_error),
+        of_epoch: None,
+    },
+    Quantity {
+        key: "kl_to_prior_floor",
+        label: "Noise floor of the KL",
+        unit: "nats",
+        description: "What 95 % of as many codes drawn from the prior itself come out below: a smaller KL is no sign of a \
+                      difference.",
+        better: None,
+        digits: 3,
+        kind: Kind::Detail,
+        value: |result| result.diagnostics.kl_to_prior_floor,
         standard_error: None,
         of_epoch: None,
     },
     Quantity {
-        key: "prior_near_data",
-        label: "Prior near data",
-        unit: SHARE,
-        description: "Share of 1,000 decoded prior samples that are as near to a test image as 95 % of the reconstructions are.",
-        better: Some(Better::High),
+        key: "neighbour_kl_to_prior_nats",
+        label: "KL to prior by neighbours",
+        unit: "nats",
+        description: "The same from the distances of each code to its fifth-nearest one: no grid, all dimensions, and no limit \
+                      by the number of images, but a bias towards small values in many dimensions.",
+        better: Some(Better::Low),
         digits: 3,
         kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.prior_near_data,
-        standard_error: None,
-        of_epoch: None,
-    },
-    Quantity {
-        key: "knn_accuracy",
-        label: "10-NN accuracy",
-        unit: SHARE,
-        description: "Share of test images whose class is that of most of their 10 nearest training images, by the posterior \
-                      means.",
-        better: Some(Better::High),
-        digits: 3,
-        kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.knn_accuracy,
-        standard_error: None,
+        value: |result| Some(result.diagnostics.neighbour_kl_to_prior_nats?.value),
+        standard_error: Some(|result| result.diagnostics.neighbour_kl_to_prior_nats?.standard_error),
         of_epoch: None,
     },
 ];
@@ -341,6 +330,22 @@ macro_rules! quantities_of_part {
                 @row $part, Kind::Detail, "nll_images", "Images of −log p(x)", "images", None, 0,
                 concat!("How many of ", $images, " the mean of −log p(x) is over."),
                 |of_part| Some((of_part.nll.as_ref()?.images as f64).into())
+            ),
+            quantities_of_part!(
+                @row $part, Kind::Detail, "nll_error", "Error of −log p(x)", NATS, None, 3,
+                concat!(
+                    "How far −log p(x) of ", $images, " may be off for the steps of its integration; where it was sampled, there \
+                     is none."
+                ),
+                |of_part| of_part.nll.as_ref()?.quadrature_error().map(Estimate::from)
+            ),
+            quantities_of_part!(
+                @row $part, Kind::Detail, "nll_unreliable", "Unreliable −log p(x)", SHARE, Better::Low, 3,
+                concat!(
+                    "Share of ", $images, " whose −log p(x) was sampled with weights that cannot be relied upon: of 5 % or \
+                     more, the mean is a bound."
+                ),
+                |of_part| of_part.nll.as_ref()?.unreliable().map(Estimate::from)
             ),
             quantities_of_part!(
                 @row $part, $shown, "probe_accuracy", "Logistic probe", SHARE, Better::High, 3,
@@ -505,6 +510,25 @@ pub const DIMENSION_QUANTITIES: &[DimensionQuantity] = &[
         values: |result| &result.diagnostics.kl_per_dim,
     },
     DimensionQuantity {
+        key: "collapsed_share",
+        column: "collapsed_share",
+        label: "Collapsed share",
+        unit: SHARE,
+        description: "Share of the test images of which each latent dimension carries less than 0.01 nats.",
+        sign_is_arbitrary: false,
+        values: |result| &result.diagnostics.collapsed_share,
+    },
+    DimensionQuantity {
+        key: "posterior_variance",
+        column: "posterior_variance",
+        label: "Variance of the posteriors",
+        unit: "prior σ² = 1",
+        description: "Mean variance of the posteriors in each latent dimension, as a share of the prior's: 1 where the dimension \
+                      has collapsed.",
+        sign_is_arbitrary: false,
+        values: |result| &result.diagnostics.posterior_variance,
+    },
+    DimensionQuantity {
         key: "z_mean",
         column: "z_mean",
         label: "|mean| of the codes",
@@ -549,10 +573,10 @@ mod tests {
 
     #[test]
     fn values_are_those_of_the_member() {
-        let member = finished(2.0, 0, |result| result.diagnostics.js_to_prior = None);
+        let member = finished(2.0, 0, |result| result.diagnostics.js_to_prior_nats = None);
         const OBJECTIVE: &Quantity = Quantity::named("objective");
         assert_eq!((OBJECTIVE.value)(&member), Some(157.8));
-        assert_eq!((Quantity::named("js_to_prior").value)(&member), None);
+        assert_eq!((Quantity::named("js_to_prior_nats").value)(&member), None);
     }
 
     #[test]

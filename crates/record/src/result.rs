@@ -56,11 +56,6 @@ pub struct MemberResult {
 pub struct Diagnostics {
     /// Latent dimensions whose mean has a variance above 0.01 over the images.
     pub active_units: Option<usize>,
-    /// An upper bound on `-log p(x)`: the importance-weighted one with 100 codes an image, as the ELBO loss less the gap
-    /// between the two bounds on up to 2,000 evenly spaced images. Never above the ELBO loss.
-    pub iwae_nll: Option<f64>,
-    /// The standard error of that gap.
-    pub iwae_standard_error: Option<f64>,
     /// What a code tells about which of the `N` images it is of: between 0 and the lesser of the KL and `ln N`. A lower bound
     /// of `I(x; z)`, and near `ln N` saturated.
     pub mutual_information: Option<Estimate>,
@@ -74,19 +69,24 @@ pub struct Diagnostics {
     pub total_correlation: Option<Estimate>,
     /// `sum_d KL(q(z_d) ‖ p(z_d))`; with the total correlation it adds up to the marginal KL.
     pub dimension_kl: Option<Estimate>,
-    /// `JS` in bits between the codes and the prior, on a grid of 24 bins over [-4, 4] an axis, the outer ones open;
-    /// between 0 and 1. With more than two latent dimensions, of the two of highest KL. `None` if there are fewer codes
-    /// than cells of the grid.
-    pub js_to_prior: Option<f64>,
-    /// `KL(codes ‖ prior)` in bits on the same grid.
-    pub kl_to_prior: Option<f64>,
-    /// The share of decoded prior samples that lie as near to a test image as 95 % of the reconstructions do.
-    pub prior_near_data: Option<f64>,
-    /// The share of test images whose class is that of most of their 10 nearest training images, by the posteriors' means.
-    /// `None` without labels, or with fewer training images than neighbours.
-    pub knn_accuracy: Option<f64>,
+    /// `JS` between the codes and the prior, on a grid of 24 bins over [-4, 4] an axis, the outer ones open, less the bias of
+    /// the codes' noise: up to `ln 2`. With more than two latent dimensions, of the two of highest KL. `None` if there are
+    /// fewer codes than cells of the grid.
+    pub js_to_prior_nats: Option<Estimate>,
+    /// What 95 % of as many codes from the prior itself come out below.
+    pub js_to_prior_floor: Option<f64>,
+    /// `KL(codes ‖ prior)` on the same grid, less its bias.
+    pub kl_to_prior_nats: Option<Estimate>,
+    /// What 95 % of as many codes from the prior itself come out below.
+    pub kl_to_prior_floor: Option<f64>,
+    /// `KL(codes ‖ prior)` from the distances to the fifth-nearest code, in all dimensions.
+    pub neighbour_kl_to_prior_nats: Option<Estimate>,
     /// `KL(q(z_d|x) ‖ p(z_d))` of each latent dimension.
     pub kl_per_dim: Vec<f64>,
+    /// The share of images of which each latent dimension carries less than 0.01 nats.
+    pub collapsed_share: Vec<f64>,
+    /// The variance of the posteriors in each latent dimension, averaged over the images: that of the prior is 1.
+    pub posterior_variance: Vec<f64>,
     /// The mean of the codes in each latent dimension.
     pub z_mean: Vec<f64>,
     /// The standard deviation of the codes in each latent dimension, with `N` in the denominator.
@@ -154,6 +154,12 @@ pub struct Nll {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum NllMethod {
+    /// The integral over the latent space, summed over cells that were halved until each image's sum had settled. No
+    /// encoder is involved.
+    Quadrature {
+        /// How far an image's `log p(x)` may be off, in nats, averaged over the images.
+        error: f64,
+    },
     /// Importance sampling from the posterior that the encoder would have at `c = 1`, with some of the prior mixed in: a
     /// lower bound of `log p(x)` in expectation.
     ImportanceSampling {
@@ -164,16 +170,47 @@ pub enum NllMethod {
         unreliable: f64,
         /// How many independent codes an image's weights are worth, on average.
         effective_samples: f64,
+        /// The same with other numbers of codes, on fewer images: where more codes still change it, it is a bound.
+        by_samples: Vec<NllOfSamples>,
     },
 }
+
+/// `-log p(x)` from some number of codes an image.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NllOfSamples {
+    /// The number.
+    pub samples: usize,
+    /// In nats.
+    pub nll: Estimate,
+}
+
+/// The error of an integral from which on it counts as a bound, in nats.
+const MOST_ERROR: f64 = 0.05;
 
 /// The share of images of unreliable weights from which on the whole number counts as a bound.
 const MOST_UNRELIABLE: f64 = 0.05;
 
 impl Nll {
+    /// How far an integral may be off, in nats.
+    pub fn quadrature_error(&self) -> Option<f64> {
+        match self.method {
+            NllMethod::Quadrature { error } => Some(error),
+            NllMethod::ImportanceSampling { .. } => None,
+        }
+    }
+
+    /// The share of images whose weights are not to be relied upon, where they were sampled.
+    pub fn unreliable(&self) -> Option<f64> {
+        match self.method {
+            NllMethod::Quadrature { .. } => None,
+            NllMethod::ImportanceSampling { unreliable, .. } => Some(unreliable),
+        }
+    }
+
     /// Whether the number is a bound on `-log p(x)` rather than an estimate of it.
     pub fn is_bound(&self) -> bool {
         match self.method {
+            NllMethod::Quadrature { error } => error >= MOST_ERROR,
             NllMethod::ImportanceSampling { unreliable, .. } => unreliable >= MOST_UNRELIABLE,
         }
     }
@@ -205,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_result_comes_back_and_may_lack_what_was_not_measured() {
-        let result = finished(0.5, 3, |result| result.diagnostics.knn_accuracy = None);
+        let result = finished(0.5, 3, |result| result.diagnostics.choose.knn_accuracy = None);
         let json = serde_json::to_string(&result).unwrap();
         assert_eq!(serde_json::from_str::<MemberResult>(&json).unwrap(), result);
 

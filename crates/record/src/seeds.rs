@@ -89,12 +89,12 @@ mod tests {
     #[test]
     fn a_quantity_is_taken_over_the_members_that_have_it() {
         let members = [(0, Some(0.5)), (1, None), (2, Some(0.7))]
-            .map(|(seed, accuracy)| finished(1.0, seed, |result| result.diagnostics.knn_accuracy = accuracy));
+            .map(|(seed, seconds)| finished(1.0, seed, |result| result.seconds = seconds));
         let groups = by_coefficient(members.iter().map(|member| (member.c, member)));
-        let accuracy = |result: &MemberResult| result.diagnostics.knn_accuracy;
-        let spread = groups[0].spread(accuracy).unwrap();
+        let seconds = |result: &MemberResult| result.seconds;
+        let spread = groups[0].spread(seconds).unwrap();
         assert!((spread.mean - 0.6).abs() < 1e-15, "{spread:?}");
-        assert_eq!([0, 1, 3].map(|seed| groups[0].at(seed, accuracy)), [Some(0.5), None, None]);
+        assert_eq!([0, 1, 3].map(|seed| groups[0].at(seed, seconds)), [Some(0.5), None, None]);
         assert_eq!(groups[0].spread(|_| None), None);
     }
 }

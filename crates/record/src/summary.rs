@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_member_is_a_row_with_counts_whole_and_what_is_missing_empty() {
         let member = finished(0.02, 3, |result| {
-            result.diagnostics.js_to_prior = None;
+            result.diagnostics.js_to_prior_nats = None;
             result.diagnostics.z_std.clear();
         });
         let table = text(summary_csv(2, &[member]));
@@ -116,10 +116,13 @@ mod tests {
             ("epochs", "40"),
             ("objective", "146.118"),
             ("active_units", "2"),
-            ("js_to_prior", ""),
+            ("js_to_prior_nats", ""),
+            ("js_to_prior_nats_se", ""),
             ("choose_nll", "149.0"),
             ("report_nll", "149.25"),
             ("choose_nll_images", "2000"),
+            ("choose_nll_error", "0.002"),
+            ("choose_nll_unreliable", ""),
             ("kl_dim_1", "2.9"),
             ("z_std_0", ""),
             ("mutual_information_se", "0.01"),
@@ -135,7 +138,7 @@ mod tests {
         let members = [(2.0, 0), (1.0, 0), (2.0, 1)].map(|(c, seed)| {
             finished(c, seed, |result| {
                 result.test.kl = 5.0 + seed as f64;
-                result.diagnostics.knn_accuracy = None;
+                result.diagnostics.choose.knn_accuracy = None;
             })
         });
         let table = text(over_seeds_csv(0, &[2.0, 1.0, 7.0], &members));
@@ -151,6 +154,6 @@ mod tests {
         );
         assert_eq!([cell(1, "kl_mean"), cell(2, "kl_mean"), cell(2, "kl_std")], ["5.5", "5.0", "NaN"]);
         assert_eq!(cell(1, "kl_std").parse::<f64>().unwrap(), 0.5f64.sqrt());
-        assert_eq!(cell(1, "knn_accuracy_mean"), "");
+        assert_eq!(cell(1, "choose_knn_accuracy_mean"), "");
     }
 }

@@ -69,8 +69,7 @@ impl Evidence {
             return Self { margin, ..Self::default() };
         }
         let is_bound = |(result, _): &Measured<'_>| {
-            let likelihood = result.diagnostics.choose.likelihood.as_ref();
-            likelihood.is_some_and(|likelihood| likelihood.is_bound())
+            result.diagnostics.choose.nll.as_ref().is_some_and(|nll| nll.is_bound())
         };
         let bounded = groups.iter().filter(|group| group.values.iter().any(is_bound));
         let bounded = bounded.map(|group| group.c).collect();

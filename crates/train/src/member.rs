@@ -219,7 +219,7 @@ fn finish(
     let seconds = state.seconds();
     let started = Instant::now();
     let vae = state.vae.valid();
-    let Measurement { diagnostics, losses } = diagnose(&vae, run.dataset, &last.test, dir.id(), run.device)
+    let Measurement { diagnostics, losses } = diagnose(&vae, run.dataset, dir.id(), run.device)
         .with_context(|| format!("cannot measure {}", dir.id()))?;
     let recorder =
         Recorder { dataset: run.dataset, examples: run.examples, device: run.device, grid: CLASSIC_GRID };

@@ -119,6 +119,12 @@ impl Likelihood {
         Self { pixels, scales }
     }
 
+    /// Whether `-log p(x) + sum x output` is the same for every image `x`, so that one product of matrices gives what many
+    /// images have under many outputs.
+    pub fn is_linear_in_values(&self) -> bool {
+        matches!(self.scales, Scales::Bernoulli(_) | Scales::ContinuousBernoulli(_))
+    }
+
     /// The negative log-likelihood of each image, in nats, summed over its pixels.
     ///
     /// An image's sum has the same bits beside any others.

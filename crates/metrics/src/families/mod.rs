@@ -76,6 +76,7 @@ pub use kl::{Entropy, KlDivergence};
 pub use location_scale::{Cauchy, Gumbel, Laplace};
 pub use mixture::{DivergenceBounds, GaussianMixture};
 pub use multivariate_normal::MultivariateNormal;
+pub(crate) use multivariate_normal::cholesky;
 pub use normal::{HalfNormal, LogNormal, Normal};
 pub use numeric::NumericDivergence;
 pub use renyi::RenyiDivergence;

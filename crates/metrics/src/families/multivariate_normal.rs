@@ -267,7 +267,7 @@ fn check_length(parameter: &'static str, actual: usize, expected: usize) -> Resu
 }
 
 /// The lower-triangular L with `L L^T = a`, for a symmetric positive definite matrix of n rows.
-fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>, FamilyError> {
+pub(crate) fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>, FamilyError> {
     for row in 0..n {
         for column in row + 1..n {
             let (upper, lower) = (a[row * n + column], a[column * n + row]);

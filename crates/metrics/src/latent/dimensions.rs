@@ -35,11 +35,45 @@ pub fn kl_per_dimension(posteriors: Posteriors<'_>) -> Vec<f64> {
         .axis_iter(Axis(1))
         .zip(log_vars.axis_iter(Axis(1)))
         .map(|(means, log_vars)| {
-            // exp(l) - 1 - l cancels near the prior; exp_m1 keeps what is left of it.
-            let terms = means.iter().zip(log_vars).map(|(m, l)| 0.5 * (m * m + (l.exp_m1() - l)));
+            let terms = means.iter().zip(log_vars).map(|(mean, log_var)| kl_to_standard_normal(*mean, *log_var));
             terms.sum::<f64>() / images
         })
         .collect()
+}
+
+/// The share of the images of which a latent dimension carries less than `least` nats, for each dimension.
+///
+/// A dimension is collapsed to the extent `(least, share)`: a low mean KL may be that of all images, or of a few of them that
+/// use the dimension.
+///
+/// # Source
+///
+/// Lucas, Tucker, Grosse and Norouzi, *Understanding Posterior Collapse in Generative Latent Variable Models* (2019),
+/// definition 1.
+///
+/// ```
+/// use metrics::latent::{Posteriors, collapsed_shares};
+/// use ndarray::array;
+///
+/// let (means, log_vars) = (array![[0.0, 1.0], [0.0, 0.0]], array![[0.0, 0.0], [0.0, 0.0]]);
+/// let posteriors = Posteriors::new(means.view(), log_vars.view())?;
+/// assert_eq!(collapsed_shares(posteriors, 0.01), [1.0, 0.5]);
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
+pub fn collapsed_shares(posteriors: Posteriors<'_>, least: f64) -> Vec<f64> {
+    let (means, log_vars) = (posteriors.means(), posteriors.log_vars());
+    let of_dimension = |d: usize| {
+        let of_images = means.column(d).into_iter().zip(log_vars.column(d));
+        let collapsed = of_images.filter(|(mean, log_var)| kl_to_standard_normal(**mean, **log_var) < least);
+        collapsed.count() as f64 / posteriors.images() as f64
+    };
+    (0..posteriors.dimensions()).map(of_dimension).collect()
+}
+
+/// `KL(N(mean, exp(log_var)) ‖ N(0, 1))`, in nats.
+pub(super) fn kl_to_standard_normal(mean: f64, log_var: f64) -> f64 {
+    // exp(l) - 1 - l cancels near the prior; exp_m1 keeps what is left of it.
+    0.5 * (mean * mean + (log_var.exp_m1() - log_var))
 }
 
 /// How many latent dimensions have a mean that varies over the images, with a variance above [`ACTIVE_VARIANCE`].

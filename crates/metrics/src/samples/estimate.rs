@@ -17,6 +17,13 @@ impl Estimate {
         Self { value: base.from_nats(self.value), standard_error: base.from_nats(self.standard_error) }
     }
 
+    /// The mean of independent values; its error is NaN if there are fewer than two.
+    pub(crate) fn of_mean(values: impl Iterator<Item = f64>) -> Self {
+        let values: Vec<f64> = values.collect();
+        let standard_error = (variance(&values) / values.len() as f64).sqrt();
+        Self { value: mean(&values), standard_error }
+    }
+
     /// The estimate of an infinite divergence: nothing is uncertain about it, and nothing can be added to it.
     pub(crate) const INFINITE: Self = Self { value: f64::INFINITY, standard_error: 0.0 };
 }

@@ -11,10 +11,11 @@
 //! - [`permutation`]: whether any of them is more than chance.
 //!
 //! What counts tell of an entropy: [`counts`]. How much two variables tell of each other: [`mutual_information`]. How far
-//! samples of different classes keep apart: [`classification`], [`logistic`]. What weighted samples are worth: [`importance`].
+//! samples of different classes keep apart: [`classification`], [`logistic`]. Whether drawn samples look like real ones, and like all of them: [`coverage`]. What weighted samples are worth: [`importance`].
 
 pub mod classification;
 pub mod counts;
+pub mod coverage;
 pub(crate) mod draws;
 pub mod energy;
 mod error;

@@ -227,16 +227,16 @@ mod tests {
         for quantity in quantities_of(&[Kind::Term, Kind::Diagnostic]) {
             assert!(keys(&all).contains(&quantity.key), "no {}", quantity.key);
         }
-        assert!(keys(&all).ends_with(&["kl_per_dim", "z_mean", "z_std"]));
+        assert!(keys(&all).ends_with(&["kl_per_dim", "collapsed_share", "posterior_variance", "z_mean", "z_std"]));
         assert_sound("diagnostics", &overview(&all, &coefficients).scene());
         for chart in &all {
             assert_sound(&chart.key, &chart.chart(&coefficients).scene());
         }
         let unlabelled = members.map(|mut member| {
-            member.diagnostics.knn_accuracy = None;
+            member.diagnostics.choose.knn_accuracy = None;
             member
         });
-        assert!(!keys(&diagnostic_charts(&unlabelled.each_ref())).contains(&"knn_accuracy"));
+        assert!(!keys(&diagnostic_charts(&unlabelled.each_ref())).contains(&"choose_knn_accuracy"));
     }
 
     #[test]
@@ -292,12 +292,12 @@ mod tests {
     fn numbers_that_are_none_break_no_chart() {
         let members = [0.0, 1.0].map(|c| {
             finished(c, 0, |result| {
-                result.diagnostics.iwae_nll = Some(f64::NAN);
+                result.diagnostics.marginal_kl = Some(f64::NAN.into());
                 result.diagnostics.kl_per_dim = vec![f64::NAN, f64::INFINITY];
             })
         });
         let all = diagnostic_charts(&members.each_ref());
-        assert!(!keys(&all).contains(&"iwae_nll") && !keys(&all).contains(&"kl_per_dim"));
+        assert!(!keys(&all).contains(&"marginal_kl") && !keys(&all).contains(&"kl_per_dim"));
         assert_sound("diagnostics", &overview(&all, &Coefficients::new([0.0, 1.0])).scene());
     }
 }

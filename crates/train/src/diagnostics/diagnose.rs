@@ -3,33 +3,40 @@
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use data::Dataset;
-use metrics::Base;
-use metrics::latent::{KlDecomposition, binned_comparison, decompose_kl};
+use metrics::latent::{
+    BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl,
+};
+use metrics::samples::neighbours::kl_from_standard_normal;
 use model::Vae;
 use ndarray::{Array1, Array2, Axis};
 use record::{
-    Diagnostics, Encoded, Estimate, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses, MemberId, Nll,
-    NllMethod, PartDiagnostics, PartLosses, TermErrors, Terms, dimensions_by_kl,
+    COLLAPSED_KL, Diagnostics, Encoded, Estimate, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses, NllOfSamples, MemberId, Nll,
+    NllMethod, PartDiagnostics, PartLosses, TermErrors, dimensions_by_kl,
 };
 
 use super::held_out::Subset;
-use super::importance::{ImportanceGap, importance_gap};
+use super::integrated_likelihood::integrated_likelihoods;
 use super::posteriors::EncodedImages;
-use super::prior_samples::prior_near_data;
 use super::probes::{Probed, Represented, Rights};
+use super::quadrature::{MOST_DIMENSIONS, coarse_cells};
 use super::sampled_likelihood::{SampledLikelihood, sampled_likelihoods};
 use crate::encode_images::encode_images;
 use crate::random::{Purpose, noise};
 
-/// Codes an image for the importance-weighted bound.
-const IMPORTANCE_SAMPLES: usize = 100;
-/// Images for the importance-weighted bound. Of 2,000 the gap between the bounds has a standard error of 0.02 to 0.2 nats,
-/// less than what another seed changes, and costs about a second; of all 10,000 it would cost five times as much.
-const IMPORTANCE_IMAGES: usize = 2000;
-/// Images of a part whose likelihood is sampled.
-const SAMPLED_IMAGES: usize = 1000;
+/// Codes an image where its likelihood is sampled.
+const SAMPLES: usize = 100;
+/// Numbers of codes for which the likelihood is sampled on some images, to see whether more would change it.
+const SAMPLES_COMPARED: [usize; 3] = [10, 100, 1000];
+/// Images of a part for that.
+const IMAGES_COMPARED: usize = 100;
+/// Images of a part whose likelihood is computed where that of all would take longer than some ten seconds.
+const FEWER_IMAGES: usize = 2000;
+/// Multiplications of an integration that take so long: those of the coarse lattice are about half.
+const MULTIPLICATIONS: usize = 300_000_000_000;
 /// Dimensions of the grid on which codes are held against the prior.
 const GRID_DIMENSIONS: usize = 2;
+/// The neighbour by whose distance the codes are held against the prior.
+const NEIGHBOUR: usize = 5;
 /// Training images whose losses are kept, and that probes learn from, at most.
 const TRAINING_IMAGES: usize = 20_000;
 /// The Pareto shape of importance weights beyond which an estimate is not to be relied upon (Vehtari et al. 2024).
@@ -44,7 +51,7 @@ pub struct Measurement {
     pub losses: Losses,
 }
 
-/// Measures the network of a member whose terms on the test images are `test`.
+/// Measures the network of a member.
 ///
 /// # Errors
 ///
@@ -52,7 +59,6 @@ pub struct Measurement {
 pub fn diagnose(
     vae: &Vae,
     dataset: &Dataset,
-    test: &Terms,
     member: MemberId,
     device: &Device,
 ) -> Result<Measurement> {
@@ -62,11 +68,21 @@ pub fn diagnose(
     let posteriors = encoded.posteriors().context("the posteriors of the test images are damaged")?;
 
     let LatentUse { kl_per_dim, active_units } = encoded.latent_use();
-    let KlDecomposition { mutual_information, marginal_kl, total_correlation, dimension_kl, .. } =
-        decompose_kl(posteriors, codes.view())?;
-    let ImportanceGap { mean: gap, standard_error: iwae_standard_error } =
-        importance_gap(vae, &dataset.test, &encoded, IMPORTANCE_SAMPLES, IMPORTANCE_IMAGES, seed, device)?;
-    let beside_prior = binned_comparison(highest(&codes, &kl_per_dim).view())?;
+    let KlDecomposition {
+        mutual_information,
+        information_upper,
+        saturated,
+        marginal_kl,
+        total_correlation,
+        dimension_kl,
+        ..
+    } = decompose_kl(posteriors, codes.view())?;
+    let mut not_measured = Vec::new();
+    let binned = binned_comparison(highest(&codes, &kl_per_dim).view())?;
+    if binned.is_none() {
+        not_measured.push(format!("JS and KL to the prior on a grid: {} codes are fewer than its cells.", codes.nrows()));
+    }
+    let neighbour_kl = neighbour_kl(&codes, &mut not_measured);
 
     let measurer = Measurer { vae, member, device };
     let train = Subset::evenly_spaced(&dataset.train, TRAINING_IMAGES);
@@ -74,25 +90,25 @@ pub fn diagnose(
     let [choose, report] =
         HeldOut::ALL.map(|part| measurer.encode(Subset::held_out(dataset, part), Purpose::DiagnosticNoise));
     let [choose, report] = [choose?, report?];
-    let mut not_measured = Vec::new();
     let probes = Probes::of_codes(&train, [&choose, &report], &mut not_measured);
     let term_errors = term_errors([&choose.terms, &report.terms], kl_coefficient);
     let choose = measurer.part(choose, probes.of_part(HeldOut::Choose))?;
     let report = measurer.part(report, probes.of_part(HeldOut::Report))?;
     let diagnostics = Diagnostics {
         active_units: Some(active_units),
-        iwae_nll: Some(test.elbo_loss() - gap),
-        iwae_standard_error: Some(iwae_standard_error),
-        mutual_information: Some(mutual_information.into()),
-        information_upper: None,
-        information_saturated: None,
-        marginal_kl: Some(marginal_kl.into()),
-        total_correlation: Some(total_correlation.into()),
-        dimension_kl: Some(dimension_kl.into()),
-        js_to_prior: beside_prior.map(|found| found.js.from_nats(Base::Bits).value),
-        kl_to_prior: beside_prior.map(|found| found.kl.from_nats(Base::Bits).value),
-        prior_near_data: Some(prior_near_data(vae, &dataset.test, &codes, seed, device)),
-        knn_accuracy: both(&choose.diagnostics, &report.diagnostics),
+        mutual_information: Some(estimate(mutual_information)),
+        information_upper: Some(estimate(information_upper)),
+        information_saturated: Some(saturated),
+        marginal_kl: Some(estimate(marginal_kl)),
+        total_correlation: Some(estimate(total_correlation)),
+        dimension_kl: Some(estimate(dimension_kl)),
+        js_to_prior_nats: binned.map(|BinnedComparison { js, .. }| estimate(js)),
+        js_to_prior_floor: binned.map(|found| found.js_floor),
+        kl_to_prior_nats: binned.map(|found| estimate(found.kl)),
+        kl_to_prior_floor: binned.map(|found| found.kl_floor),
+        neighbour_kl_to_prior_nats: neighbour_kl,
+        collapsed_share: collapsed_shares(posteriors, COLLAPSED_KL),
+        posterior_variance: encoded.mean_variances(),
         kl_per_dim,
         z_mean: codes.axis_iter(Axis(1)).map(|column| column.sum() / column.len() as f64).collect(),
         z_std: codes.axis_iter(Axis(1)).map(|column| column.std(0.0)).collect(),
@@ -105,10 +121,21 @@ pub fn diagnose(
     Ok(Measurement { diagnostics, losses })
 }
 
-/// The neighbours' accuracy on both parts together.
-fn both(choose: &PartDiagnostics, report: &PartDiagnostics) -> Option<f64> {
-    let right = |part: &PartDiagnostics| Some(part.knn_accuracy?.value * part.images as f64);
-    Some((right(choose)? + right(report)?) / (choose.images + report.images) as f64)
+/// An estimate as it is recorded.
+fn estimate(found: metrics::samples::Estimate) -> Estimate {
+    let standard_error = Some(found.standard_error).filter(|error| error.is_finite());
+    Estimate { value: found.value, standard_error }
+}
+
+/// The KL of the codes from the prior by the distances of their neighbours, where it is a number.
+fn neighbour_kl(codes: &Array2<f64>, not_measured: &mut Vec<String>) -> Option<Estimate> {
+    let reason = match kl_from_standard_normal(codes.view(), NEIGHBOUR) {
+        Ok(found) if found.value.is_finite() => return Some(estimate(found)),
+        Ok(_) => "codes coincide, so that they have no density".to_string(),
+        Err(error) => error.to_string(),
+    };
+    not_measured.push(format!("KL to the prior by neighbours: {reason}."));
+    None
 }
 
 /// The codes in the dimensions of highest KL, as many as the grid has, in their order.
@@ -176,9 +203,9 @@ impl Measurer<'_> {
     }
 
     fn part(&self, measured: Measured<'_>, probes: ProbesOfPart) -> Result<Part> {
-        let Measured { subset, encoded, terms } = measured;
+        let (nll, log_likelihood) = self.nll(&measured)?.unzip();
+        let Measured { subset, terms, .. } = measured;
         let mean = |values: &Array1<f32>| Estimate::of_mean(values.iter().map(|value| f64::from(*value)));
-        let (nll, log_likelihood) = self.nll(&subset, &encoded)?.unzip();
         let ProbesOfPart { logistic, few_labels, neighbours } = probes;
         let [
             (probe_accuracy, probe_right),
@@ -203,37 +230,62 @@ impl Measurer<'_> {
     }
 
     /// `None` of a part without images.
-    fn nll(&self, subset: &Subset<'_>, encoded: &EncodedImages) -> Result<Option<(Nll, LogLikelihoods)>> {
-        let (subset, encoded) = (subset.thinned(SAMPLED_IMAGES), encoded.thinned(SAMPLED_IMAGES));
-        let MemberId { kl_coefficient, seed } = self.member;
-        let found = sampled_likelihoods(
-            self.vae,
-            &subset,
-            &encoded,
-            kl_coefficient,
-            IMPORTANCE_SAMPLES,
-            seed,
-            self.device,
-        )?;
-        let Some(nll) = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood)) else {
+    fn nll(&self, measured: &Measured<'_>) -> Result<Option<(Nll, LogLikelihoods)>> {
+        if measured.subset.count() == 0 {
             return Ok(None);
+        }
+        if self.vae.latent() <= MOST_DIMENSIONS { self.integrated(measured) } else { self.sampled(measured) }.map(Some)
+    }
+
+    fn integrated(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
+        let pixels = measured.subset.images.pixels();
+        let lattice = coarse_cells(self.vae.latent());
+        let all = measured.subset.count();
+        let most = if all * lattice * pixels * 4 > MULTIPLICATIONS { FEWER_IMAGES } else { all };
+        let (subset, encoded) = (measured.subset.thinned(most), measured.encoded.thinned(most));
+        let found = integrated_likelihoods(self.vae, &subset, &encoded, &measured.terms, self.device)?;
+        let error = found.iter().map(|image| image.error).sum::<f64>() / found.len() as f64;
+        let values = found.iter().map(|image| image.log_likelihood);
+        let log_likelihoods = LogLikelihoods {
+            index: subset.positions.iter().copied().collect(),
+            value: values.clone().map(|value| value as f32).collect(),
+            pareto_k: None,
+            effective_samples: None,
         };
+        let mean = Estimate::of_mean(values.map(|value| -value)).context("there are images")?;
+        Ok((Nll { mean, images: found.len(), method: NllMethod::Quadrature { error } }, log_likelihoods))
+    }
+
+    fn sampled(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
+        let sample = |images: usize, samples: usize| {
+            let (subset, encoded) = (measured.subset.thinned(images), measured.encoded.thinned(images));
+            let MemberId { kl_coefficient, seed } = self.member;
+            let found =
+                sampled_likelihoods(self.vae, &subset, &encoded, kl_coefficient, samples, seed, self.device)?;
+            let mean = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood));
+            Ok::<_, anyhow::Error>((subset, found, mean.context("there are images")?))
+        };
+        let (subset, found, mean) = sample(FEWER_IMAGES, SAMPLES)?;
         let count = found.len() as f64;
         let unreliable = found.iter().filter(|image| image.pareto_k > UNRELIABLE).count() as f64;
+        let of_samples = |samples: usize| {
+            Ok(NllOfSamples { samples, nll: sample(IMAGES_COMPARED, samples)?.2 })
+        };
         let method = NllMethod::ImportanceSampling {
-            samples: IMPORTANCE_SAMPLES,
+            samples: SAMPLES,
             unreliable: unreliable / count,
             effective_samples: found.iter().map(|image| image.effective_samples).sum::<f64>() / count,
+            by_samples: SAMPLES_COMPARED.into_iter().map(of_samples).collect::<Result<_>>()?,
         };
         let column =
             |value: fn(&SampledLikelihood) -> f64| found.iter().map(|image| value(image) as f32).collect();
-        let of_images = LogLikelihoods {
+        let log_likelihoods = LogLikelihoods {
             index: subset.positions.iter().copied().collect(),
             value: column(|image| image.log_likelihood),
             pareto_k: Some(column(|image| image.pareto_k)),
             effective_samples: Some(column(|image| image.effective_samples)),
         };
-        Ok(Some((Nll { mean: nll, images: found.len(), method }, of_images)))
+        Ok((Nll { mean, images: found.len(), method }, log_likelihoods))
     }
 }
 

@@ -2,15 +2,15 @@
 
 mod diagnose;
 mod held_out;
-mod importance;
+mod integrated_likelihood;
 mod posteriors;
-mod prior_samples;
 mod probes;
+mod quadrature;
 mod sampled_likelihood;
 
 pub use diagnose::{Measurement, diagnose};
 pub use held_out::Subset;
-pub use importance::{ImportanceGap, importance_gap};
+pub use integrated_likelihood::integrated_likelihoods;
 pub use posteriors::EncodedImages;
-pub use prior_samples::prior_near_data;
+pub use quadrature::Integral;
 pub use sampled_likelihood::{SampledLikelihood, sampled_likelihoods};

@@ -5,7 +5,7 @@ use data::Images;
 use metrics::latent::{Posteriors, active_units, kl_per_dimension};
 use metrics::samples::SampleError;
 use model::{Posterior, Vae};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use record::LatentUse;
 
 use crate::image_tensors::ImageTensors;
@@ -71,6 +71,14 @@ impl EncodedImages {
             kl_per_dim: self.posteriors().map_or(vec![f64::NAN; latent], kl_per_dimension),
             active_units: active_units(self.means.view()),
         }
+    }
+
+    /// The variance of the posteriors in each latent dimension, averaged over the images.
+    pub fn mean_variances(&self) -> Vec<f64> {
+        let of_dimension = |log_vars: ArrayView1<'_, f64>| {
+            log_vars.iter().map(|log_var| log_var.exp()).sum::<f64>() / log_vars.len() as f64
+        };
+        self.log_vars.axis_iter(Axis(1)).map(of_dimension).collect()
     }
 
     /// The posteriors as `metrics` takes them.

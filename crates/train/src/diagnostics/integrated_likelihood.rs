@@ -1,0 +1,247 @@
+//! The likelihood of images under a network of one or two latent dimensions, exact but for the steps of a sum.
+
+use std::ops::Range;
+
+use anyhow::{Result, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use kernels::{Likelihood, Matrix, multiply};
+use model::Vae;
+use ndarray::Axis;
+use record::ImageTerms;
+
+use super::held_out::Subset;
+use super::posteriors::EncodedImages;
+use super::quadrature::{Decoded, Integral, Region, integrate};
+
+/// Images multiplied at a time: as many as fit into the second-level cache with what they are multiplied by.
+const BATCH: usize = 256;
+/// Standard deviations of the prior that are always integrated over: beyond lies less than 3e-9 of it.
+const PRIOR_REACH: f64 = 6.0;
+/// How far a first look for likely codes goes, in standard deviations of the prior, and its steps along an axis.
+const FIRST_LOOK: f64 = 3.0;
+const FIRST_STEPS: usize = 8;
+/// Nats by which a code may be likelier than the one that the encoder gives the image.
+const BETTER_THAN_ENCODED: f64 = 20.0;
+/// Nats below what was found that can be left out.
+const NEGLIGIBLE: f64 = 20.0;
+
+/// `log p(x) = log ∫ p(z) p(x|z) dz` of each image.
+///
+/// No encoder is involved but for the question how far to integrate: as far as the codes of the images and the prior do.
+/// Where codes are so far out that the prior there makes up for no likelihood, it ends before.
+///
+/// # Errors
+///
+/// Fails when a likelihood is not finite.
+pub fn integrated_likelihoods(
+    vae: &Vae,
+    subset: &Subset<'_>,
+    encoded: &EncodedImages,
+    terms: &ImageTerms,
+    device: &Device,
+) -> Result<Vec<Integral>> {
+    let likelihood = vae.decoder.likelihood_on_host();
+    let decode = |codes: Vec<f32>| {
+        let shape = [codes.len() / vae.latent(), vae.latent()];
+        let outputs = vae.decoder.forward(Tensor::from_data(TensorData::new(codes, shape), device));
+        DecodedCodes::new(outputs.into_data().iter::<f32>().collect(), &likelihood, subset)
+    };
+    let reconstruction = reconstructions(subset, terms);
+    let region = region(vae.latent(), encoded, &reconstruction, &decode);
+    let found = integrate(&region, subset.count(), decode);
+    for (integral, position) in found.iter().zip(&subset.positions) {
+        ensure!(integral.log_likelihood.is_finite(), "image {position} has no finite likelihood");
+    }
+    Ok(found)
+}
+
+/// The reconstructions of the images of a subset, out of those of all images of their part.
+fn reconstructions(subset: &Subset<'_>, terms: &ImageTerms) -> Vec<f32> {
+    let of_part = terms.index.iter().zip(&terms.reconstruction);
+    let wanted = of_part.filter(|(index, _)| subset.positions.binary_search(index).is_ok());
+    wanted.map(|(_, reconstruction)| *reconstruction).collect()
+}
+
+/// How far to integrate.
+///
+/// At a code `z` an integrand is at most `p(z)` times the likelihood of the best code, and the encoder's is taken to be within
+/// [`BETTER_THAN_ENCODED`] nats of that: far from the origin it is soon nothing against what a first look finds near it.
+fn region<D: Decoded>(
+    latent: usize,
+    encoded: &EncodedImages,
+    reconstruction: &[f32],
+    decode: impl Fn(Vec<f32>) -> D,
+) -> Region {
+    let step = 2.0 * FIRST_LOOK / (FIRST_STEPS - 1) as f64;
+    let along = |i: usize| step * i as f64 - FIRST_LOOK;
+    let codes: Vec<Vec<f64>> = (0..FIRST_STEPS.pow(latent as u32))
+        .map(|i| (0..latent).map(|d| along(i / FIRST_STEPS.pow(d as u32) % FIRST_STEPS)).collect())
+        .collect();
+    let images: Vec<u32> = (0..reconstruction.len() as u32).collect();
+    let decoded = decode(codes.iter().flatten().map(|value| *value as f32).collect());
+    let likelihoods = decoded.log_likelihoods(0..codes.len(), &images);
+    // The integral over one cell of the first look, without the constant of the prior's density.
+    let log_cell = latent as f64 * step.ln();
+    let exponent = |code: &[f64]| 0.5 * code.iter().map(|value| value * value).sum::<f64>();
+    let farthest = |(likelihoods, reconstruction): (&[f32], &f32)| {
+        let joint = likelihoods.iter().zip(&codes).map(|(value, code)| f64::from(*value) - exponent(code));
+        let best = joint.fold(f64::NEG_INFINITY, f64::max) + log_cell;
+        (2.0 * (BETTER_THAN_ENCODED + NEGLIGIBLE - f64::from(*reconstruction) - best)).max(0.0).sqrt()
+    };
+    let of_images = likelihoods.chunks(codes.len()).zip(reconstruction);
+    let reach = of_images.map(farthest).fold(PRIOR_REACH, f64::max);
+    let end = |extreme: fn(f64, f64) -> f64, sign: f64| {
+        let of_axis = |means: ndarray::ArrayView1<'_, f64>| {
+            extreme(means.iter().copied().fold(sign * PRIOR_REACH, extreme), -sign * reach).clamp(-reach, reach)
+        };
+        encoded.means.axis_iter(Axis(1)).map(of_axis).collect()
+    };
+    Region { low: end(f64::min, -1.0), high: end(f64::max, 1.0) }
+}
+
+/// The decoder's outputs for some codes, on the host.
+struct DecodedCodes<'a> {
+    /// `[codes, pixels]`.
+    outputs: Vec<f32>,
+    /// `-log p(x|z)` of an image of zeros, where that of every image follows from it by a product.
+    of_zero: Option<Vec<f32>>,
+    likelihood: &'a Likelihood,
+    subset: &'a Subset<'a>,
+}
+
+impl<'a> DecodedCodes<'a> {
+    fn new(outputs: Vec<f32>, likelihood: &'a Likelihood, subset: &'a Subset<'a>) -> Self {
+        let of_zero = likelihood.is_linear_in_values().then(|| {
+            likelihood.nll_of_codes(&outputs, &vec![0.0; subset.images.pixels()])
+        });
+        Self { outputs, of_zero, likelihood, subset }
+    }
+}
+
+impl Decoded for DecodedCodes<'_> {
+    fn log_likelihoods(&self, codes: Range<usize>, images: &[u32]) -> Vec<f32> {
+        let (pixels, count) = (self.subset.images.pixels(), codes.len());
+        let outputs = &self.outputs[codes.start * pixels..codes.end * pixels];
+        let mut found = Vec::with_capacity(images.len() * count);
+        for batch in images.chunks(BATCH) {
+            let positions: Vec<u32> =
+                batch.iter().map(|&image| self.subset.positions[image as usize]).collect();
+            let values = self.subset.images.gather(&positions);
+            match &self.of_zero {
+                Some(of_zero) => {
+                    let start = found.len();
+                    found.resize(start + batch.len() * count, 0.0);
+                    multiply(
+                        Matrix::new(&values, batch.len(), pixels),
+                        Matrix::new(outputs, count, pixels).transposed(),
+                        &mut found[start..],
+                    );
+                    for row in found[start..].chunks_mut(count) {
+                        row.iter_mut().zip(&of_zero[codes.clone()]).for_each(|(value, nll)| *value -= nll);
+                    }
+                }
+                None => {
+                    let of_image = |image| self.likelihood.nll_of_codes(outputs, image);
+                    found.extend(values.chunks(pixels).flat_map(of_image).map(|nll| -nll));
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::Param;
+    use data::Images;
+    use model::{Variance, VaeConfig};
+    use ndarray::Array2;
+    use rand::{SeedableRng, rngs::StdRng};
+
+    const PIXELS: usize = 6;
+
+    fn images() -> Images {
+        let bytes = (0..40 * PIXELS).map(|i| (i * i * 31 % 256) as u8).collect();
+        Images { height: 2, width: 3, bytes, labels: None }
+    }
+
+    /// A decoder without a hidden layer.
+    fn linear(latent: usize, likelihood: model::Likelihood) -> Vae {
+        let config = VaeConfig { encoder_hidden: vec![], latent, decoder_hidden: vec![], likelihood };
+        let mut vae = config.init(PIXELS, &mut StdRng::seed_from_u64(3), &Device::flex());
+        let weight = TensorData::new(
+            (0..latent * PIXELS).map(|i| ((i * 37 % 11) as f32 - 5.0) / 4.0).collect::<Vec<f32>>(),
+            [latent, PIXELS],
+        );
+        vae.decoder.logits.weight = Param::from_data(weight, &Device::flex());
+        vae
+    }
+
+    fn integrate_all(vae: &Vae, images: &Images) -> Vec<Integral> {
+        let device = Device::flex();
+        let subset = Subset::evenly_spaced(images, 1000);
+        let encoded = EncodedImages::encode(vae, images, &device);
+        let zeros = || vec![0.0; subset.count()].into();
+        let index = subset.positions.iter().copied().collect();
+        let terms = ImageTerms { index, reconstruction: zeros(), kl: zeros() };
+        integrated_likelihoods(vae, &subset, &encoded, &terms, &device).unwrap()
+    }
+
+    /// `x ~ N(b, W W' + v I)`: `log p(x)` in closed form, with one latent dimension by the formula of Sherman and Morrison.
+    #[test]
+    fn probabilistic_pca_has_its_exact_likelihood() {
+        const VARIANCE: f64 = 0.1;
+        let vae = linear(1, model::Likelihood::Gaussian { variance: Variance::Fixed(VARIANCE) });
+        let images = images();
+        let weights: Vec<f64> = vae.decoder.logits.weight.val().into_data().iter::<f64>().collect();
+        let squares: f64 = weights.iter().map(|w| w * w).sum();
+        for (image, found) in integrate_all(&vae, &images).into_iter().enumerate() {
+            let grey: Vec<f64> = images.grey(image).into_iter().map(f64::from).collect();
+            let along: f64 = grey.iter().zip(&weights).map(|(x, w)| x * w).sum();
+            let distance = grey.iter().map(|x| x * x).sum::<f64>() / VARIANCE
+                - along * along / (VARIANCE * (VARIANCE + squares));
+            let log_determinant = PIXELS as f64 * VARIANCE.ln() + (1.0 + squares / VARIANCE).ln();
+            let expected = -0.5 * (distance + log_determinant + PIXELS as f64 * std::f64::consts::TAU.ln());
+            assert!((found.log_likelihood - expected).abs() < 1e-3, "{found:?}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn the_product_gives_what_the_definition_gives() {
+        let vae = linear(2, model::Likelihood::ContinuousBernoulli);
+        let images = images();
+        let subset = Subset::evenly_spaced(&images, 1000);
+        let likelihood = vae.decoder.likelihood_on_host();
+        let outputs: Vec<f32> = (0..5 * PIXELS).map(|i| (i as f32 * 0.7).sin() * 6.0).collect();
+        let decoded = DecodedCodes::new(outputs.clone(), &likelihood, &subset);
+        let found = decoded.log_likelihoods(1..4, &[7, 3]);
+        for (image, found) in [7, 3].into_iter().zip(found.chunks(3)) {
+            let expected = likelihood.nll_of_codes(&outputs[PIXELS..4 * PIXELS], &images.grey(image));
+            for (found, expected) in found.iter().zip(expected) {
+                // Sums of six numbers of some size in 32 bits.
+                assert!((found + expected).abs() < 1e-5, "{found}, not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_beyond_every_likelihood_do_not_widen_the_plane() {
+        let mut means = Array2::zeros((3, 2));
+        means[[0, 0]] = 1e15;
+        means[[1, 1]] = -9.0;
+        let encoded = EncodedImages { log_vars: Array2::zeros(means.dim()), means };
+        let (vae, images) = (linear(2, model::Likelihood::GreyBernoulli), images());
+        let (likelihood, subset) = (vae.decoder.likelihood_on_host(), Subset::evenly_spaced(&images, 1000));
+        let device = Device::flex();
+        let decode = |codes: Vec<f32>| {
+            let shape = [codes.len() / 2, 2];
+            let outputs = vae.decoder.forward(Tensor::from_data(TensorData::new(codes, shape), &device));
+            DecodedCodes::new(outputs.into_data().iter::<f32>().collect(), &likelihood, &subset)
+        };
+        let Region { low, high } = region(2, &encoded, &[2.0; 3], decode);
+        assert_eq!((low[0], high[1]), (-PRIOR_REACH, PRIOR_REACH));
+        // Twice forty nats, and a few for what these images cost, have the root 9 to 11.
+        assert!((9.0..11.0).contains(&high[0]) && low[1] == -9.0, "{low:?} {high:?}");
+    }
+}
