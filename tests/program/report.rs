@@ -45,7 +45,7 @@ fn training_ends_with_a_report_and_its_figures() {
     assert_eq!(data["explorer"]["members"].as_array().unwrap().len(), 3);
     let html = fs::read_to_string(page(&folder)).unwrap();
     let headline = data["recommendation"]["headline"].as_str().unwrap();
-    assert!(headline.starts_with("Keep c = "), "{headline}");
+    assert!(headline.starts_with("To generate from the prior, "), "{headline}");
     assert!(html.contains(headline), "readers without scripts see the headline");
     for section in ["trade-off", "diagnostics", "curves"] {
         let (_, after) =
@@ -76,6 +76,56 @@ fn figures(folder: &Folder) -> Vec<String> {
     }
     names.sort();
     names
+}
+
+#[test]
+fn the_verdicts_are_printed_for_programs_and_nothing_is_written() {
+    let folder = Folder::new();
+    folder.smoke(&["--set", "seeds=[0,1]", "--no-report"]).expect_code(0);
+    let answers = |args: &[&str]| -> Value {
+        let ran = folder.run(&[&["report", "--json", "runs/smoke"], args].concat()).expect_code(0);
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
+    };
+    let found = answers(&[]);
+    for purpose in ["generate", "compress", "represent"] {
+        let answer = &found[purpose];
+        let named = ["choice", "as_good", "leading"].contains(&answer["verdict"].as_str().unwrap());
+        assert_eq!(answer["c"].is_number(), named, "{purpose}: {answer}");
+        assert!(answer["as_good"].is_array() && answer["undecided"].is_array(), "{purpose}: {answer}");
+        assert!(!answer["reason"].as_str().unwrap().is_empty(), "{purpose}: {answer}");
+    }
+    assert_eq!(found["compress"]["verdict"], "budget_needed");
+    assert!(!page(&folder).exists());
+
+    // Between the rates of c = 1 and c = 20.
+    let rate = |c: &str| -> f64 {
+        let result = fs::read(folder.path().join(format!("runs/smoke/c={c}/seed=0/result.json"))).unwrap();
+        serde_json::from_slice::<Value>(&result).unwrap()["kl"].as_f64().unwrap()
+    };
+    let budget = (0.5 * (rate("1") + rate("20"))).to_string();
+    let compress = &answers(&["--rate", &budget])["compress"];
+    let c = compress["c"].as_f64().unwrap_or_else(|| panic!("{compress}"));
+    assert!(1.0 < c && c < 20.0, "{compress}");
+    let interval = compress["interval"].as_array().unwrap();
+    assert!(interval[0].as_f64().unwrap() < c && c < interval[1].as_f64().unwrap(), "{compress}");
+    assert_eq!(answers(&["--rate", "1e9"])["compress"]["verdict"], "unknown");
+
+    folder.run(&["report", "runs/smoke", "--rate", "much"]).expect_refusal(&["no number of nats"]);
+    folder
+        .run(&["report", "runs/smoke", "--rate", "1", "--distortion", "2"])
+        .expect_refusal(&["cannot be used with"]);
+    folder.run(&["report", "runs/smoke", "--json", "--open"]).expect_refusal(&["cannot be used with"]);
+}
+
+#[test]
+fn coefficients_are_converted() {
+    let folder = Folder::new();
+    let ran = folder
+        .run(&["convert", "--from", "pytorch-vae", "--shape", "3x64x64", "--latent", "128"])
+        .expect_code(0);
+    assert!(ran.stdout.starts_with("c = 1.536\n"), "{}", ran.stdout);
+    let args = ["convert", "--from", "nobody", "--value", "1", "--shape", "28x28", "--latent", "2"];
+    folder.run(&args).expect_refusal(&["nobody", "pytorch-vae", "scvi-tools"]);
 }
 
 #[test]
@@ -116,7 +166,7 @@ fn a_run_without_any_finished_epoch_has_a_report_that_says_so() {
     let message = data["members"][0]["message"].as_str().unwrap();
     assert!(message.contains("is no longer finite after step 2 of epoch 1"), "{message}");
     let headline = data["recommendation"]["headline"].as_str().unwrap();
-    assert!(headline.starts_with("No member is finished yet."), "{headline}");
+    assert!(headline.starts_with("No member is finished"), "{headline}");
 }
 
 #[test]
@@ -214,7 +264,7 @@ fn a_run_is_reported_from_its_record_and_without_that_but_for_what_needs_it() {
     let note = data["notes"][0].as_str().unwrap();
     assert!(note.starts_with("It is not recorded what the networks make of examples"), "{note}");
     assert!(data["explorer"].is_null());
-    assert!(data["recommendation"]["headline"].as_str().unwrap().starts_with("Keep c = "));
+    assert!(data["recommendation"]["headline"].as_str().unwrap().starts_with("To generate"));
     assert!(!data["recommendation"]["collapse"].is_null(), "where dimensions collapse is recorded");
 }
 

@@ -57,7 +57,9 @@ pub use process_record::{Process, ProcessRecord};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
 };
-pub use result::{Diagnostics, MemberResult, Nll, NllMethod, NllOfSamples, PartDiagnostics, TermErrors, dimensions_by_kl};
+pub use result::{
+    Diagnostics, MemberResult, Nll, NllMethod, NllOfSamples, PartDiagnostics, TermErrors, dimensions_by_kl,
+};
 pub use run_dir::{MemberDir, RunDir};
 pub use run_record::{ImageCounts, RunRecord, Status, now};
 pub use schema::{SCHEMA, VERSION, check_schema};

@@ -122,7 +122,8 @@ const OF_ALL: &[Quantity] = &[
         key: "elbo_loss",
         label: "ELBO loss",
         unit: NATS,
-        description: "reconstruction + KL, the negative evidence lower bound: comparable between coefficients.",
+        description: "reconstruction + KL, the negative evidence lower bound: it bounds the same quantity at every c, but loosely where c is far \
+                      from 1, as its encoder was not trained for it.",
         better: Some(Better::Low),
         digits: 2,
         kind: Kind::Term,

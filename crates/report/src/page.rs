@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use figure::{Weight, font_face, palette};
 use minijinja::{AutoEscape, Environment, context};
-use record::{Group, Kind, MemberResult, Quantity, Warning, by_coefficient, now, quantities_of, warnings};
+use record::{
+    Group, Kind, Likelihood, MemberResult, Quantity, Variance, Warning, by_coefficient, now, quantities_of,
+    warnings,
+};
 use serde::Serialize;
 
 use crate::charts::Charts;
@@ -305,16 +308,23 @@ impl Convergence {
 
 impl Elsewhere {
     fn of(runs: &[Run], groups: &[Group<&MemberResult>]) -> Vec<Self> {
+        let model = runs.first().map(|run| &run.config.model);
         let sizes = runs.first().and_then(|run| {
             let [height, width] = run.image_size()?;
             Some(Sizes { channels: 1, pixels: height * width, latent: run.config.model.latent })
         });
-        let conventions = Convention::named("bce-mean").zip(Convention::named("beta-norm")).zip(sizes);
+        // The coefficient of the distortion that the conventions sum: a Gaussian's variance divides it.
+        let (name, variance) = match model.map(|model| (model.likelihood, model.variance)) {
+            Some((Likelihood::GreyBernoulli, _)) => ("bce-mean", 1.0),
+            Some((Likelihood::Gaussian, Variance::Fixed(variance))) => ("mse-mean", variance),
+            _ => return Vec::new(),
+        };
+        let conventions = Convention::named(name).zip(Convention::named("beta-norm")).zip(sizes);
         let Some(((mean_reduced, beta_norm), sizes)) = conventions else { return Vec::new() };
         let of = |group: &Group<&MemberResult>| Self {
             c: group.c,
-            mean_reduced: format::significant(mean_reduced.from_here(group.c, &sizes)),
-            beta_norm: format::significant(beta_norm.from_here(group.c, &sizes)),
+            mean_reduced: format::significant(mean_reduced.from_here(variance * group.c, &sizes)),
+            beta_norm: format::significant(beta_norm.from_here(variance * group.c, &sizes)),
         };
         groups.iter().map(of).collect()
     }

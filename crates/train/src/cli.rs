@@ -13,8 +13,8 @@ use data::Dataset;
 use kernels::KernelSet;
 use model::{NamedTensor, named_parameters};
 use record::{
-    Backend, Claims, FileHashes, ImageCounts, MemberId, MemberResult, Part, Quantity, RunConfig, RunDir,
-    RunRecord, Spread, Status, by_coefficient, now,
+    Backend, Claims, FileHashes, ImageCounts, Likelihood, MemberId, MemberResult, Part, Quantity, RunConfig,
+    RunDir, RunRecord, Spread, Status, by_coefficient, now,
 };
 use report::verdict::Budget;
 use report::{FigureSet, Report, ReportOptions, Written};
@@ -421,7 +421,8 @@ fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
             height: test.height,
             width: test.width,
         },
-        distortion_floor: Some(test.grey_entropy()),
+        distortion_floor: (context.config.model.likelihood == Likelihood::GreyBernoulli)
+            .then(|| test.grey_entropy()),
         started: now(),
         ended: None,
         status: Status::Running,

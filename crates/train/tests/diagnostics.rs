@@ -133,9 +133,8 @@ fn assert_invariants(found: &Diagnostics, images: usize) {
         assert!(divergence.value >= -noise - rounding, "{found:?}");
     }
     for part in HeldOut::ALL.map(|part| found.part(part)) {
-        let close = |estimate: Option<Estimate>| {
-            estimate.is_none_or(|share| (0.0..=1.0).contains(&share.value))
-        };
+        let close =
+            |estimate: Option<Estimate>| estimate.is_none_or(|share| (0.0..=1.0).contains(&share.value));
         assert!([part.probe_accuracy, part.few_labels_accuracy, part.knn_accuracy].into_iter().all(close));
         if let (Some(nll), Some(elbo_loss)) = (&part.nll, part.elbo_loss) {
             // Of the same images and one code each: by its noise the latter may be below.

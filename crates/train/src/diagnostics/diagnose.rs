@@ -3,15 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use data::Dataset;
-use metrics::latent::{
-    BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl,
-};
+use metrics::latent::{BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl};
 use metrics::samples::neighbours::kl_from_standard_normal;
 use model::Vae;
 use ndarray::{Array1, Array2, Axis};
 use record::{
-    COLLAPSED_KL, Diagnostics, Encoded, Estimate, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses, NllOfSamples, MemberId, Nll,
-    NllMethod, PartDiagnostics, PartLosses, TermErrors, dimensions_by_kl,
+    COLLAPSED_KL, Diagnostics, Encoded, Estimate, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses,
+    MemberId, Nll, NllMethod, NllOfSamples, PartDiagnostics, PartLosses, TermErrors, dimensions_by_kl,
 };
 
 use super::held_out::Subset;
@@ -56,12 +54,7 @@ pub struct Measurement {
 /// # Errors
 ///
 /// Fails when the network gives numbers that are not finite.
-pub fn diagnose(
-    vae: &Vae,
-    dataset: &Dataset,
-    member: MemberId,
-    device: &Device,
-) -> Result<Measurement> {
+pub fn diagnose(vae: &Vae, dataset: &Dataset, member: MemberId, device: &Device) -> Result<Measurement> {
     let MemberId { kl_coefficient, seed } = member;
     let encoded = EncodedImages::encode(vae, &dataset.test, device);
     let codes = encoded.codes(&noise(seed, Purpose::DiagnosticNoise, 0, 0, encoded.means.len()));
@@ -80,7 +73,10 @@ pub fn diagnose(
     let mut not_measured = Vec::new();
     let binned = binned_comparison(highest(&codes, &kl_per_dim).view())?;
     if binned.is_none() {
-        not_measured.push(format!("JS and KL to the prior on a grid: {} codes are fewer than its cells.", codes.nrows()));
+        not_measured.push(format!(
+            "JS and KL to the prior on a grid: {} codes are fewer than its cells.",
+            codes.nrows()
+        ));
     }
     let neighbour_kl = neighbour_kl(&codes, &mut not_measured);
 
@@ -234,7 +230,8 @@ impl Measurer<'_> {
         if measured.subset.count() == 0 {
             return Ok(None);
         }
-        if self.vae.latent() <= MOST_DIMENSIONS { self.integrated(measured) } else { self.sampled(measured) }.map(Some)
+        if self.vae.latent() <= MOST_DIMENSIONS { self.integrated(measured) } else { self.sampled(measured) }
+            .map(Some)
     }
 
     fn integrated(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
@@ -268,9 +265,8 @@ impl Measurer<'_> {
         let (subset, found, mean) = sample(FEWER_IMAGES, SAMPLES)?;
         let count = found.len() as f64;
         let unreliable = found.iter().filter(|image| image.pareto_k > UNRELIABLE).count() as f64;
-        let of_samples = |samples: usize| {
-            Ok(NllOfSamples { samples, nll: sample(IMAGES_COMPARED, samples)?.2 })
-        };
+        let of_samples =
+            |samples: usize| Ok(NllOfSamples { samples, nll: sample(IMAGES_COMPARED, samples)?.2 });
         let method = NllMethod::ImportanceSampling {
             samples: SAMPLES,
             unreliable: unreliable / count,

@@ -92,7 +92,8 @@ fn region<D: Decoded>(
     let reach = of_images.map(farthest).fold(PRIOR_REACH, f64::max);
     let end = |extreme: fn(f64, f64) -> f64, sign: f64| {
         let of_axis = |means: ndarray::ArrayView1<'_, f64>| {
-            extreme(means.iter().copied().fold(sign * PRIOR_REACH, extreme), -sign * reach).clamp(-reach, reach)
+            extreme(means.iter().copied().fold(sign * PRIOR_REACH, extreme), -sign * reach)
+                .clamp(-reach, reach)
         };
         encoded.means.axis_iter(Axis(1)).map(of_axis).collect()
     };
@@ -111,9 +112,9 @@ struct DecodedCodes<'a> {
 
 impl<'a> DecodedCodes<'a> {
     fn new(outputs: Vec<f32>, likelihood: &'a Likelihood, subset: &'a Subset<'a>) -> Self {
-        let of_zero = likelihood.is_linear_in_values().then(|| {
-            likelihood.nll_of_codes(&outputs, &vec![0.0; subset.images.pixels()])
-        });
+        let of_zero = likelihood
+            .is_linear_in_values()
+            .then(|| likelihood.nll_of_codes(&outputs, &vec![0.0; subset.images.pixels()]));
         Self { outputs, of_zero, likelihood, subset }
     }
 }
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
     use burn::module::Param;
     use data::Images;
-    use model::{Variance, VaeConfig};
+    use model::{VaeConfig, Variance};
     use ndarray::Array2;
     use rand::{SeedableRng, rngs::StdRng};
 
