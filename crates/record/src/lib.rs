@@ -8,6 +8,7 @@
 
 mod arrays;
 mod backend;
+mod baselines;
 mod collapse;
 mod config;
 mod did_you_mean;
@@ -36,6 +37,7 @@ mod terms;
 mod warnings;
 
 pub use backend::Backend;
+pub use baselines::{Baselines, Classified, Generated, OfParts};
 pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
 pub use error::{RecordError, Result};
 pub use estimate::Estimate;

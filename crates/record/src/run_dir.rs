@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::baselines::Baselines;
 use crate::collapse;
 use crate::config::RunConfig;
 use crate::error::{RecordError, Result};
@@ -109,6 +110,20 @@ impl RunDir {
     /// Writes them.
     pub fn write_collapse(&self, coefficients: &[f64]) -> Result<()> {
         collapse::write(&self.path.join("collapse.csv"), coefficients)
+    }
+
+    /// What can be had of the data without a network; `None` if that was not measured.
+    pub fn baselines(&self) -> Result<Option<Baselines>> {
+        read_json(&self.baselines_path())
+    }
+
+    /// Writes it.
+    pub fn write_baselines(&self, baselines: &Baselines) -> Result<()> {
+        write_json(&self.baselines_path(), baselines)
+    }
+
+    fn baselines_path(&self) -> PathBuf {
+        self.path.join("baselines.json")
     }
 
     /// The directory of a member.

@@ -33,6 +33,8 @@ pub enum Purpose {
     FigurePrior = 8,
     /// The codes of the training examples that a run records.
     TrainingExampleNoise = 9,
+    /// The directions from which principal components are sought; of no seed.
+    ComponentStart = 10,
 }
 
 /// The generator of one purpose, epoch and step.

@@ -1,7 +1,7 @@
 //! The numbers that say what a coefficient did to a network.
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use data::Dataset;
 use metrics::latent::{
     BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl,
@@ -10,17 +10,18 @@ use metrics::samples::neighbours::kl_from_standard_normal;
 use model::Vae;
 use ndarray::{Array1, Array2, Axis};
 use record::{
-    COLLAPSED_KL, Diagnostics, Encoded, Estimate, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses, NllOfSamples, MemberId, Nll,
+    COLLAPSED_KL, Diagnostics, Encoded, Estimate, Generated, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses, NllOfSamples, OfParts, MemberId, Nll,
     NllMethod, PartDiagnostics, PartLosses, TermErrors, dimensions_by_kl,
 };
 
+use super::data_reference::DataReference;
 use super::held_out::Subset;
 use super::integrated_likelihood::integrated_likelihoods;
 use super::posteriors::EncodedImages;
 use super::probes::{Probed, Represented, Rights};
 use super::quadrature::{MOST_DIMENSIONS, coarse_cells};
 use super::sampled_likelihood::{SampledLikelihood, sampled_likelihoods};
-use crate::encode_images::encode_images;
+use crate::encode_images::{encode_images, values};
 use crate::random::{Purpose, noise};
 
 /// Codes an image where its likelihood is sampled.
@@ -35,10 +36,12 @@ const FEWER_IMAGES: usize = 2000;
 const MULTIPLICATIONS: usize = 300_000_000_000;
 /// Dimensions of the grid on which codes are held against the prior.
 const GRID_DIMENSIONS: usize = 2;
+/// Images generated at a time.
+const GENERATED_TOGETHER: usize = 500;
 /// The neighbour by whose distance the codes are held against the prior.
 const NEIGHBOUR: usize = 5;
 /// Training images whose losses are kept, and that probes learn from, at most.
-const TRAINING_IMAGES: usize = 20_000;
+pub(super) const TRAINING_IMAGES: usize = 20_000;
 /// The Pareto shape of importance weights beyond which an estimate is not to be relied upon (Vehtari et al. 2024).
 const UNRELIABLE: f64 = 0.7;
 
@@ -59,6 +62,7 @@ pub struct Measurement {
 pub fn diagnose(
     vae: &Vae,
     dataset: &Dataset,
+    reference: &DataReference,
     member: MemberId,
     device: &Device,
 ) -> Result<Measurement> {
@@ -85,6 +89,7 @@ pub fn diagnose(
     let neighbour_kl = neighbour_kl(&codes, &mut not_measured);
 
     let measurer = Measurer { vae, member, device };
+    let generated = measurer.generated(reference, &mut not_measured);
     let train = Subset::evenly_spaced(&dataset.train, TRAINING_IMAGES);
     let train = measurer.encode(train, Purpose::TrainingExampleNoise)?;
     let [choose, report] =
@@ -92,8 +97,8 @@ pub fn diagnose(
     let [choose, report] = [choose?, report?];
     let probes = Probes::of_codes(&train, [&choose, &report], &mut not_measured);
     let term_errors = term_errors([&choose.terms, &report.terms], kl_coefficient);
-    let choose = measurer.part(choose, probes.of_part(HeldOut::Choose))?;
-    let report = measurer.part(report, probes.of_part(HeldOut::Report))?;
+    let choose = measurer.part(choose, probes.of_part(HeldOut::Choose), generated.map(|parts| parts.choose))?;
+    let report = measurer.part(report, probes.of_part(HeldOut::Report), generated.map(|parts| parts.report))?;
     let diagnostics = Diagnostics {
         active_units: Some(active_units),
         mutual_information: Some(estimate(mutual_information)),
@@ -202,7 +207,12 @@ impl Measurer<'_> {
         Ok(Measured { subset, encoded, terms })
     }
 
-    fn part(&self, measured: Measured<'_>, probes: ProbesOfPart) -> Result<Part> {
+    fn part(
+        &self,
+        measured: Measured<'_>,
+        probes: ProbesOfPart,
+        generated: Option<Generated>,
+    ) -> Result<Part> {
         let (nll, log_likelihood) = self.nll(&measured)?.unzip();
         let Measured { subset, terms, .. } = measured;
         let mean = |values: &Array1<f32>| Estimate::of_mean(values.iter().map(|value| f64::from(*value)));
@@ -222,11 +232,32 @@ impl Measurer<'_> {
             probe_accuracy,
             few_labels_accuracy,
             knn_accuracy,
+            generated,
         };
         Ok(Part {
             diagnostics,
             losses: PartLosses { terms, log_likelihood, probe_right, few_labels_right, knn_right },
         })
+    }
+
+    /// How the decoder's images of codes from the prior lie beside the held-out ones. An image is the mean of its pixels, as
+    /// it is shown, not drawn from them.
+    fn generated(
+        &self,
+        reference: &DataReference,
+        not_measured: &mut Vec<String>,
+    ) -> Option<OfParts<Generated>> {
+        let (count, latent) = (reference.generated, self.vae.latent());
+        let codes = noise(self.member.seed, Purpose::PriorSamples, 0, 0, count * latent);
+        let mut places = Array2::zeros((0, reference.components.count()));
+        for codes in codes.chunks(GENERATED_TOGETHER * latent) {
+            let data = TensorData::new(codes.to_vec(), [codes.len() / latent, latent]);
+            let outputs = self.vae.decoder.forward(Tensor::from_data(data, self.device));
+            let images = values(self.vae.decoder.distribution(outputs).mean());
+            places.append(Axis(0), reference.components.project(&images).view()).expect("all have as many components");
+        }
+        let found = reference.generated(&places);
+        found.map_err(|error| not_measured.push(format!("Density and coverage: {error}."))).ok()
     }
 
     /// `None` of a part without images.
@@ -316,7 +347,7 @@ impl Probes {
         }
         let represented = |measured: &Measured<'_>| {
             let labels = measured.subset.labels()?;
-            Some(Represented { samples: measured.encoded.means.clone(), labels })
+            Some(Represented { samples: measured.encoded.means.mapv(|mean| mean as f32), labels })
         };
         let (Some(train), [Some(choose), Some(report)]) = (represented(train), parts.map(represented)) else {
             not_measured.push("No image was classified: there are no labels.".to_string());
