@@ -119,7 +119,8 @@ impl Blocks {
         let plan = BlockPlan::new(file.row_bytes(), memory);
         let mut digests = Vec::with_capacity(rows.len().div_ceil(plan.examples));
         for rows in rows.chunks(plan.examples) {
-            let bytes = file.read(rows).map_err(|source| DataError::Io { path: file.path.clone(), source })?;
+            let bytes =
+                file.read(rows).map_err(|source| DataError::Io { path: file.path.clone(), source })?;
             see(rows, &bytes)?;
             digests.push(Sha256::digest(&bytes).into());
         }
@@ -155,7 +156,11 @@ impl Blocks {
     /// # Errors
     ///
     /// [`DataError::Changed`] when a block is no longer what it was.
-    pub fn for_each(&self, positions: impl Iterator<Item = usize>, mut take: impl FnMut(&[u8])) -> Result<()> {
+    pub fn for_each(
+        &self,
+        positions: impl Iterator<Item = usize>,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<()> {
         let width = self.file.row_bytes();
         let mut current: Option<(usize, Arc<Vec<u8>>)> = None;
         for position in positions {

@@ -46,7 +46,9 @@ pub struct Cached {
 fn folder() -> PathBuf {
     let set = |variable| env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     let users = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    set(VARIABLE).or_else(|| Some(users()?.join("klsweep"))).unwrap_or_else(|| env::temp_dir().join("klsweep"))
+    set(VARIABLE)
+        .or_else(|| Some(users()?.join("klsweep")))
+        .unwrap_or_else(|| env::temp_dir().join("klsweep"))
 }
 
 fn path_of(key: &[u8; 32]) -> PathBuf {
@@ -168,7 +170,10 @@ mod tests {
     #[test]
     fn what_was_written_is_found_and_read() {
         let (key, cached) = written("found", &[1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(Cached::open(&key), Some(Cached { path: cached.path.clone(), length: 8, beside: b"beside".to_vec() }));
+        assert_eq!(
+            Cached::open(&key),
+            Some(Cached { path: cached.path.clone(), length: 8, beside: b"beside".to_vec() })
+        );
         assert_eq!(cached.bytes().unwrap(), [1, 2, 3, 4, 5, 6, 7, 8]);
         let file = cached.flat_file(Element::BYTE, 2);
         assert_eq!((file.rows, file.read(&[3, 0]).unwrap()), (4, vec![7, 8, 1, 2]));

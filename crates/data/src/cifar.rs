@@ -85,7 +85,8 @@ mod tests {
 
     /// An image whose channels are 1, 2 and 3 plus the row.
     fn record(class: u8) -> Vec<u8> {
-        let pixels = (1..=3u8).flat_map(|channel| (0..SIDE * SIDE).map(move |pixel| channel + (pixel / SIDE) as u8));
+        let pixels =
+            (1..=3u8).flat_map(|channel| (0..SIDE * SIDE).map(move |pixel| channel + (pixel / SIDE) as u8));
         std::iter::once(class).chain(pixels).collect()
     }
 

@@ -99,8 +99,11 @@ pub fn chosen(
     let labels = match config.labels.as_str() {
         "none" => None,
         "" => {
-            let named =
-                || (0..names.len()).filter(free).find(|&column| LABELS.contains(&names[column].to_lowercase().as_str()));
+            let named = || {
+                (0..names.len())
+                    .filter(free)
+                    .find(|&column| LABELS.contains(&names[column].to_lowercase().as_str()))
+            };
             let found = match of_words[..] {
                 [only] => Some(only),
                 _ => named(),
@@ -135,7 +138,10 @@ pub fn chosen(
         return Err(DataError::content(path, reason));
     }
     if let Some(empty) = numbers.iter().find(|&&column| kinds[column] == ColumnKind::Missing) {
-        let reason = format!("has no number in its column {0:?}: leave it out with --set 'data.ignore=[{0:?}]'", names[*empty]);
+        let reason = format!(
+            "has no number in its column {0:?}: leave it out with --set 'data.ignore=[{0:?}]'",
+            names[*empty]
+        );
         return Err(DataError::content(path, reason));
     }
     Ok(Chosen { numbers, labels, split, notes })
@@ -163,7 +169,9 @@ mod tests {
         let with = |config: DataConfig| chosen(Path::new("a.csv"), &names, &kinds, false, &config);
         let text = with(DataConfig::default()).unwrap_err().to_string();
         assert!(text.contains("no number in its column \"ash\""), "{text}");
-        let text = with(DataConfig { labels: "alcohl".to_string(), ..DataConfig::default() }).unwrap_err().to_string();
+        let text = with(DataConfig { labels: "alcohl".to_string(), ..DataConfig::default() })
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("did you mean \"alcohol\"?"), "{text}");
         let ignored = with(DataConfig { ignore: vec!["ash".to_string()], ..DataConfig::default() }).unwrap();
         assert_eq!(ignored.numbers, [0]);

@@ -16,3 +16,16 @@ pub struct Dataset {
     /// What a run records of it.
     pub record: DataRecord,
 }
+
+impl Dataset {
+    /// A data set of these parts, of which nothing more is known.
+    pub fn new(train: Split, validation: Option<Split>, test: Split) -> Self {
+        let record = DataRecord {
+            train: train.count(),
+            validation: validation.as_ref().map_or(0, Split::count),
+            test: test.count(),
+            ..DataRecord::of_shape(train.shape())
+        };
+        Self { train, validation, test, record }
+    }
+}

@@ -55,7 +55,10 @@ pub fn header(bytes: &[u8]) -> Result<Header, String> {
         Format::Png => {
             let reader = png(bytes)?;
             let info = reader.info();
-            let coloured = matches!(info.color_type, png::ColorType::Rgb | png::ColorType::Rgba | png::ColorType::Indexed);
+            let coloured = matches!(
+                info.color_type,
+                png::ColorType::Rgb | png::ColorType::Rgba | png::ColorType::Indexed
+            );
             (info.height as usize, info.width as usize, coloured, Turn::of(info.exif_metadata.as_deref()))
         }
         Format::Jpeg => {
@@ -91,12 +94,23 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Picture, String> {
         Format::Png => {
             let mut reader = png(bytes)?;
             let turn = Turn::of(reader.info().exif_metadata.as_deref());
-            let length = reader.output_buffer_size().filter(|&length| length <= MOST_BYTES).ok_or("it is too large")?;
+            let length = reader
+                .output_buffer_size()
+                .filter(|&length| length <= MOST_BYTES)
+                .ok_or("it is too large")?;
             let mut pixels = vec![0; length];
             let frame = reader.next_frame(&mut pixels).map_err(|error| error.to_string())?;
             pixels.truncate(frame.buffer_size());
             let channels = frame.color_type.samples();
-            (Picture { height: frame.height as usize, width: frame.width as usize, channels, bytes: pixels }, turn)
+            (
+                Picture {
+                    height: frame.height as usize,
+                    width: frame.width as usize,
+                    channels,
+                    bytes: pixels,
+                },
+                turn,
+            )
         }
         Format::Jpeg => {
             let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), jpeg_options());
@@ -113,7 +127,10 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Picture, String> {
             let mut decoder = webp(bytes)?;
             let (width, height) = decoder.dimensions();
             let channels = if decoder.has_alpha() { 4 } else { 3 };
-            let length = decoder.output_buffer_size().filter(|&length| length <= MOST_BYTES).ok_or("it is too large")?;
+            let length = decoder
+                .output_buffer_size()
+                .filter(|&length| length <= MOST_BYTES)
+                .ok_or("it is too large")?;
             let mut pixels = vec![0; length];
             decoder.read_image(&mut pixels).map_err(|error| error.to_string())?;
             let exif = decoder.exif_metadata().map_err(|error| error.to_string())?;
@@ -155,7 +172,8 @@ fn with_channels(picture: Picture, channels: usize) -> Picture {
     for pixel in picture.bytes.chunks_exact(from) {
         let opacity = if from % 2 == 0 { u32::from(pixel[from - 1]) } else { 255 };
         let shown = |level: u8| (u32::from(level) * opacity + 127) / 255;
-        let levels = if from < 3 { [shown(pixel[0]); 3] } else { [0, 1, 2].map(|channel| shown(pixel[channel])) };
+        let levels =
+            if from < 3 { [shown(pixel[0]); 3] } else { [0, 1, 2].map(|channel| shown(pixel[channel])) };
         if channels == 3 {
             bytes.extend(levels.map(|level| level as u8));
         } else {
@@ -242,7 +260,8 @@ mod tests {
 
     #[test]
     fn channels_become_as_many_as_are_wanted() {
-        let picture = |channels, bytes: &[u8]| Picture { height: 1, width: 1, channels, bytes: bytes.to_vec() };
+        let picture =
+            |channels, bytes: &[u8]| Picture { height: 1, width: 1, channels, bytes: bytes.to_vec() };
         for (bytes, grey, colour) in [
             (&[200][..], 200, [200; 3]),
             (&[200, 51], 40, [40; 3]),
@@ -257,7 +276,8 @@ mod tests {
 
     /// EXIF data with an orientation, in both orders of bytes.
     fn exif(orientation: u8) -> [Vec<u8>; 2] {
-        let little = [&b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[orientation, 0, 0, 0]].concat();
+        let little =
+            [&b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[orientation, 0, 0, 0]].concat();
         let big = [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01"[..], &[0, orientation, 0, 0]].concat();
         [little, big]
     }
@@ -278,7 +298,11 @@ mod tests {
             for exif in exif(orientation) {
                 let stored = Picture { height, width: 6 / height, channels: 1, bytes: stored.to_vec() };
                 let shown = Turn::of(Some(&exif)).apply(stored);
-                assert_eq!((shown.height, shown.width, &shown.bytes[..]), (3, 2, &b"ABCDEF"[..]), "{orientation}");
+                assert_eq!(
+                    (shown.height, shown.width, &shown.bytes[..]),
+                    (3, 2, &b"ABCDEF"[..]),
+                    "{orientation}"
+                );
             }
         }
         for damaged in [&b""[..], b"II", b"II*\0\xff\xff\xff\xff", &exif(6)[0][..20]] {

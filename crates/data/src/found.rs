@@ -81,7 +81,9 @@ impl Found {
                     "has no number in row {row}, column {column:?}: fill missing numbers with --set \
                      'data.missing=\"mean\"', or leave the column out with --set 'data.ignore=[{column:?}]'"
                 ),
-                Some(column) => format!("holds {number} in row {row}, column {column:?}: every number has to be finite"),
+                Some(column) => {
+                    format!("holds {number} in row {row}, column {column:?}: every number has to be finite")
+                }
                 None => format!("holds {number} in image {row}: every number has to be finite"),
             };
             DataError::content(&self.path, reason)
@@ -215,38 +217,34 @@ pub fn assemble(source: Source, config: &DataConfig) -> Result<Dataset> {
     for split in [Some(&training), validation.as_ref(), Some(&testing)].into_iter().flatten() {
         digest.update(split.digest());
     }
-    for (key, wanted, split) in
-        [("train_images", config.train_images, &mut training), ("test_images", config.test_images, &mut testing)]
-    {
+    for (key, wanted, split) in [
+        ("train_images", config.train_images, &mut training),
+        ("test_images", config.test_images, &mut testing),
+    ] {
         let count = split.count();
         if wanted > count {
             return Err(DataError::TooFew { key, wanted, count });
         }
         split.truncate(wanted);
     }
-    let record = DataRecord {
-        source: train.path.display().to_string(),
-        kind: train.kind.to_string(),
-        sha256: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
-        train: training.count(),
-        validation: validation.as_ref().map_or(0, Split::count),
-        test: testing.count(),
-        scaling: conversion.scaling,
-        classes: classes.unwrap_or_default(),
-        notes,
-        ..DataRecord::of_shape(&train.shape)
-    };
-    Ok(Dataset { train: training, validation, test: testing, record: with_size_note(record) })
-}
-
-fn with_size_note(mut record: DataRecord) -> DataRecord {
-    let count = record.train + record.validation + record.test;
+    let mut dataset = Dataset::new(training, validation, testing);
+    let DataRecord { train: of_train, validation: of_validation, test: of_test, .. } = dataset.record;
+    let count = of_train + of_validation + of_test;
     if count < LEAST_FOR_VERDICT {
-        record.notes.push(format!(
+        notes.push(format!(
             "There are {count} examples, and a verdict needs {LEAST_FOR_VERDICT}: the numbers are shown without one."
         ));
     }
-    record
+    dataset.record = DataRecord {
+        source: train.path.display().to_string(),
+        kind: train.kind.to_string(),
+        sha256: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+        scaling: conversion.scaling,
+        classes: classes.unwrap_or_default(),
+        notes,
+        ..dataset.record
+    };
+    Ok(dataset)
 }
 
 /// The parts that the data has, or else drawn ones.

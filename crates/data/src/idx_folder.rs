@@ -21,7 +21,11 @@ pub enum Content {
 
 /// MNIST's own four files, or four of the same names with other images.
 pub fn read_dir(dir: &Path, content: Content) -> Result<Source> {
-    Ok(Source::Parts { train: read_part(dir, &TRAIN, content)?, validation: None, test: read_part(dir, &TEST, content)? })
+    Ok(Source::Parts {
+        train: read_part(dir, &TRAIN, content)?,
+        validation: None,
+        test: read_part(dir, &TEST, content)?,
+    })
 }
 
 /// Whether a folder holds such files.
@@ -78,8 +82,8 @@ pub fn find(dir: &Path, name: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
     use flate2::{Compression, write::GzEncoder};
-    use std::io::Write;
     use record::DataConfig;
+    use std::io::Write;
     use tempfile::TempDir;
 
     use crate::dataset::Dataset;
@@ -166,8 +170,11 @@ mod tests {
     #[test]
     fn a_limit_takes_the_first_images_and_cannot_exceed_what_is_there() {
         let dir = folder();
-        let config =
-            |train_images| DataConfig { path: dir.path().to_path_buf(), train_images, ..DataConfig::default() };
+        let config = |train_images| DataConfig {
+            path: dir.path().to_path_buf(),
+            train_images,
+            ..DataConfig::default()
+        };
         let train = load(&config(1), &()).unwrap().train;
         assert_eq!((train.count(), train.labels), (1, Some(vec![7])));
         let error = load(&config(3), &()).unwrap_err().to_string();

@@ -112,7 +112,13 @@ fn skipped_note(names: &[String]) -> String {
 }
 
 /// Collects the images below a folder, and the names of folders without one.
-fn list(root: &Path, dir: &Path, depth: usize, images: &mut Vec<Entry>, empty: &mut Vec<String>) -> Result<()> {
+fn list(
+    root: &Path,
+    dir: &Path,
+    depth: usize,
+    images: &mut Vec<Entry>,
+    empty: &mut Vec<String>,
+) -> Result<()> {
     if depth > DEEPEST {
         return Err(DataError::content(dir, format!("lies more than {DEEPEST} folders deep")));
     }
@@ -258,7 +264,11 @@ fn pixels(
     let (in_memory, numbers) = (config.memory_mib << 20, shape.numbers());
     let fits = images.len() * numbers <= in_memory;
     let rows = |cached: &Cached| -> Result<Rows> {
-        Ok(if fits { Rows::Bytes(cached.bytes()?) } else { Rows::File(cached.flat_file(Element::BYTE, numbers)) })
+        Ok(if fits {
+            Rows::Bytes(cached.bytes()?)
+        } else {
+            Rows::File(cached.flat_file(Element::BYTE, numbers))
+        })
     };
     if let Some(cached) = Cached::open(&key) {
         return Ok((rows(&cached)?, positions(&cached.beside)));
@@ -321,14 +331,19 @@ fn key(images: &[(Entry, Seen)], shape: &Shape, config: &DataConfig) -> [u8; 32]
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
     let length = fs::metadata(path).map_err(DataError::io(path))?.len();
     if length > MOST_BYTES as u64 {
-        return Err(DataError::content(path, format!("is {length} bytes long: an image has at most {MOST_BYTES}")));
+        return Err(DataError::content(
+            path,
+            format!("is {length} bytes long: an image has at most {MOST_BYTES}"),
+        ));
     }
     fs::read(path).map_err(DataError::io(path))
 }
 
 fn corrupt(path: &Path) -> impl Fn(String) -> DataError + '_ {
     move |reason| {
-        let reason = format!("cannot be decoded ({reason}): remove it, or skip such images with --set data.skip_corrupt=true");
+        let reason = format!(
+            "cannot be decoded ({reason}): remove it, or skip such images with --set data.skip_corrupt=true"
+        );
         DataError::content(path, reason)
     }
 }
@@ -365,8 +380,10 @@ pub struct Glance {
 pub fn glance(dir: &Path) -> Result<Glance> {
     let mut entries = Vec::new();
     list(dir, dir, 0, &mut entries, &mut Vec::new())?;
-    let sizes: Result<Vec<(usize, usize)>> =
-        entries.par_iter().map(|entry| look(&entry.path).map(|seen| (seen.header.height, seen.header.width))).collect();
+    let sizes: Result<Vec<(usize, usize)>> = entries
+        .par_iter()
+        .map(|entry| look(&entry.path).map(|seen| (seen.header.height, seen.header.width)))
+        .collect();
     let sizes = sizes?;
     let Some(&first) = sizes.first() else {
         return Err(DataError::content(dir, "holds no image: PNG, JPEG and WebP are read"));

@@ -71,7 +71,7 @@ pub(crate) fn read(path: &Path, config: &DataConfig, progress: &dyn Progress) ->
         Kind::Npz => npz::read(path, config),
         Kind::Table => table::read(path, config, progress).map(Source::Whole),
         #[cfg(feature = "parquet")]
-        Kind::Parquet => crate::parquet::read(path, config, progress).map(Source::Whole),
+        Kind::Parquet => crate::parquet::read(path, config).map(Source::Whole),
         #[cfg(not(feature = "parquet"))]
         Kind::Parquet => Err(DataError::content(
             path,

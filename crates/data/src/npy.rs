@@ -12,8 +12,8 @@ use crate::blocks::FlatFile;
 use crate::element::Element;
 use crate::error::{DataError, Result};
 use crate::found::{Found, Rows, image_shape};
-use crate::labels::{Labels, Words};
 use crate::label_file;
+use crate::labels::{Labels, Words};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Bytes of a header at most: NumPy itself reads no longer one unless told to trust it.
@@ -53,7 +53,9 @@ impl Header {
         let prefix = match start[6] {
             1 => 2,
             2 | 3 => 4,
-            version => return Err(format!("is in version {version} of NumPy's format: 1, 2 and 3 are known")),
+            version => {
+                return Err(format!("is in version {version} of NumPy's format: 1, 2 and 3 are known"));
+            }
         };
         fill(reader, &mut length[..prefix])?;
         let characters = u32::from_le_bytes(length) as usize;
@@ -87,15 +89,18 @@ impl Header {
         let interleaved = |shape| Ok(Layout { shape, planar: false });
         let numbers = self.shape.iter().skip(1).product();
         if self.count().is_none_or(|count| count == 0) {
-            return Err(DataError::content(path, format!("has the shape {:?}: it holds no example", self.shape)));
+            return Err(DataError::content(
+                path,
+                format!("has the shape {:?}: it holds no example", self.shape),
+            ));
         }
         if let Some(shape) = image_shape(path, numbers, config)? {
             return interleaved(shape);
         }
         match self.shape[..] {
-            [_, columns] => {
-                interleaved(Shape::Table { columns: (0..columns).map(|column| format!("column {column}")).collect() })
-            }
+            [_, columns] => interleaved(Shape::Table {
+                columns: (0..columns).map(|column| format!("column {column}")).collect(),
+            }),
             [_, height, width] => interleaved(Shape::grey(height, width)),
             [_, height, width, channels @ (1 | 3)] => interleaved(Shape::Image { height, width, channels }),
             [_, channels @ (1 | 3), height, width] => {
@@ -198,7 +203,8 @@ pub fn rows_in_memory(element: Element, bytes: Vec<u8>, layout: &Layout) -> Rows
 /// An array, with the labels that stand beside it: in the file that the configuration names, or in `NAME_labels.npy`.
 pub fn read(path: &Path, config: &DataConfig) -> Result<Found> {
     let mut found = read_examples(path, config)?;
-    let beside = path.with_file_name(format!("{}_labels.npy", path.file_stem().unwrap_or_default().to_string_lossy()));
+    let beside =
+        path.with_file_name(format!("{}_labels.npy", path.file_stem().unwrap_or_default().to_string_lossy()));
     let labels = match config.labels.as_str() {
         "none" => None,
         "" => Some(beside).filter(|path| path.is_file()),
@@ -295,7 +301,7 @@ mod tests {
             (streamed.validation.as_ref().unwrap(), in_memory.validation.as_ref().unwrap()),
             (&streamed.test, &in_memory.test),
         ] {
-            assert_eq!(a.range(0..a.count()).unwrap(), b.range(0..b.count()).unwrap());
+            assert_eq!(a.rows(0..a.count()).unwrap(), b.rows(0..b.count()).unwrap());
             assert_eq!(a.gather(&[7, 0, 39]).unwrap(), b.gather(&[7, 0, 39]).unwrap());
         }
     }
@@ -359,7 +365,8 @@ mod tests {
     fn rows_are_images_where_the_configuration_says_so() {
         let dir = TempDir::new().unwrap();
         let path = write_npy(&dir.path().join("a.npy"), "|u1", "(4, 6)", &[9; 24]);
-        let shaped = |shape: &[usize]| load(&DataConfig { image_shape: shape.to_vec(), ..config(&path) }, &());
+        let shaped =
+            |shape: &[usize]| load(&DataConfig { image_shape: shape.to_vec(), ..config(&path) }, &());
         assert_eq!(*shaped(&[2, 3]).unwrap().train.shape(), Shape::grey(2, 3));
         let text = shaped(&[2, 2]).unwrap_err().to_string();
         assert!(text.contains("data.image_shape = [2, 2] asks for 4 numbers an image"), "{text}");

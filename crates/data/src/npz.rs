@@ -134,7 +134,8 @@ impl<'a> Archive<'a> {
     /// An array, unpacked: at most as much as the configuration grants, whatever its header or the archive say.
     fn array(&self, name: &str) -> Result<(Header, Vec<u8>)> {
         let (path, most) = (self.path, self.most);
-        let refused = |reason: String| DataError::content(path, format!("has an array {name:?} that {reason}"));
+        let refused =
+            |reason: String| DataError::content(path, format!("has an array {name:?} that {reason}"));
         let damaged = |error: &dyn std::fmt::Display| refused(format!("cannot be unpacked: {error}"));
         let found = self.entries.iter().find(|entry| entry.name == name);
         let Some(Entry { method, place, .. }) = found else { return Err(damaged(&"it is not there")) };
@@ -143,7 +144,12 @@ impl<'a> Archive<'a> {
         let unpacked: Box<dyn Read + '_> = match *method {
             CompressionMethod::STORE => Box::new(packed),
             CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(packed)),
-            other => return Err(damaged(&format!("it is packed by {}", other.name().unwrap_or("an unknown method")))),
+            other => {
+                return Err(damaged(&format!(
+                    "it is packed by {}",
+                    other.name().unwrap_or("an unknown method")
+                )));
+            }
         };
         let mut entry = stored.verifying_reader(unpacked);
         let header = Header::read(&mut entry).map_err(refused)?;
@@ -155,14 +161,13 @@ impl<'a> Archive<'a> {
             )));
         };
         let mut bytes = Vec::new();
-        entry
-            .by_ref()
-            .take(expected as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| damaged(&error))?;
+        entry.by_ref().take(expected as u64 + 1).read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
         if bytes.len() != expected {
             let more = if bytes.len() > expected { "more" } else { "fewer" };
-            return Err(refused(format!("holds {more} than the {expected} bytes of its shape {:?}", header.shape)));
+            return Err(refused(format!(
+                "holds {more} than the {expected} bytes of its shape {:?}",
+                header.shape
+            )));
         }
         Ok((header, bytes))
     }
@@ -218,7 +223,9 @@ mod tests {
         assert_eq!(dataset.record.classes, ["3", "5"]);
         let other = load_with(&path, |config| config.array = "other".to_string()).unwrap();
         assert_eq!(other.train.numbers(), 3);
-        assert!(load_with(&path, |config| config.labels = "none".to_string()).unwrap().train.labels.is_none());
+        assert!(
+            load_with(&path, |config| config.labels = "none".to_string()).unwrap().train.labels.is_none()
+        );
         let text = load_with(&path, |config| config.array = "z".to_string()).unwrap_err().to_string();
         assert!(text.contains("has the arrays") && text.contains("data.array"), "{text}");
     }

@@ -97,12 +97,10 @@ mod tests {
 
     #[test]
     fn parts_are_known_by_their_names() {
-        assert_eq!(["Train", " val", "test", "x"].map(Part::named), [
-            Some(Part::Train),
-            Some(Part::Validation),
-            Some(Part::Test),
-            None
-        ]);
+        assert_eq!(
+            ["Train", " val", "test", "x"].map(Part::named),
+            [Some(Part::Train), Some(Part::Validation), Some(Part::Test), None]
+        );
         let parts = given(&[Part::Test, Part::Train, Part::Test]);
         assert_eq!(parts, Drawn { train: vec![1], validation: vec![], test: vec![0, 2] });
     }

@@ -37,7 +37,8 @@ impl Picture {
     /// Each new pixel is the mean of the old ones that it covers, by the areas covered.
     pub fn square(&self, side: usize) -> Self {
         let short = self.height.min(self.width);
-        let scaled = |length: usize| ((length as f64 * side as f64 / short as f64).round() as usize).max(side);
+        let scaled =
+            |length: usize| ((length as f64 * side as f64 / short as f64).round() as usize).max(side);
         self.resized(scaled(self.height), scaled(self.width)).cropped(side)
     }
 
@@ -96,7 +97,10 @@ mod tests {
     fn a_pixel_is_the_mean_of_those_that_it_covers() {
         let whole = grey(2, 4, &[0, 10, 20, 30, 40, 50, 60, 70]);
         assert_eq!(whole.square(1).bytes, [35], "the middle of 25 and 45, which are left and right of it");
-        assert_eq!(grey(4, 4, &[0, 4, 100, 104, 8, 12, 108, 112, 0, 0, 8, 8, 0, 0, 8, 8]).square(2).bytes, [6, 106, 0, 8]);
+        assert_eq!(
+            grey(4, 4, &[0, 4, 100, 104, 8, 12, 108, 112, 0, 0, 8, 8, 0, 0, 8, 8]).square(2).bytes,
+            [6, 106, 0, 8]
+        );
         // Of three pixels two: each takes one and a half.
         assert_eq!(grey(3, 3, &[0, 30, 60, 0, 30, 60, 0, 30, 60]).square(2).bytes, [10, 50, 10, 50]);
     }
@@ -109,7 +113,12 @@ mod tests {
 
     #[test]
     fn channels_stay_apart_and_what_fits_stays_as_it_is() {
-        let colour = Picture { height: 2, width: 2, channels: 3, bytes: vec![0, 9, 200, 2, 9, 202, 4, 9, 204, 6, 9, 206] };
+        let colour = Picture {
+            height: 2,
+            width: 2,
+            channels: 3,
+            bytes: vec![0, 9, 200, 2, 9, 202, 4, 9, 204, 6, 9, 206],
+        };
         assert_eq!(colour.square(1).bytes, [3, 9, 203]);
         assert_eq!(colour.square(2), colour);
         assert_eq!(grey(1, 1, &[7]).square(3).bytes, [7; 9], "made larger, it is repeated");

@@ -121,7 +121,7 @@ impl Split {
     /// # Panics
     ///
     /// Panics if the range ends above the count.
-    pub fn range(&self, range: Range<usize>) -> Result<Vec<f32>> {
+    pub fn rows(&self, range: Range<usize>) -> Result<Vec<f32>> {
         self.at(range)
     }
 
@@ -143,7 +143,10 @@ impl Split {
                     let row = blocks.element().numbers(row);
                     if *planar {
                         let row: Vec<f64> = row.collect();
-                        found.extend((0..numbers).map(|place| seen(row[planar_place(place, numbers, channels)], place)));
+                        found.extend(
+                            (0..numbers)
+                                .map(|place| seen(row[planar_place(place, numbers, channels)], place)),
+                        );
                     } else {
                         found.extend(row.enumerate().map(|(place, number)| seen(number, place)));
                     }
@@ -206,7 +209,7 @@ fn unit(byte: &u8) -> f32 {
 
 impl Dataset<Example> for Split {
     fn get(&self, position: usize) -> std::result::Result<Example, DatasetError> {
-        let numbers = self.range(position..position + 1).map_err(DatasetError::new)?;
+        let numbers = self.rows(position..position + 1).map_err(DatasetError::new)?;
         Ok(Example { numbers, label: self.labels.as_ref().map(|labels| labels[position]) })
     }
 
@@ -227,7 +230,7 @@ mod tests {
     fn grey_levels_go_from_black_to_white() {
         let split = three(None);
         assert_eq!(split.gather(&[1, 0]).unwrap(), [102.0 / 255.0, 1.0, 0.0, 0.2]);
-        assert_eq!(split.range(1..2).unwrap(), [102.0 / 255.0, 1.0]);
+        assert_eq!(split.rows(1..2).unwrap(), [102.0 / 255.0, 1.0]);
         assert_eq!(split.pixels(&[2, 1]).unwrap(), [9, 9, 102, 255]);
     }
 

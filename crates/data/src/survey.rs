@@ -110,7 +110,8 @@ impl Survey {
 
     /// How the numbers are seen.
     pub fn conversion(&self, shape: &Shape, scale: Scale, missing: Missing) -> Conversion {
-        let of_column: Vec<[f64; 2]> = self.columns.iter().map(|column| of_column(column, shape, scale)).collect();
+        let of_column: Vec<[f64; 2]> =
+            self.columns.iter().map(|column| of_column(column, shape, scale)).collect();
         let [shift, scales] = [0, 1].map(|i| of_column.iter().map(|pair| pair[i]).collect());
         let fill = match missing {
             Missing::Mean => self.columns.iter().map(Column::mean).collect(),

@@ -90,7 +90,9 @@ pub fn read(path: &Path, config: &DataConfig, progress: &dyn Progress) -> Result
                 Cell::Word(word) => {
                     let line = record.position().map_or(0, csv::Position::line);
                     let name = &sight.names[column];
-                    let reason = format!("holds {word:?} in line {line}, column {name:?}, where the rows before have numbers");
+                    let reason = format!(
+                        "holds {word:?} in line {line}, column {name:?}, where the rows before have numbers"
+                    );
                     return Err(DataError::content(path, reason));
                 }
             };
@@ -165,7 +167,10 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
 
 fn reader(path: &Path, delimiter: u8) -> Result<Reader<Box<dyn Read>>> {
     let text = LineBound { reader: open(path)?, since_end: 0 };
-    Ok(ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(Box::new(text) as Box<dyn Read>))
+    Ok(ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .from_reader(Box::new(text) as Box<dyn Read>))
 }
 
 /// Refuses a line that goes on and on, before it fills the memory.
@@ -192,7 +197,10 @@ fn refused(path: &Path) -> impl Fn(csv::Error) -> DataError + '_ {
     move |error| match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let line = pos.as_ref().map_or(0, csv::Position::line);
-            DataError::content(path, format!("has {len} cells in line {line} and {expected_len} in those before"))
+            DataError::content(
+                path,
+                format!("has {len} cells in line {line} and {expected_len} in those before"),
+            )
         }
         _ => DataError::content(path, format!("cannot be read as a table: {error}")),
     }
@@ -312,7 +320,12 @@ mod tests {
     fn rows(dataset: &Dataset) -> Vec<Vec<f32>> {
         let splits = [Some(&dataset.train), dataset.validation.as_ref(), Some(&dataset.test)];
         let rows = splits.into_iter().flatten().flat_map(|split| {
-            split.range(0..split.count()).unwrap().chunks(split.numbers()).map(<[f32]>::to_vec).collect::<Vec<_>>()
+            split
+                .rows(0..split.count())
+                .unwrap()
+                .chunks(split.numbers())
+                .map(<[f32]>::to_vec)
+                .collect::<Vec<_>>()
         });
         let mut rows: Vec<Vec<f32>> = rows.collect();
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
@@ -346,16 +359,23 @@ mod tests {
         let dataset = load_text(text, config).unwrap();
         assert_eq!(dataset.record.columns, ["x"]);
         assert_eq!(dataset.record.classes, ["blue", "red"]);
-        assert_eq!(dataset.train.range(0..2).unwrap(), [1.0, 3.0]);
+        assert_eq!(dataset.train.rows(0..2).unwrap(), [1.0, 3.0]);
         assert_eq!(dataset.train.labels, Some(vec![1, 1]));
         assert_eq!(dataset.validation.unwrap().labels, Some(vec![0]));
         let text = message(text, |_| {});
         assert!(text.contains("columns \"kind\", \"part\" hold words"), "{text}");
         let dataset = load_text("x,species\n1,a\n2,b\n3,a\n", |_| {}).unwrap();
-        assert_eq!((dataset.record.columns.len(), dataset.record.classes), (1, vec!["a".to_string(), "b".to_string()]));
+        assert_eq!(
+            (dataset.record.columns.len(), dataset.record.classes),
+            (1, vec!["a".to_string(), "b".to_string()])
+        );
         let dataset = load_text("x,target\n1,0\n2,1\n3,0\n", |_| {}).unwrap();
         assert_eq!(dataset.record.classes, ["0", "1"]);
-        assert!(dataset.record.notes[0].contains("\"target\" is taken as the label"), "{:?}", dataset.record.notes);
+        assert!(
+            dataset.record.notes[0].contains("\"target\" is taken as the label"),
+            "{:?}",
+            dataset.record.notes
+        );
     }
 
     #[test]
@@ -394,7 +414,14 @@ mod tests {
     fn a_table_beyond_the_memory_granted_has_the_same_numbers_from_its_cache() {
         let mut text = String::from("a,b,c,label\n");
         for row in 0..60_000 {
-            writeln!(text, "{row},{},{},{}", row % 7, 0.1 * f64::from(row % 1000), ["x", "y"][row as usize % 2]).unwrap();
+            writeln!(
+                text,
+                "{row},{},{},{}",
+                row % 7,
+                0.1 * f64::from(row % 1000),
+                ["x", "y"][row as usize % 2]
+            )
+            .unwrap();
         }
         let small = load_text(&text, |config| config.scale = Scale::Standardise).unwrap();
         // The second one finds the cache of the first.
@@ -408,7 +435,7 @@ mod tests {
             assert_eq!(large.record.scaling, small.record.scaling);
             assert_eq!(large.train.labels, small.train.labels);
             let count = large.train.count();
-            assert_eq!(large.train.range(0..count).unwrap(), small.train.range(0..count).unwrap());
+            assert_eq!(large.train.rows(0..count).unwrap(), small.train.rows(0..count).unwrap());
         }
     }
 

@@ -80,6 +80,11 @@ impl DataRecord {
         }
     }
 
+    /// Whether two records are of the same data, as far as both say what they are of.
+    pub fn is_same_data(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256 || self.sha256.is_empty() || other.sha256.is_empty()
+    }
+
     /// The shape of an example.
     pub fn shape(&self) -> Shape {
         let Self { height, width, channels, .. } = *self;

@@ -58,7 +58,7 @@ pub fn example_positions(count: usize, latent: usize) -> Array1<u32> {
 }
 
 /// Rows of the picture of an example, and numbers of each.
-pub(crate) fn picture_size(shape: &Shape) -> [usize; 2] {
+pub fn picture_size(shape: &Shape) -> [usize; 2] {
     match shape.image() {
         Some([height, width, channels]) => [height, width * channels],
         None => [1, shape.numbers()],
@@ -66,6 +66,11 @@ pub(crate) fn picture_size(shape: &Shape) -> [usize; 2] {
 }
 
 impl Examples {
+    /// Rows of the picture of an example, and numbers of each.
+    pub fn picture_size(&self) -> [usize; 2] {
+        picture_size(&self.shape)
+    }
+
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let mut arrays = Arrays::new(path);
         let Self { shape, .. } = self;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
-use data::{Dataset, Images};
+use data::{Dataset, Split};
 use model::{Posterior, Vae, bernoulli_nll};
 use ndarray::{Array1, Array2, Array3, Array4};
 use record::{
@@ -43,8 +43,9 @@ impl Recorder<'_> {
     /// The codes of the test examples are those that the [diagnostics](crate::diagnostics) of the seed draw.
     pub fn outputs(&self, vae: &Vae, epoch: usize, kl_per_dim: &[f64], seed: u64) -> Result<Outputs> {
         let Self { dataset, examples, .. } = *self;
-        let test = self.encoded(vae, &dataset.test, &examples.test, seed, Purpose::DiagnosticNoise);
-        let train = self.encoded(vae, &dataset.train, &examples.train, seed, Purpose::TrainingExampleNoise);
+        let test = self.encoded(vae, &dataset.test, &examples.test, seed, Purpose::DiagnosticNoise)?;
+        let train =
+            self.encoded(vae, &dataset.train, &examples.train, seed, Purpose::TrainingExampleNoise)?;
         let reconstructions = examples.reconstructed.as_ref().map(|shown| {
             let means = shown.examples.iter().flat_map(|&example| test.mean.row(example as usize).to_vec());
             self.decode(vae, means.collect())
@@ -53,7 +54,7 @@ impl Recorder<'_> {
             examples.prior_codes.as_ref().map(|codes| self.decode(vae, codes.iter().copied().collect()));
         let axes = on_axes(kl_per_dim);
         let images = |images: Vec<u8>| {
-            let [height, width] = examples.size;
+            let [height, width] = examples.picture_size();
             Array3::from_shape_vec((images.len() / (height * width), height, width), images)
         };
         Ok(Outputs {
@@ -72,11 +73,11 @@ impl Recorder<'_> {
     fn encoded(
         &self,
         vae: &Vae,
-        images: &Images,
+        images: &Split,
         part: &ExamplePart,
         seed: u64,
         purpose: Purpose,
-    ) -> Encoded {
+    ) -> Result<Encoded> {
         let (count, latent) = (part.positions.len(), vae.latent());
         // Of all images of the part, so that an example has its code whatever others there are.
         let noise = noise(seed, purpose, 0, 0, images.count() * latent);
@@ -84,7 +85,7 @@ impl Recorder<'_> {
         let (mut means, mut log_vars, mut codes) = (Vec::new(), Vec::new(), Vec::new());
         let mut losses = Vec::with_capacity(count);
         for batch in positions.chunks(BATCH) {
-            let images = images.batch(batch, self.device);
+            let images = images.batch(batch, self.device)?;
             let Posterior { mean, log_var } = vae.encoder.forward(images.clone());
             let [mean, log_var] = [mean, log_var].map(values);
             let noise = batch.iter().flat_map(|&position| &noise[position as usize * latent..][..latent]);
@@ -101,13 +102,13 @@ impl Recorder<'_> {
         let of_dimensions = |values| {
             Array2::from_shape_vec((count, latent), values).expect("every example has as many dimensions")
         };
-        Encoded {
+        Ok(Encoded {
             kl: Some(kl.collect()),
             reconstruction: Some(Array1::from(losses)),
             mean: of_dimensions(means),
             log_var: of_dimensions(log_vars),
             code: Some(of_dimensions(codes)),
-        }
+        })
     }
 
     fn tensor(&self, codes: Vec<f32>, latent: usize) -> Tensor<2> {
@@ -139,7 +140,7 @@ impl Recorder<'_> {
                 codes.extend(code);
             }
         }
-        let [height, width] = self.examples.size;
+        let [height, width] = self.examples.picture_size();
         let shape = (rows.len(), values.len(), height, width);
         Ok(Grid {
             images: Array4::from_shape_vec(shape, self.decode(vae, codes))?,
@@ -161,7 +162,7 @@ impl Recorder<'_> {
                 codes.extend(code);
             }
         }
-        let [height, width] = self.examples.size;
+        let [height, width] = self.examples.picture_size();
         let shape = (dimensions.len(), values.len(), height, width);
         Ok(Traversals {
             images: Array4::from_shape_vec(shape, self.decode(vae, codes))?,
@@ -228,19 +229,17 @@ mod tests {
     use crate::example_choice::choose_examples;
     use model::VaeConfig;
     use rand::{SeedableRng, rngs::StdRng};
-    use record::RunConfig;
+    use record::{RunConfig, Shape};
 
     const SIZE: [usize; 2] = [4, 3];
     const PIXELS: usize = SIZE[0] * SIZE[1];
 
     fn dataset() -> Dataset {
-        let images = |count: usize| Images {
-            height: SIZE[0],
-            width: SIZE[1],
-            bytes: (0..count * PIXELS).map(|i| (i * i * 31 % 256) as u8).collect(),
-            labels: None,
+        let images = |count: usize| {
+            let bytes = (0..count * PIXELS).map(|i| (i * i * 31 % 256) as u8).collect();
+            Split::of_bytes(Shape::grey(SIZE[0], SIZE[1]), bytes, None)
         };
-        Dataset { train: images(7), test: images(30) }
+        Dataset::new(images(7), None, images(30))
     }
 
     fn vae(latent: usize) -> Vae {
@@ -253,7 +252,7 @@ mod tests {
         let mut config = RunConfig::default();
         config.model.latent = vae.latent();
         let (dataset, device) = (dataset(), Device::flex());
-        let examples = choose_examples(&config, &dataset);
+        let examples = choose_examples(&config, &dataset).unwrap();
         let recorder = Recorder { dataset: &dataset, examples: &examples, device: &device, grid: 7 };
         let outputs = recorder.outputs(vae, 3, kl_per_dim, 5).unwrap();
         (examples, outputs)
@@ -292,7 +291,7 @@ mod tests {
         let (_, outputs) = outputs(&vae, &[1.0, 2.0]);
         let Encoded { mean, log_var, code, reconstruction, kl } = outputs.test.unwrap();
         let device = Device::flex();
-        let images = dataset().test.range(0..30, &device);
+        let images = dataset().test.range(0..30, &device).unwrap();
         let tensor = |array: &Array2<f32>| {
             Tensor::<2>::from_data(
                 TensorData::new(array.iter().copied().collect::<Vec<f32>>(), [30, 2]),

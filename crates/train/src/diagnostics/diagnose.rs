@@ -37,7 +37,7 @@ pub fn diagnose(
     seed: u64,
     device: &Device,
 ) -> Result<Diagnostics> {
-    let encoded = EncodedImages::encode(vae, &dataset.test, device);
+    let encoded = EncodedImages::encode(vae, &dataset.test, device)?;
     let codes = encoded.codes(&noise(seed, Purpose::DiagnosticNoise, 0, 0, encoded.means.len()));
     let posteriors = encoded.posteriors().context("the posteriors of the test images are damaged")?;
 
@@ -57,7 +57,7 @@ pub fn diagnose(
         dimension_kl: Some(dimension_kl),
         js_to_prior: beside_prior.map(|found| found.js.from_nats(Base::Bits).value),
         kl_to_prior: beside_prior.map(|found| found.kl.from_nats(Base::Bits).value),
-        prior_near_data: Some(prior_near_data(vae, &dataset.test, &codes, seed, device)),
+        prior_near_data: Some(prior_near_data(vae, &dataset.test, &codes, seed, device)?),
         knn_accuracy: knn_accuracy(vae, dataset, encoded.means.view(), device)?,
         kl_per_dim,
         z_mean: codes.axis_iter(Axis(1)).map(|column| column.sum() / column.len() as f64).collect(),
@@ -85,7 +85,7 @@ fn knn_accuracy(
     if dataset.train.count() < NEIGHBOURS {
         return Ok(None);
     }
-    let train = EncodedImages::encode(vae, &dataset.train, device);
+    let train = EncodedImages::encode(vae, &dataset.train, device)?;
     let accuracy = nearest_neighbour_accuracy(
         Labelled { samples: train.means.view(), labels: train_labels },
         Labelled { samples: test_means, labels: test_labels },
