@@ -20,6 +20,7 @@ mod files;
 #[doc(hidden)]
 pub mod for_tests;
 mod history;
+mod likelihood;
 mod member_id;
 mod outputs;
 mod quantities;
@@ -44,6 +45,7 @@ pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_po
 pub use failure::{Failure, NotFinite};
 pub use files::{create_dir, write_atomically, write_keeping_previous};
 pub use history::{EpochRow, HistoryFile, read_history};
+pub use likelihood::{Likelihood, Variance};
 pub use member_id::{MemberId, Part};
 pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
 pub use quantities::{
