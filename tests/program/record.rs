@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use record::{Shape, Examples, MemberDir, MemberId, Outputs, RunDir};
+use record::{Examples, MemberDir, MemberId, Outputs, RunDir, Shape};
 use safetensors::SafeTensors;
 
 use crate::program::{Folder, repository};

@@ -366,33 +366,236 @@ fn decoded(path: &Path, seen: &Seen, shape: &Shape, config: &DataConfig) -> Resu
     Ok(if config.image_size == 0 { picture.bytes } else { picture.square(config.image_size).bytes })
 }
 
-/// The sizes of the images of a folder, and whether any has colours, for a configuration that is still to be chosen.
+/// The sizes of the images of a folder, for a configuration that is still to be chosen.
 pub struct Glance {
-    /// How many there are.
-    pub count: usize,
-    /// The shorter sides, the least and the greatest.
-    pub sides: [usize; 2],
-    /// Whether all are of one size.
+    /// The least of all sides.
+    pub least: usize,
+    /// Whether all images are of one size.
     pub alike: bool,
 }
 
-/// Looks at the headers of the images of a folder.
-pub fn glance(dir: &Path) -> Result<Glance> {
+/// Looks at the headers of the images of a folder, those that can be read if others are to be skipped.
+pub fn glance(dir: &Path, skip_corrupt: bool) -> Result<Glance> {
     let mut entries = Vec::new();
     list(dir, dir, 0, &mut entries, &mut Vec::new())?;
-    let sizes: Result<Vec<(usize, usize)>> = entries
-        .par_iter()
-        .map(|entry| look(&entry.path).map(|seen| (seen.header.height, seen.header.width)))
-        .collect();
-    let sizes = sizes?;
-    let Some(&first) = sizes.first() else {
+    let size = |entry: &Entry| look(&entry.path).map(|seen| (seen.header.height, seen.header.width));
+    let sizes: Vec<Result<(usize, usize)>> = entries.par_iter().map(size).collect();
+    let sizes: Vec<(usize, usize)> = match skip_corrupt {
+        true => sizes.into_iter().flatten().collect(),
+        false => sizes.into_iter().collect::<Result<_>>()?,
+    };
+    let least = sizes.iter().map(|&(height, width)| height.min(width)).min();
+    let Some(least) = least else {
         return Err(DataError::content(dir, "holds no image: PNG, JPEG and WebP are read"));
     };
-    let side = |&(height, width): &(usize, usize)| height.min(width);
-    let (least, greatest) = (sizes.iter().map(side).min(), sizes.iter().map(side).max());
-    Ok(Glance {
-        count: sizes.len(),
-        sides: [least.unwrap_or(0), greatest.unwrap_or(0)],
-        alike: sizes.iter().all(|&size| size == first),
-    })
+    Ok(Glance { least, alike: sizes.iter().all(|size| *size == sizes[0]) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Dataset;
+    use crate::load::load;
+    use std::path::PathBuf;
+    use tempfile::TempDir;
+
+    /// A folder of images, whose caches lie where those of all tests do.
+    struct Folder(TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(TempDir::new().unwrap())
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            let path = self.0.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            path
+        }
+
+        /// A PNG of one level, with as many channels as it has numbers.
+        fn png(&self, name: &str, [height, width]: [u32; 2], pixel: &[u8]) {
+            let mut encoder = png::Encoder::new(fs::File::create(self.path(name)).unwrap(), width, height);
+            encoder.set_color(if pixel.len() == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+            let mut writer = encoder.write_header().unwrap();
+            writer.write_image_data(&pixel.repeat((height * width) as usize)).unwrap();
+        }
+
+        fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+            fs::write(self.path(name), bytes).unwrap();
+        }
+
+        fn load(&self, change: impl FnOnce(&mut DataConfig)) -> Result<Dataset> {
+            let mut config = DataConfig { path: self.0.path().to_path_buf(), ..DataConfig::default() };
+            change(&mut config);
+            load(&config, &())
+        }
+
+        fn message(&self, change: impl FnOnce(&mut DataConfig)) -> String {
+            self.load(change).unwrap_err().to_string()
+        }
+    }
+
+    /// The first number of every example with its label, in the order of the numbers.
+    fn levels(dataset: &Dataset) -> Vec<(u8, Option<u8>)> {
+        let splits = [Some(&dataset.train), dataset.validation.as_ref(), Some(&dataset.test)];
+        let of_split = |split: &crate::split::Split| {
+            let positions: Vec<u32> = (0..split.count() as u32).collect();
+            let pixels = split.pixels(&positions).unwrap();
+            let label = |position: usize| split.labels.as_ref().map(|labels| labels[position]);
+            pixels
+                .chunks(split.numbers())
+                .enumerate()
+                .map(|(i, image)| (image[0], label(i)))
+                .collect::<Vec<_>>()
+        };
+        let mut levels: Vec<(u8, Option<u8>)> = splits.into_iter().flatten().flat_map(of_split).collect();
+        levels.sort_unstable();
+        levels
+    }
+
+    #[test]
+    fn sub_folders_are_classes_and_may_be_parts() {
+        let folder = Folder::new();
+        for (level, name) in
+            [(10, "dog/a.png"), (20, "cat/b.PNG"), (30, "dog/deep/c.png"), (40, "cat/.hidden/d.png")]
+        {
+            folder.png(name, [2, 3], &[level]);
+        }
+        folder.write("readme.txt", "no image");
+        let dataset = folder.load(|_| {}).unwrap();
+        assert_eq!(*dataset.train.shape(), Shape::grey(2, 3));
+        assert_eq!(dataset.record.classes, ["cat", "dog"]);
+        assert_eq!(levels(&dataset), [(10, Some(1)), (20, Some(0)), (30, Some(1))]);
+        let unlabelled = folder.load(|config| config.labels = "none".to_string()).unwrap();
+        assert!(unlabelled.train.labels.is_none());
+
+        let parts = Folder::new();
+        for (level, name) in
+            [(1, "train/x/a.png"), (2, "train/y/a.png"), (3, "test/y/a.png"), (4, "val/x/a.png")]
+        {
+            parts.png(name, [1, 1], &[level]);
+        }
+        let dataset = parts.load(|_| {}).unwrap();
+        assert_eq!((dataset.train.count(), dataset.test.pixels(&[0]).unwrap()), (2, vec![3]));
+        assert_eq!(dataset.validation.unwrap().labels, Some(vec![0]));
+        parts.png("other/a.png", [1, 1], &[9]);
+        assert!(parts.message(|_| {}).contains("other/a.png in neither"));
+    }
+
+    #[test]
+    fn labels_stand_in_a_file_by_the_names_of_images() {
+        let folder = Folder::new();
+        for (level, name) in [(10, "a.png"), (20, "b.png"), (30, "c.png")] {
+            folder.png(name, [1, 1], &[level]);
+        }
+        folder.write("labels.csv", "file,label\na.png,red\nc.png,blue\nb.png,red\n");
+        assert_eq!(levels(&folder.load(|_| {}).unwrap()), [(10, Some(1)), (20, Some(1)), (30, Some(0))]);
+        folder.write("labels.csv", "file,label\na.png,red\nc.png,blue\n");
+        let text = folder.message(|_| {});
+        assert!(text.contains("labels.csv has no label for b.png"), "{text}");
+        folder.write("labels.csv", "file,label\na.png,1\nb.png,2\nc.png,3\nd.png,4\n");
+        let text = folder.message(|_| {});
+        assert!(text.contains("labels \"d.png\"") && text.contains("no such image"), "{text}");
+        folder.write("labels.csv", "file,label\na.png,1\na.png,2\n");
+        assert!(folder.message(|_| {}).contains("labels \"a.png\" twice"));
+    }
+
+    #[test]
+    fn images_of_several_sizes_are_named_or_made_square() {
+        let folder = Folder::new();
+        folder.png("a.png", [4, 4], &[10]);
+        folder.png("b.png", [4, 8], &[20]);
+        folder.png("c.png", [9, 5], &[1, 2, 30]);
+        let text = folder.message(|_| {});
+        assert!(
+            text.contains("b.png is 4 x 8 pixels, and a.png 4 x 4") && text.contains("data.image_size"),
+            "{text}"
+        );
+        let dataset = folder.load(|config| config.image_size = 2).unwrap();
+        assert_eq!(
+            *dataset.train.shape(),
+            Shape::Image { height: 2, width: 2, channels: 3 },
+            "one has colours"
+        );
+        assert_eq!(levels(&dataset).iter().map(|(level, _)| *level).collect::<Vec<_>>(), [1, 10, 20]);
+        let grey = folder.load(|config| (config.image_size, config.channels) = (2, 1)).unwrap();
+        assert_eq!(grey.train.numbers(), 4);
+    }
+
+    #[test]
+    fn a_corrupt_image_is_named_or_skipped_and_counted_the_second_time_too() {
+        let folder = Folder::new();
+        for (level, name) in [(10, "a.png"), (20, "b.png"), (30, "c.png"), (40, "e.png")] {
+            folder.png(name, [8, 8], &[level]);
+        }
+        // One without a header, and one that is cut short behind it.
+        folder.write("d.png", "no image");
+        let whole = fs::read(folder.path("e.png")).unwrap();
+        folder.write("e.png", &whole[..whole.len() - 20]);
+        let text = folder.message(|_| {});
+        assert!(text.contains("d.png cannot be decoded") && text.contains("data.skip_corrupt"), "{text}");
+        for _ in 0..2 {
+            let dataset = folder.load(|config| config.skip_corrupt = true).unwrap();
+            assert_eq!(levels(&dataset), [(10, None), (20, None), (30, None)]);
+            assert_eq!(dataset.record.notes[0], "2 images could not be read and are left out: d.png, e.png.");
+        }
+        fs::remove_file(folder.path("d.png")).unwrap();
+        let text = folder.message(|_| {});
+        assert!(text.contains("e.png cannot be decoded"), "{text}");
+    }
+
+    #[test]
+    fn what_is_missing_or_in_the_wrong_place_is_named() {
+        let folder = Folder::new();
+        assert!(folder.message(|_| {}).contains("holds no image: PNG, JPEG and WebP are read"));
+        folder.png("cat/a.png", [1, 1], &[1]);
+        folder.png("cat/b.png", [1, 1], &[2]);
+        folder.png("dog/c.png", [1, 1], &[3]);
+        fs::create_dir(folder.path("empty")).unwrap();
+        assert!(folder.message(|_| {}).contains("a folder \"empty\" without an image"));
+        fs::remove_dir(folder.path("empty")).unwrap();
+        folder.png("beside.png", [1, 1], &[4]);
+        assert!(folder.message(|_| {}).contains("beside.png in none of them"));
+    }
+
+    #[test]
+    fn changed_images_are_not_taken_from_the_cache_and_many_are_read_from_it_by_blocks() {
+        let folder = Folder::new();
+        // 1.5 MiB, more than the one that is granted.
+        for image in 0..96u8 {
+            folder.png(&format!("{image:02}.png"), [128, 128], &[image]);
+        }
+        let streamed = |folder: &Folder| folder.load(|config| config.memory_mib = 1).unwrap();
+        let dataset = streamed(&folder);
+        assert!(dataset.train.block_plan().is_some());
+        assert!(levels(&dataset).iter().map(|(level, _)| *level).eq(0..96));
+        assert_eq!(levels(&dataset), levels(&folder.load(|_| {}).unwrap()), "now from the cache into memory");
+        folder.png("07.png", [128, 128], &[200]);
+        assert_eq!(levels(&streamed(&folder)).last(), Some(&(200, None)));
+    }
+
+    #[test]
+    fn jpeg_and_webp_are_read() {
+        let folder = Folder::new();
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images");
+        for name in ["grey.jpg", "colour.jpg", "turned.jpg", "colour.webp", "opaque.webp", "alpha.png"] {
+            folder.write(name, fs::read(fixtures.join(name)).unwrap());
+        }
+        let dataset = folder.load(|config| config.image_size = 16).unwrap();
+        let all: Vec<u32> = (0..dataset.train.count() as u32).collect();
+        assert_eq!(dataset.record.train + dataset.record.validation + dataset.record.test, 6);
+        // Each picture is red at the top and blue at the bottom, or dark at the top where it is grey.
+        for image in dataset.train.pixels(&all).unwrap().chunks(16 * 16 * 3) {
+            let (top, bottom) = (&image[8 * 3..8 * 3 + 3], &image[image.len() - 24..image.len() - 21]);
+            if top[0].abs_diff(top[2]) < 10 {
+                assert!(top[0] < 60 && bottom[0] > 180, "{top:?} {bottom:?}");
+            } else {
+                assert!(
+                    top[0] > 180 && top[2] < 60 && bottom[0] < 60 && bottom[2] > 180,
+                    "{top:?} {bottom:?}"
+                );
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod cache;
 mod catch_panic;
 mod cifar;
 mod columns;
+mod contact_sheet;
 mod dataset;
 mod decode;
 #[cfg(feature = "download")]
@@ -35,11 +36,13 @@ mod parts;
 mod picture;
 mod progress;
 mod split;
+mod suggest;
 mod survey;
 mod table;
 
 pub use blocks::BlockPlan;
 pub use catch_panic::catch_panic;
+pub use contact_sheet::contact_sheet;
 pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use found::LEAST_FOR_VERDICT;
@@ -47,3 +50,4 @@ pub use idx::{Idx, read_idx};
 pub use load::{load, load_at_hand};
 pub use progress::Progress;
 pub use split::{Example, Split};
+pub use suggest::suggest;

@@ -223,6 +223,14 @@ fn delimiter(path: &Path) -> Result<u8> {
     Ok([b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b','))
 }
 
+/// The names of the columns of a table, or their numbers where it has none.
+pub fn column_names(path: &Path) -> Result<Vec<String>> {
+    let mut reader = reader(path, delimiter(path)?)?;
+    let mut record = ByteRecord::new();
+    reader.read_byte_record(&mut record).map_err(refused(path))?;
+    Ok(record.iter().map(|cell| String::from_utf8_lossy(cell.trim_ascii()).into_owned()).collect())
+}
+
 /// Reads a table once, for all but its numbers.
 fn look(path: &Path, progress: &dyn Progress) -> Result<Sight> {
     let delimiter = delimiter(path)?;

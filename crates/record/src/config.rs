@@ -131,6 +131,11 @@ impl RunConfig {
             .map_err(|error| RecordError::Config(format!("in {}: {error}", path.display())))
     }
 
+    /// The same with `key=value` overrides put over it in their order, checked.
+    pub fn with_overrides(&self, overrides: &[String]) -> Result<Self> {
+        Self::parse(&self.to_toml(), &self.name, overrides)
+    }
+
     fn parse(text: &str, default_name: &str, overrides: &[String]) -> Result<Self> {
         parse_toml::<Self>(text)?;
         let mut table: toml::Table = parse_toml(text)?;
