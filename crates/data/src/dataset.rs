@@ -28,4 +28,10 @@ impl Dataset {
         };
         Self { train, validation, test, record }
     }
+
+    /// What networks are measured on while coefficients are compared: the validation part, so that nobody looks at the test
+    /// part before the choice is made; where there is none, as of MNIST, the test part.
+    pub fn evaluated(&self) -> &Split {
+        self.validation.as_ref().unwrap_or(&self.test)
+    }
 }

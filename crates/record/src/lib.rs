@@ -14,13 +14,16 @@ mod data_config;
 mod data_record;
 mod did_you_mean;
 mod error;
+mod estimate;
 mod examples;
 mod failure;
 mod files;
 #[doc(hidden)]
 pub mod for_tests;
+mod held_out;
 mod history;
 mod likelihood;
+mod losses;
 mod member_id;
 mod outputs;
 mod quantities;
@@ -41,17 +44,20 @@ pub use data_config::{DataConfig, Missing, Scale};
 pub use data_record::{DataRecord, Scaling};
 pub use did_you_mean::nearest;
 pub use error::{RecordError, Result};
+pub use estimate::Estimate;
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions, picture_size};
 pub use failure::{Failure, NotFinite};
 pub use files::{create_dir, write_atomically, write_keeping_previous};
+pub use held_out::HeldOut;
 pub use history::{EpochRow, HistoryFile, read_history};
 pub use likelihood::{Likelihood, Variance};
+pub use losses::{ImageTerms, LogLikelihoods, Losses, PartLosses};
 pub use member_id::{MemberId, Part};
 pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
 };
-pub use result::{Diagnostics, MemberResult, dimensions_by_kl};
+pub use result::{Diagnostics, MemberResult, Nll, NllMethod, PartDiagnostics, TermErrors, dimensions_by_kl};
 pub use run_dir::{MemberDir, RunDir};
 pub use run_record::{RunRecord, Status, now};
 pub use schema::{SCHEMA, VERSION, check_schema};

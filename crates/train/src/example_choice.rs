@@ -22,12 +22,12 @@ const PRIOR_POINTS: usize = 2000;
 /// Fails when a file that they are read from has changed.
 pub fn choose_examples(config: &RunConfig, dataset: &Dataset) -> Result<Examples> {
     let latent = config.model.latent;
-    let test = part(&dataset.test, latent);
+    let test = part(dataset.evaluated(), latent);
     let of_test = |position: &u32| position.to_owned();
     let positions: Vec<u32> = test.positions.iter().map(of_test).collect();
     let picked: Vec<usize> = (0..positions.len()).step_by(positions.len().div_ceil(PICKED).max(1)).collect();
     let reconstructed = of_classes_in_turn(test.labels.as_ref(), positions.len());
-    let shown = |examples: Vec<usize>| shown_images(&dataset.test, &positions, &examples);
+    let shown = |examples: Vec<usize>| shown_images(dataset.evaluated(), &positions, &examples);
     let prior = |purpose, rows: usize, columns: usize| {
         let drawn = noise(0, purpose, 0, 0, rows * columns);
         Array2::from_shape_vec((rows, columns), drawn).expect("as many numbers were drawn as it holds")
