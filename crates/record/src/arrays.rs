@@ -201,6 +201,12 @@ impl Arrays {
 
 /// A number in the header of a file, without reading the arrays; `None` if there is no such file or no such number.
 pub(crate) fn header_number(path: &Path, key: &str) -> Option<usize> {
+    let fields: Fields = serde_json::from_str(&header_text(path, KEY)?).ok()?;
+    fields.get(key)?.as_u64().map(|number| number as usize)
+}
+
+/// A text in the header of a safetensors file, without reading the tensors; `None` if there is no such file or no such text.
+pub fn header_text(path: &Path, key: &str) -> Option<String> {
     /// More than any header of klsweep's.
     const LONGEST: u64 = 1 << 20;
 
@@ -211,8 +217,7 @@ pub(crate) fn header_number(path: &Path, key: &str) -> Option<usize> {
     let mut header = Vec::new();
     file.take(length.min(LONGEST)).read_to_end(&mut header).ok()?;
     let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
-    let fields: Fields = serde_json::from_str(header.get("__metadata__")?.get(KEY)?.as_str()?).ok()?;
-    fields.get(key)?.as_u64().map(|number| number as usize)
+    Some(header.get("__metadata__")?.get(key)?.as_str()?.to_string())
 }
 
 #[cfg(test)]

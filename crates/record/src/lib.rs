@@ -8,6 +8,7 @@
 
 mod arrays;
 mod backend;
+mod claim;
 mod collapse;
 mod config;
 mod data_config;
@@ -20,12 +21,14 @@ mod failure;
 mod files;
 #[doc(hidden)]
 pub mod for_tests;
+mod hashes;
 mod held_out;
 mod history;
 mod likelihood;
 mod losses;
 mod member_id;
 mod outputs;
+mod process_record;
 mod quantities;
 mod result;
 mod run_dir;
@@ -38,7 +41,9 @@ mod summary;
 mod terms;
 mod warnings;
 
+pub use arrays::header_text;
 pub use backend::Backend;
+pub use claim::{Claim, Claims, Owner, Taken};
 pub use config::{NetworkConfig, OptimizerConfig, RunConfig};
 pub use data_config::{DataConfig, Missing, Scale};
 pub use data_record::{DataRecord, Scaling};
@@ -48,12 +53,14 @@ pub use estimate::Estimate;
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions, picture_size};
 pub use failure::{Failure, NotFinite};
 pub use files::{create_dir, write_atomically, write_keeping_previous};
+pub use hashes::{Change, FileHashes};
 pub use held_out::HeldOut;
 pub use history::{EpochRow, HistoryFile, read_history};
 pub use likelihood::{Likelihood, Variance};
 pub use losses::{ImageTerms, LogLikelihoods, Losses, PartLosses};
 pub use member_id::{MemberId, Part};
 pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
+pub use process_record::{Process, ProcessRecord};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
 };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data_record::DataRecord;
+use crate::hashes::FileHashes;
 
 /// The circumstances of a run: `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,13 +27,16 @@ pub struct RunRecord {
     pub ended: Option<String>,
     /// How it ended.
     pub status: Status,
+    /// The hashes of the files of finished members.
+    #[serde(default)]
+    pub files: FileHashes,
 }
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// A process trains, or was killed.
+    /// A process trains, or all that did were killed.
     Running,
     /// A signal stopped it.
     Interrupted,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
@@ -13,12 +14,13 @@ use indicatif::HumanDuration;
 use kernels::KernelSet;
 use model::{NamedTensor, named_parameters};
 use record::{
-    Backend, DataRecord, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
-    by_coefficient, now,
+    Backend, Claims, DataRecord, FileHashes, MemberId, MemberResult, Part, Quantity, RunConfig, RunDir,
+    RunRecord, Spread, Status, by_coefficient, now,
 };
 use report::{FigureSet, Report, ReportOptions, Written};
 
 use crate::device::device;
+use crate::example_choice::choose_examples;
 use crate::network::initial_vae;
 use crate::own_data::{
     describe_columns, describe_data, describe_training, estimated_time, name_run, understand,
@@ -27,8 +29,11 @@ use crate::progress::{ReadingProgress, Style, SweepProgress};
 use crate::recorder::CLASSIC_GRID;
 use crate::recording::{Recording, record_collapse, record_examples};
 use crate::run_context::RunContext;
+use crate::scheduler::first_to_look_at;
+use crate::status::RunStatus;
 use crate::sweep::SweepOutcome;
 use crate::tensor_file::write_weights;
+use crate::verify::{Choice, check_hashes, retrain};
 use crate::watch::Watch;
 use crate::{signals, sweep};
 
@@ -75,9 +80,14 @@ struct Args {
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
 
-    /// Train only the K-th of N parts of the sweep into the shared run directory, as one job of an array
-    #[arg(long, value_name = "K/N")]
-    member: Option<Part>,
+    /// Train into a run directory that other processes share: with `auto` any member that no other one has, also on other
+    /// machines; or only the K-th of N parts of the sweep
+    #[arg(long, value_name = "auto|K/N")]
+    member: Option<Share>,
+
+    /// Hold whoever left members or the run unfinished to be gone, in a folder whose file system has no locks
+    #[arg(long)]
+    take_over: bool,
 
     /// Go on with a member on a processor whose kernels round otherwise; its bits are then those of no undisturbed run
     #[arg(long)]
@@ -156,11 +166,47 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "contact-sheet.png")]
         sheet: PathBuf,
     },
+    /// Check that the files of a finished run are as they were written
+    Verify {
+        /// The directory of the run
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+
+        /// Train members again, apart from the run, and compare the bits: c=1, or c=1,seed=0
+        #[arg(long, value_name = "MEMBER")]
+        retrain: Vec<Choice>,
+    },
+    /// Show which members of a run are finished, running, waiting or failed
+    Status {
+        /// The directory of the run
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the completions of a shell, to be put where that looks for them
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+/// What a process trains of a sweep that it shares with others.
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    /// Whatever no other process has.
+    Free,
+    Part(Part),
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" { Ok(Self::Free) } else { text.parse().map(Self::Part) }
+    }
 }
 
 /// Names of backends, those that this program was built without too: the error about these says how to build it with them.
@@ -188,6 +234,8 @@ fn grid(text: &str) -> Result<usize, String> {
 /// The exit codes of the program that neither success nor a signal gives.
 #[derive(Clone, Copy)]
 enum Failed {
+    /// A check found something.
+    Check = 1,
     /// The input cannot be worked with.
     Input = 2,
     /// Members could not be trained to their end; the others were.
@@ -249,6 +297,13 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
         Some(Command::Data { path, overrides, sheet }) => return show_data(path, overrides, sheet),
+        Some(Command::Verify { dir, retrain }) => return verify(dir, retrain),
+        Some(Command::Status { dir, json }) => {
+            let status = RunStatus::read(dir)?;
+            let text = if *json { serde_json::to_string_pretty(&status)? + "\n" } else { status.table() };
+            print!("{text}");
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();
             let name = command.get_name().to_string();
@@ -318,12 +373,18 @@ fn train(config: &RunConfig, args: &Args, path: &Path, dataset: Option<Dataset>)
     };
     config.check_batch_size(dataset.train.count())?;
     let device = device(config.backend)?;
-    let members = match args.member {
-        Some(part) => config.members_of(part),
-        None => config.members(),
+    let mut members = match args.member {
+        Some(Share::Part(part)) => config.members_of(part),
+        Some(Share::Free) | None => config.members(),
     };
+    let shares = matches!(args.member, Some(Share::Free));
+    if shares {
+        let first = first_to_look_at(members.len());
+        members.rotate_left(first);
+    }
     let dir = RunDir::create(path, config)?;
-    let lock = dir.lock()?;
+    let claims = Claims::new(args.take_over);
+    let claim = dir.claim(&claims)?;
     check_data(&dir, &dataset.record)?;
     prepare(&dir, config, dataset.train.numbers(), &device)?;
     let examples = match dir.examples()? {
@@ -343,30 +404,55 @@ fn train(config: &RunConfig, args: &Args, path: &Path, dataset: Option<Dataset>)
         examples: &examples,
         device: &device,
         dir: &dir,
+        claims: &claims,
         kernels,
+        // What others have stopped is not theirs alone to try again.
+        retry: !shares,
         allow_other_processor: args.allow_other_processor,
     };
+    let before = dir.record()?;
     let mut record = begin_record(&context, workers);
+    record.files = before.as_ref().map(|record| record.files.clone()).unwrap_or_default();
     dir.write_record(&record)?;
-    drop(lock);
+    let process = dir.begin_process(&claims, &record)?;
+    drop(claim);
 
     let progress =
         SweepProgress::new(Style::detect(args.quiet), members.len(), config.epochs, dataset.train.count());
-    let outcome = sweep::run(&context, &members, workers, &progress, args.tensorboard)?;
+    let mut outcome = sweep::run(&context, &members, workers, &progress, args.tensorboard)?;
+    // Who had a member at first may have been stopped since.
+    let mut trained = outcome.trained.len();
+    while shares && trained > 0 && !outcome.taken.is_empty() && !outcome.interrupted {
+        let left: Vec<MemberId> = outcome.taken.drain(..).map(|(member, _)| member).collect();
+        let more = sweep::run(&context, &left, workers, &progress, args.tensorboard)?;
+        trained = more.trained.len();
+        outcome.add(more);
+    }
     progress.finish();
 
-    let _lock = dir.lock()?;
+    let claim = dir.claim(&claims)?;
+    record.ended = Some(now());
+    let own_end = match &outcome {
+        outcome if outcome.interrupted => Status::Interrupted,
+        outcome if !outcome.failures.is_empty() => Status::Failed,
+        _ => Status::Finished,
+    };
+    process.end(own_end, now())?;
     let results = dir.results(config)?;
     let tables = dir.write_summary(config, &results)?;
     record_collapse(&dir, config, &dataset, &device)?;
-    record.ended = Some(now());
-    record.status = match &outcome {
+    // Other processes may have added theirs.
+    let files = dir.record()?.map(|record| record.files).unwrap_or_default();
+    record.files = dir.hashes(config, files, &outcome.trained)?;
+    let others_work = dir.processes()?.iter().any(|(_, at_work)| *at_work);
+    record.status = match own_end {
         _ if results.len() == config.members().len() => Status::Finished,
-        outcome if outcome.interrupted => Status::Interrupted,
-        outcome if !outcome.failures.is_empty() => Status::Failed,
-        _ => Status::Partial,
+        _ if others_work => Status::Running,
+        Status::Finished => Status::Partial,
+        stopped => stopped,
     };
     dir.write_record(&record)?;
+    drop(claim);
 
     if !args.quiet && !results.is_empty() {
         print_results(config, &results);
@@ -377,7 +463,10 @@ fn train(config: &RunConfig, args: &Args, path: &Path, dataset: Option<Dataset>)
             path.display()
         );
     }
-    if !args.no_report && matches!(record.status, Status::Finished | Status::Failed) {
+    // Of many processes, the one that finishes the last member makes the report.
+    let was_finished = before.is_some_and(|record| record.status == Status::Finished);
+    let is_others = shares && was_finished && outcome.trained.is_empty();
+    if !args.no_report && !is_others && matches!(record.status, Status::Finished | Status::Failed) {
         write_report(path, args)?;
     }
     Ok(exit_code(outcome, members.len(), path))
@@ -402,11 +491,8 @@ fn check_data(dir: &RunDir, data: &DataRecord) -> Result<()> {
     Ok(())
 }
 
-/// Creates the members' directories and writes the weights that they start from.
+/// Writes the weights that the members start from.
 fn prepare(dir: &RunDir, config: &RunConfig, pixels: usize, device: &Device) -> Result<()> {
-    for id in config.members() {
-        dir.member(id).create()?;
-    }
     let path = dir.initial_weights();
     if path.exists() {
         return Ok(());
@@ -431,6 +517,7 @@ fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
         started: now(),
         ended: None,
         status: Status::Running,
+        files: FileHashes::new(),
     }
 }
 
@@ -460,8 +547,9 @@ fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -
 
 /// Says how a sweep of so many members ended, and gives the exit code.
 fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> ExitCode {
-    for member in &outcome.locked {
-        eprintln!("{member} is being trained by another process");
+    for (member, owner) in &outcome.taken {
+        let owner = owner.as_ref().map_or("another process".to_string(), |owner| owner.to_string());
+        eprintln!("{member} is being trained by {owner}");
     }
     for (member, error) in outcome.failures.iter().take(NAMED) {
         eprintln!("error: {member} failed: {error:#}");
@@ -517,6 +605,58 @@ fn watch(dirs: &[PathBuf], port: u16, open: bool) -> Result<ExitCode> {
     }
     watch.serve()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn verify(path: &Path, choices: &[Choice]) -> Result<ExitCode> {
+    let dir = RunDir::open(path)?;
+    let config = dir.config()?;
+    let mut found = check_hashes(&dir, &config)?;
+    if !choices.is_empty() {
+        let members: Vec<Vec<MemberId>> =
+            choices.iter().map(|choice| choice.of(&config)).collect::<Result<_>>()?;
+        found.extend(retrain_and_compare(&dir, &config, &members.concat())?);
+    }
+    for line in &found {
+        eprintln!("{line}");
+    }
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { Failed::Check.into() })
+}
+
+fn retrain_and_compare(dir: &RunDir, config: &RunConfig, members: &[MemberId]) -> Result<Vec<String>> {
+    signals::catch()?;
+    let set = KernelSet::from_environment()?;
+    let progress = ReadingProgress::new(Style::detect(false));
+    let dataset = data::load(&config.data, &progress).context("cannot read the data")?;
+    drop(progress);
+    let examples = match dir.examples()? {
+        Some(examples) => examples,
+        None => choose_examples(config, &dataset)?,
+    };
+    let context = RunContext {
+        config,
+        dataset: &dataset,
+        examples: &examples,
+        device: &device(config.backend)?,
+        dir,
+        claims: &Claims::new(false),
+        kernels: (config.backend == Backend::Flex).then(|| set.name()),
+        retry: true,
+        allow_other_processor: false,
+    };
+    let workers = sweep::worker_count(config.workers, members.len());
+    let progress =
+        SweepProgress::new(Style::detect(false), members.len(), config.epochs, dataset.train.count());
+    let differences = retrain(&context, members, |context| {
+        let outcome = sweep::run(context, members, workers, &progress, false)?;
+        progress.finish();
+        match outcome.failures.into_iter().next() {
+            Some((member, error)) => Err(error.context(format!("{member} could not be trained again"))),
+            None if outcome.interrupted => bail!("stopped before the members were trained again"),
+            None => Ok(()),
+        }
+    })?;
+    println!("{} members trained again: {} files have other bits", members.len(), differences.len());
+    Ok(differences)
 }
 
 fn open_in_browser(what: &std::ffi::OsStr) -> Result<()> {

@@ -137,6 +137,12 @@ impl SweepProgress {
         MemberProgress { sweep: self, bar, member, shown: Instant::now() }
     }
 
+    /// Leaves out a member that this process does not train.
+    pub fn leave_out(&self) {
+        let length = self.whole.length().unwrap_or(0);
+        self.whole.set_length(length.saturating_sub(self.images_of_member));
+    }
+
     /// Shows a line above the bars.
     pub fn say(&self, line: &str) {
         match self.style {

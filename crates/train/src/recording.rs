@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use burn::tensor::Device;
 use data::{Dataset, load_at_hand};
-use record::{Examples, MemberDir, Outputs, RunConfig, RunDir};
+use record::{Claims, Examples, MemberDir, Outputs, RunConfig, RunDir};
 
 use crate::checkpoint;
 use crate::device::any_device;
@@ -64,9 +64,15 @@ impl Recording {
         };
         let grid = grid.unwrap_or(CLASSIC_GRID);
         let recorder = Recorder { dataset, examples: &examples, device: &self.device, grid };
+        let mut written = Vec::new();
         for Stale { dir, epoch, network, kl_per_dim } in waiting {
             let Ok(vae) = read_network(&network, &self.config, &self.device) else { continue };
             dir.write_outputs(&recorder.outputs(&vae, epoch, &kl_per_dim, dir.id().seed)?)?;
+            written.push(dir.id().dir().join("outputs.safetensors"));
+        }
+        if !written.is_empty() {
+            let _claim = self.dir.claim(&Claims::new(false))?;
+            self.dir.rehash(&written)?;
         }
         Ok(())
     }
@@ -84,7 +90,7 @@ impl Recording {
             Some(result) => (result.epochs, dir.weights(), result.diagnostics.kl_per_dim),
             None => {
                 let last = dir.history().ok()?.pop()?;
-                (checkpoint::finished_epochs(&dir)?, dir.checkpoint(), last.test_latent.kl_per_dim)
+                (checkpoint::position(&dir)?.epoch, dir.checkpoint(), last.test_latent.kl_per_dim)
             }
         };
         let as_wanted = |outputs: &Outputs| match (grid, &outputs.manifold) {
