@@ -9,8 +9,11 @@
 mod arrays;
 mod backend;
 mod baselines;
+mod claim;
 mod collapse;
 mod config;
+mod data_config;
+mod data_record;
 mod did_you_mean;
 mod error;
 mod estimate;
@@ -19,45 +22,58 @@ mod failure;
 mod files;
 #[doc(hidden)]
 pub mod for_tests;
+mod hashes;
 mod held_out;
 mod history;
 mod likelihood;
 mod losses;
 mod member_id;
 mod outputs;
+mod process_record;
 mod quantities;
 mod result;
 mod run_dir;
 mod run_record;
 mod schema;
 mod seeds;
+mod shape;
 mod student;
 mod summary;
 mod terms;
 mod warnings;
 
+pub use arrays::header_text;
 pub use backend::Backend;
 pub use baselines::{Baselines, Classified, Generated, OfParts};
-pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
+pub use claim::{Claim, Claims, Owner, Taken};
+pub use config::{NetworkConfig, OptimizerConfig, RunConfig};
+pub use data_config::{DataConfig, Missing, Scale};
+pub use data_record::{DataRecord, Scaling};
+pub use did_you_mean::nearest;
 pub use error::{RecordError, Result};
 pub use estimate::Estimate;
-pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions};
+pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions, picture_size};
 pub use failure::{Failure, NotFinite};
 pub use files::{create_dir, write_atomically, write_keeping_previous};
+pub use hashes::{Change, FileHashes};
 pub use held_out::HeldOut;
 pub use history::{EpochRow, HistoryFile, read_history};
 pub use likelihood::{Likelihood, Variance};
 pub use losses::{ImageTerms, LogLikelihoods, Losses, PartLosses};
 pub use member_id::{MemberId, Part};
 pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
+pub use process_record::{Process, ProcessRecord};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
 };
-pub use result::{Diagnostics, MemberResult, Nll, NllMethod, NllOfSamples, PartDiagnostics, TermErrors, dimensions_by_kl};
+pub use result::{
+    Diagnostics, MemberResult, Nll, NllMethod, NllOfSamples, PartDiagnostics, TermErrors, dimensions_by_kl,
+};
 pub use run_dir::{MemberDir, RunDir};
-pub use run_record::{ImageCounts, RunRecord, Status, now};
+pub use run_record::{RunRecord, Status, now};
 pub use schema::{SCHEMA, VERSION, check_schema};
 pub use seeds::{Group, Spread, by_coefficient};
+pub use shape::Shape;
 pub use student::{differs_from_zero, t_quantile};
 pub use terms::{LatentUse, Terms};
 pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, warnings};

@@ -151,7 +151,11 @@ fn to_generate(purpose: &Purpose, groups: &Groups<'_>) -> String {
     let Some(&c) = purpose.coefficients.first() else {
         return "Nothing can be said yet about generating from the prior.".to_string();
     };
-    format!("Keep {} to generate from the prior (−log p(x) {} nats).", purpose.alternatives(), shown(groups, NLL, c))
+    format!(
+        "Keep {} to generate from the prior (−log p(x) {} nats).",
+        purpose.alternatives(),
+        shown(groups, NLL, c)
+    )
 }
 
 fn to_compress(purpose: &Purpose, groups: &Groups<'_>) -> String {
@@ -197,14 +201,7 @@ fn generate(groups: &Groups<'_>) -> Purpose {
         };
         format!("It has the lowest −log p(x), {} nats{beside}.", shown(groups, NLL, choice.best))
     });
-    purpose(
-        "generate",
-        "To generate from the prior",
-        GENERATE,
-        choice,
-        why,
-        numbers(groups, &[NLL, JS]),
-    )
+    purpose("generate", "To generate from the prior", GENERATE, choice, why, numbers(groups, &[NLL, JS]))
 }
 
 fn compress(groups: &Groups<'_>) -> Purpose {

@@ -411,7 +411,9 @@ mod tests {
     #[test]
     fn information_is_found_below_saturation_and_enclosed_beyond() {
         const IMAGES: usize = 2000;
-        for (information, shortfall) in [(1.0, 0.0), (3.0, 0.05), (5.0, 0.3), (6.0, 0.5), (8.0, 1.2), (12.0, 4.5)] {
+        for (information, shortfall) in
+            [(1.0, 0.0), (3.0, 0.05), (5.0, 0.3), (6.0, 0.5), (8.0, 1.2), (12.0, 4.5)]
+        {
             let variance = (-2.0 * information as f64).exp();
             let mut draws = Draws::seeded(11);
             let means = draws.normals((IMAGES, 1), 0.0, (1.0 - variance).sqrt());

@@ -35,7 +35,8 @@ pub fn kl_per_dimension(posteriors: Posteriors<'_>) -> Vec<f64> {
         .axis_iter(Axis(1))
         .zip(log_vars.axis_iter(Axis(1)))
         .map(|(means, log_vars)| {
-            let terms = means.iter().zip(log_vars).map(|(mean, log_var)| kl_to_standard_normal(*mean, *log_var));
+            let terms =
+                means.iter().zip(log_vars).map(|(mean, log_var)| kl_to_standard_normal(*mean, *log_var));
             terms.sum::<f64>() / images
         })
         .collect()

@@ -42,7 +42,8 @@ impl Neighbourhoods {
         if neighbours == 0 {
             return Err(SampleError::NoNeighbours);
         }
-        let squared_radii = Tree::<Euclidean>::new(&Points::new(real, neighbours + 1)?).kth_distances(neighbours);
+        let squared_radii =
+            Tree::<Euclidean>::new(&Points::new(real, neighbours + 1)?).kth_distances(neighbours);
         Ok(Self { samples: real.to_owned(), squared_radii, neighbours })
     }
 
@@ -113,7 +114,8 @@ impl Neighbourhoods {
             .collect();
         let inside = |j: usize| blocks.iter().map(|(inside, _)| inside[j]).sum::<u32>();
         let densities = (0..generated.nrows()).map(|j| f64::from(inside(j)) / self.neighbours as f64);
-        let covered = blocks.iter().flat_map(|(_, covered)| covered).map(|covered| f64::from(u8::from(*covered)));
+        let covered =
+            blocks.iter().flat_map(|(_, covered)| covered).map(|covered| f64::from(u8::from(*covered)));
         Ok(DensityCoverage { density: Estimate::of_mean(densities), coverage: Estimate::of_mean(covered) })
     }
 }

@@ -294,7 +294,8 @@ mod tests {
         let bins = Grid::new(-1.0, 1.0, 2).unwrap();
         // The samples lie in octants with unequal shares; the reference has all alike.
         const BELOW: f64 = 0.4;
-        let share = |i: usize| -> f64 { (0..3).map(|d| if i >> d & 1 == 1 { 1.0 - BELOW } else { BELOW }).product() };
+        let share =
+            |i: usize| -> f64 { (0..3).map(|d| if i >> d & 1 == 1 { 1.0 - BELOW } else { BELOW }).product() };
         let (p, q): (Vec<f64>, Vec<f64>) = (0..8).map(|i| (share(i), 0.125)).unzip();
         let truth = divergences(&p, 1, &q, None);
         let (mut off, mut bias) = ([0.0; 2], [0.0; 2]);

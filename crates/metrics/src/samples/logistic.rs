@@ -372,8 +372,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_apart_is_refused() {
-        let samples = array![[0.0], [1.0]];
-        let refused = |labels| LogisticRegression::path(Labelled { samples: samples.view(), labels }, &[1.0]);
+        let samples = array![[0.0f32], [1.0]];
+        let refused = |labels: &[u8]| LogisticRegression::path(samples.view(), labels, &[1.0]);
         assert_eq!(refused(&[4, 4]), Err(SampleError::OneClass { class: 4 }));
         assert_eq!(refused(&[4]), Err(SampleError::Labels { samples: 2, labels: 1 }));
     }

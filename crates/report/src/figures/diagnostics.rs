@@ -227,7 +227,13 @@ mod tests {
         for quantity in quantities_of(&[Kind::Term, Kind::Diagnostic]) {
             assert!(keys(&all).contains(&quantity.key), "no {}", quantity.key);
         }
-        assert!(keys(&all).ends_with(&["kl_per_dim", "collapsed_share", "posterior_variance", "z_mean", "z_std"]));
+        assert!(keys(&all).ends_with(&[
+            "kl_per_dim",
+            "collapsed_share",
+            "posterior_variance",
+            "z_mean",
+            "z_std"
+        ]));
         assert_sound("diagnostics", &overview(&all, &coefficients).scene());
         for chart in &all {
             assert_sound(&chart.key, &chart.chart(&coefficients).scene());

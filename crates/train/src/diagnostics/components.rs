@@ -1,7 +1,6 @@
 //! The principal components of the training images: a space of few dimensions in which images are compared.
 
-use anyhow::Result;
-use data::Images;
+use data::{Result, Split};
 use kernels::{Matrix, multiply};
 use ndarray::{Array1, Array2, Axis};
 use rand_distr::{Distribution, StandardNormal};
@@ -33,25 +32,29 @@ impl Components {
     ///
     /// Distances in the basis are all that it is used for, so that no direction in it has to be a component by itself.
     ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    ///
     /// # Source
     ///
     /// Golub and Van Loan, *Matrix Computations* (2013), section 8.2.4.
-    pub fn of(images: &Images) -> Self {
+    pub fn of(images: &Split) -> Result<Self> {
         let subset = Subset::evenly_spaced(images, IMAGES);
-        let pixels = images.pixels();
+        let pixels = images.numbers();
         let count = MOST_COMPONENTS.min(pixels).min(subset.count());
-        let mean = mean_image(&subset);
+        let mean = mean_image(&subset)?;
         let normal: StandardNormal = StandardNormal;
         let start: Vec<f64> =
             normal.sample_iter(stream(0, Purpose::ComponentStart, 0, 0)).take(pixels * count).collect();
         let mut basis = Array2::from_shape_vec((pixels, count), start).expect("as many numbers as it holds");
         for _ in 0..ITERATIONS {
             orthonormalise(&mut basis);
-            basis = covariance_times(&subset, &mean, &basis.mapv(|value| value as f32));
+            basis = covariance_times(&subset, &mean, &basis.mapv(|value| value as f32))?;
         }
         orthonormalise(&mut basis);
         let basis = basis.mapv(|value| value as f32);
-        Self { mean: mean.dot(&basis), basis }
+        Ok(Self { mean: mean.dot(&basis), basis })
     }
 
     /// How many they are.
@@ -67,22 +70,30 @@ impl Components {
             .par_chunks(BATCH * pixels)
             .map(|values| {
                 let mut places = vec![0.0; values.len() / pixels * count];
-                multiply(Matrix::new(values, values.len() / pixels, pixels), matrix(&self.basis), &mut places);
+                multiply(
+                    Matrix::new(values, values.len() / pixels, pixels),
+                    matrix(&self.basis),
+                    &mut places,
+                );
                 places
             })
             .collect();
-        Array2::from_shape_vec((images, count), batches.concat()).expect("as many numbers as it holds") - &self.mean
+        Array2::from_shape_vec((images, count), batches.concat()).expect("as many numbers as it holds")
+            - &self.mean
     }
 
     /// Where some images of a set lie.
-    pub fn project_subset(&self, subset: &Subset<'_>) -> Array2<f32> {
-        let chunks = subset.positions.chunks(BATCH).map(|positions| self.project(&subset.images.gather(positions)));
-        let chunks: Vec<Array2<f32>> = chunks.collect();
-        let views: Vec<_> = chunks.iter().map(|chunk| chunk.view()).collect();
-        if views.is_empty() {
-            return Array2::zeros((0, self.count()));
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    pub fn project_subset(&self, subset: &Subset<'_>) -> Result<Array2<f32>> {
+        let mut places = Array2::zeros((0, self.count()));
+        for positions in subset.positions.chunks(BATCH) {
+            let chunk = self.project(&subset.images.gather(positions)?);
+            places.append(Axis(0), chunk.view()).expect("all have as many components");
         }
-        ndarray::concatenate(Axis(0), &views).expect("all have as many components")
+        Ok(places)
     }
 }
 
@@ -90,22 +101,23 @@ fn matrix(array: &Array2<f32>) -> Matrix<'_> {
     Matrix::new(array.as_slice().expect("it is stored row by row"), array.nrows(), array.ncols())
 }
 
-fn mean_image(subset: &Subset<'_>) -> Array1<f32> {
-    let mut sums = Array1::<f64>::zeros(subset.images.pixels());
-    for &position in &subset.positions {
-        for (sum, byte) in sums.iter_mut().zip(subset.images.grey(position as usize)) {
-            *sum += f64::from(byte);
+fn mean_image(subset: &Subset<'_>) -> Result<Array1<f32>> {
+    let numbers = subset.images.numbers();
+    let mut sums = Array1::<f64>::zeros(numbers);
+    for positions in subset.positions.chunks(BATCH) {
+        for image in subset.images.gather(positions)?.chunks(numbers) {
+            sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += f64::from(*value));
         }
     }
-    sums.mapv(|sum| (sum / subset.count() as f64) as f32)
+    Ok(sums.mapv(|sum| (sum / subset.count() as f64) as f32))
 }
 
 /// `1/N sum_i (x_i - m) (x_i - m)' B`.
-fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>) -> Array2<f64> {
+fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>) -> Result<Array2<f64>> {
     let (pixels, count) = basis.dim();
     let of_mean = mean.dot(basis);
     let of_batch = |positions: &[u32]| {
-        let values = subset.images.gather(positions);
+        let values = subset.images.gather(positions)?;
         let images = Matrix::new(&values, positions.len(), pixels);
         let mut places = vec![0.0; positions.len() * count];
         multiply(images, matrix(basis), &mut places);
@@ -115,17 +127,18 @@ fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>
         let mut products = vec![0.0; pixels * count];
         multiply(images.transposed(), Matrix::new(&places, positions.len(), count), &mut products);
         let of_places: Vec<f32> = (0..count).map(|c| places.iter().skip(c).step_by(count).sum()).collect();
-        (products, of_places)
+        Ok((products, of_places))
     };
-    let batches: Vec<_> = subset.positions.par_chunks(BATCH).map(of_batch).collect();
+    let batches: Vec<Result<_>> = subset.positions.par_chunks(BATCH).map(of_batch).collect();
     let mut total = Array2::<f64>::zeros((pixels, count));
-    for (products, of_places) in batches {
+    for batch in batches {
+        let (products, of_places) = batch?;
         for ((pixel, component), total) in total.indexed_iter_mut() {
             let product = products[pixel * count + component] - mean[pixel] * of_places[component];
             *total += f64::from(product) / subset.count() as f64;
         }
     }
-    total
+    Ok(total)
 }
 
 /// The columns, made orthogonal and of length 1 one after another; what is nothing beside those before becomes 0.
@@ -151,9 +164,10 @@ fn orthonormalise(basis: &mut Array2<f64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use record::Shape;
 
     /// Images in which two patterns, whose strengths are independent, and a faint noise make the pixels.
-    fn images(count: usize) -> Images {
+    fn images(count: usize) -> Split {
         let mut bytes = Vec::new();
         for i in 0..count {
             let strength = |period: usize| ((i * 7919) % period) as f64 / period as f64 - 0.5;
@@ -164,13 +178,13 @@ mod tests {
                 bytes.push((100.0 + 80.0 * a * first + 50.0 * b * second + noise) as u8);
             }
         }
-        Images { height: 8, width: 10, bytes, labels: None }
+        Split::of_bytes(Shape::grey(8, 10), bytes, None)
     }
 
     #[test]
     fn the_directions_of_greatest_variance_are_found() {
         let images = images(600);
-        let components = Components::of(&images);
+        let components = Components::of(&images).unwrap();
         assert_eq!(components.count(), 50);
         let found = components.basis.t().dot(&components.basis);
         for ((i, j), product) in found.indexed_iter() {
@@ -180,18 +194,22 @@ mod tests {
         for pattern in [|pixel: usize| (pixel % 2) as f32, |pixel: usize| (pixel / 40) as f32] {
             let pattern = Array1::from_shape_fn(80, pattern);
             let inside = components.basis.t().dot(&pattern);
-            assert!((inside.dot(&inside) / pattern.dot(&pattern) - 1.0).abs() < 1e-3, "a pattern lies in the basis");
+            assert!(
+                (inside.dot(&inside) / pattern.dot(&pattern) - 1.0).abs() < 1e-3,
+                "a pattern lies in the basis"
+            );
         }
     }
 
     #[test]
     fn distances_are_those_of_the_pixels_where_nothing_is_left_out() {
-        let images = Images { height: 1, width: 3, bytes: (0..30).map(|i| (i * i * 13 % 251) as u8).collect(), labels: None };
-        let components = Components::of(&images);
-        let places = components.project_subset(&Subset::evenly_spaced(&images, 100));
+        let images =
+            Split::of_bytes(Shape::grey(1, 3), (0..30).map(|i| (i * i * 13 % 251) as u8).collect(), None);
+        let components = Components::of(&images).unwrap();
+        let places = components.project_subset(&Subset::evenly_spaced(&images, 100)).unwrap();
         for (i, j) in [(0, 1), (3, 7), (2, 9)] {
-            let between = &places.row(i) - &places.row(j);
-            let [a, b] = [i, j].map(|image| Array1::from(images.grey(image)));
+            let between = &places.row(i as usize) - &places.row(j as usize);
+            let [a, b] = [i, j].map(|image| Array1::from(images.gather(&[image]).unwrap()));
             let expected = (&a - &b).mapv(|d| d * d).sum();
             assert!((between.dot(&between) - expected).abs() < 1e-5, "{i} {j}");
         }

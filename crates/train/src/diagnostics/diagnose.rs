@@ -3,15 +3,14 @@
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use data::Dataset;
-use metrics::latent::{
-    BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl,
-};
+use metrics::latent::{BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl};
 use metrics::samples::neighbours::kl_from_standard_normal;
 use model::Vae;
 use ndarray::{Array1, Array2, Axis};
 use record::{
-    COLLAPSED_KL, Diagnostics, Encoded, Estimate, Generated, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses, NllOfSamples, OfParts, MemberId, Nll,
-    NllMethod, PartDiagnostics, PartLosses, TermErrors, dimensions_by_kl,
+    COLLAPSED_KL, Diagnostics, Encoded, Estimate, Generated, HeldOut, ImageTerms, LatentUse, LogLikelihoods,
+    Losses, MemberId, Nll, NllMethod, NllOfSamples, OfParts, PartDiagnostics, PartLosses, TermErrors,
+    dimensions_by_kl,
 };
 
 use super::data_reference::DataReference;
@@ -45,6 +44,10 @@ pub(super) const TRAINING_IMAGES: usize = 20_000;
 /// The Pareto shape of importance weights beyond which an estimate is not to be relied upon (Vehtari et al. 2024).
 const UNRELIABLE: f64 = 0.7;
 
+/// Why no image was classified.
+pub(super) const NO_LABELS: &str = "No image was classified: there are no labels.";
+pub(super) const TOO_FEW: &str = "No image was classified: there are too few held-out images for a part that chooses and one that reports.";
+
 /// What is measured of a trained network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
@@ -67,7 +70,7 @@ pub fn diagnose(
     device: &Device,
 ) -> Result<Measurement> {
     let MemberId { kl_coefficient, seed } = member;
-    let encoded = EncodedImages::encode(vae, &dataset.test, device);
+    let encoded = EncodedImages::encode(vae, dataset.evaluated(), device)?;
     let codes = encoded.codes(&noise(seed, Purpose::DiagnosticNoise, 0, 0, encoded.means.len()));
     let posteriors = encoded.posteriors().context("the posteriors of the test images are damaged")?;
 
@@ -84,7 +87,10 @@ pub fn diagnose(
     let mut not_measured = Vec::new();
     let binned = binned_comparison(highest(&codes, &kl_per_dim).view())?;
     if binned.is_none() {
-        not_measured.push(format!("JS and KL to the prior on a grid: {} codes are fewer than its cells.", codes.nrows()));
+        not_measured.push(format!(
+            "JS and KL to the prior on a grid: {} codes are fewer than its cells.",
+            codes.nrows()
+        ));
     }
     let neighbour_kl = neighbour_kl(&codes, &mut not_measured);
 
@@ -96,9 +102,16 @@ pub fn diagnose(
         HeldOut::ALL.map(|part| measurer.encode(Subset::held_out(dataset, part), Purpose::DiagnosticNoise));
     let [choose, report] = [choose?, report?];
     let probes = Probes::of_codes(&train, [&choose, &report], &mut not_measured);
-    let term_errors = term_errors([&choose.terms, &report.terms], kl_coefficient);
-    let choose = measurer.part(choose, probes.of_part(HeldOut::Choose), generated.map(|parts| parts.choose))?;
-    let report = measurer.part(report, probes.of_part(HeldOut::Report), generated.map(|parts| parts.report))?;
+    // Of the images that are measured after every epoch.
+    let evaluated = match dataset.validation {
+        Some(_) => vec![&choose.terms],
+        None => vec![&choose.terms, &report.terms],
+    };
+    let term_errors = term_errors(&evaluated, kl_coefficient);
+    let choose =
+        measurer.part(choose, probes.of_part(HeldOut::Choose), generated.map(|parts| parts.choose))?;
+    let report =
+        measurer.part(report, probes.of_part(HeldOut::Report), generated.map(|parts| parts.report))?;
     let diagnostics = Diagnostics {
         active_units: Some(active_units),
         mutual_information: Some(estimate(mutual_information)),
@@ -127,7 +140,7 @@ pub fn diagnose(
 }
 
 /// An estimate as it is recorded.
-fn estimate(found: metrics::samples::Estimate) -> Estimate {
+pub(super) fn estimate(found: metrics::samples::Estimate) -> Estimate {
     let standard_error = Some(found.standard_error).filter(|error| error.is_finite());
     Estimate { value: found.value, standard_error }
 }
@@ -152,12 +165,12 @@ fn highest(codes: &Array2<f64>, kl_per_dim: &[f64]) -> Array2<f64> {
 }
 
 /// The standard errors of the means over all images; `None` of a single one.
-fn term_errors(parts: [&ImageTerms; 2], kl_coefficient: f64) -> Option<TermErrors> {
+fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErrors> {
     let error = |of_reconstruction: f64, of_kl: f64| {
         let value = move |(reconstruction, kl): (&f32, &f32)| {
             of_reconstruction * f64::from(*reconstruction) + of_kl * f64::from(*kl)
         };
-        let values = parts.into_iter().flat_map(|part| part.reconstruction.iter().zip(&part.kl)).map(value);
+        let values = parts.iter().flat_map(|part| part.reconstruction.iter().zip(&part.kl)).map(value);
         Estimate::of_mean(values)?.standard_error
     };
     Some(TermErrors {
@@ -192,7 +205,7 @@ impl Measurer<'_> {
     fn encode<'a>(&self, subset: Subset<'a>, purpose: Purpose) -> Result<Measured<'a>> {
         let Subset { images, positions } = &subset;
         let Encoded { mean, log_var, reconstruction, kl, .. } =
-            encode_images(self.vae, images, positions, self.member.seed, purpose, self.device);
+            encode_images(self.vae, images, positions, self.member.seed, purpose, self.device)?;
         let terms = ImageTerms {
             index: positions.iter().copied().collect(),
             reconstruction: reconstruction.context("the losses were computed")?,
@@ -254,7 +267,9 @@ impl Measurer<'_> {
             let data = TensorData::new(codes.to_vec(), [codes.len() / latent, latent]);
             let outputs = self.vae.decoder.forward(Tensor::from_data(data, self.device));
             let images = values(self.vae.decoder.distribution(outputs).mean());
-            places.append(Axis(0), reference.components.project(&images).view()).expect("all have as many components");
+            places
+                .append(Axis(0), reference.components.project(&images).view())
+                .expect("all have as many components");
         }
         let found = reference.generated(&places);
         found.map_err(|error| not_measured.push(format!("Density and coverage: {error}."))).ok()
@@ -265,11 +280,12 @@ impl Measurer<'_> {
         if measured.subset.count() == 0 {
             return Ok(None);
         }
-        if self.vae.latent() <= MOST_DIMENSIONS { self.integrated(measured) } else { self.sampled(measured) }.map(Some)
+        if self.vae.latent() <= MOST_DIMENSIONS { self.integrated(measured) } else { self.sampled(measured) }
+            .map(Some)
     }
 
     fn integrated(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
-        let pixels = measured.subset.images.pixels();
+        let pixels = measured.subset.images.numbers();
         let lattice = coarse_cells(self.vae.latent());
         let all = measured.subset.count();
         let most = if all * lattice * pixels * 4 > MULTIPLICATIONS { FEWER_IMAGES } else { all };
@@ -299,9 +315,8 @@ impl Measurer<'_> {
         let (subset, found, mean) = sample(FEWER_IMAGES, SAMPLES)?;
         let count = found.len() as f64;
         let unreliable = found.iter().filter(|image| image.pareto_k > UNRELIABLE).count() as f64;
-        let of_samples = |samples: usize| {
-            Ok(NllOfSamples { samples, nll: sample(IMAGES_COMPARED, samples)?.2 })
-        };
+        let of_samples =
+            |samples: usize| Ok(NllOfSamples { samples, nll: sample(IMAGES_COMPARED, samples)?.2 });
         let method = NllMethod::ImportanceSampling {
             samples: SAMPLES,
             unreliable: unreliable / count,
@@ -339,10 +354,7 @@ impl Probes {
 
     fn of_codes(train: &Measured<'_>, parts: [&Measured<'_>; 2], not_measured: &mut Vec<String>) -> Self {
         if parts.iter().any(|part| part.subset.count() == 0) {
-            not_measured.push(
-                "No image was classified: there are too few held-out images for a part that chooses and one that reports."
-                    .to_string(),
-            );
+            not_measured.push(TOO_FEW.to_string());
             return Self::NONE;
         }
         let represented = |measured: &Measured<'_>| {
@@ -350,7 +362,7 @@ impl Probes {
             Some(Represented { samples: measured.encoded.means.mapv(|mean| mean as f32), labels })
         };
         let (Some(train), [Some(choose), Some(report)]) = (represented(train), parts.map(represented)) else {
-            not_measured.push("No image was classified: there are no labels.".to_string());
+            not_measured.push(NO_LABELS.to_string());
             return Self::NONE;
         };
         let probed = Probed { train, held_out: [choose, report] };

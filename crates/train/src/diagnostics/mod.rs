@@ -10,7 +10,7 @@ mod probes;
 mod quadrature;
 mod sampled_likelihood;
 
-pub use data_reference::{DataReference, baselines};
+pub use data_reference::{DataReference, SharedReference, baselines};
 pub use diagnose::{Measurement, diagnose};
 pub use held_out::Subset;
 pub use integrated_likelihood::integrated_likelihoods;

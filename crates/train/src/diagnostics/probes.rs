@@ -106,7 +106,8 @@ impl Probed {
     ///
     /// [`SampleError`] if there are fewer training images than neighbours, or a number is not finite.
     pub fn neighbours(&self) -> Result<[Rights; 2], SampleError> {
-        let (dimensions, in_64_bits) = (self.train.samples.ncols(), |samples: &Array2<f32>| samples.mapv(f64::from));
+        let (dimensions, in_64_bits) =
+            (self.train.samples.ncols(), |samples: &Array2<f32>| samples.mapv(f64::from));
         let of_part = |part: &Represented| {
             let classes = if dimensions > MOST_OF_TREE {
                 self.classes_by_product(&part.samples)?

@@ -141,8 +141,12 @@ impl Level {
         );
         let along = COARSE[dimensions - 1];
         // In one dimension the second axis has one cell of width 1.
-        let mut level =
-            Self { dimensions, low: [0.0; 2], step: [1.0; 2], cells: if dimensions == 1 { [along, 1] } else { [along; 2] } };
+        let mut level = Self {
+            dimensions,
+            low: [0.0; 2],
+            step: [1.0; 2],
+            cells: if dimensions == 1 { [along, 1] } else { [along; 2] },
+        };
         for axis in 0..dimensions {
             level.low[axis] = region.low[axis];
             level.step[axis] = (region.high[axis] - region.low[axis]) / f64::from(along);
@@ -189,8 +193,7 @@ impl Level {
     /// The cells of a tile, in the order of their codes.
     fn cells_of_tile(&self, tile: [u32; 2]) -> impl Iterator<Item = [u32; 2]> + use<> {
         let [across, along] = self.tile();
-        (0..along)
-            .flat_map(move |y| (0..across).map(move |x| [tile[0] * across + x, tile[1] * along + y]))
+        (0..along).flat_map(move |y| (0..across).map(move |x| [tile[0] * across + x, tile[1] * along + y]))
     }
 
     /// The middles of cells, `[cells, dimensions]`.
@@ -282,9 +285,8 @@ impl Sum {
         let of_lattices = &of_lattices[..lattices];
         let log = |sum: f64| log_sum(self.left, f64::from(greatest) + sum.ln() + level.log_area());
         let ends = of_lattices.iter().map(|sum| log(lattices as f64 * sum));
-        let [low, high] = ends.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], end| {
-            [low.min(end), high.max(end)]
-        });
+        let [low, high] =
+            ends.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], end| [low.min(end), high.max(end)]);
         self.integral = Integral {
             log_likelihood: log(of_lattices.iter().sum()),
             error: (high - low) / (2.0 * (lattices as f64).sqrt()),
@@ -307,8 +309,12 @@ impl Sum {
             let (_, &mut least, _) = values.select_nth_unstable_by(MOST_SPLIT, |a, b| b.total_cmp(a));
             limit = limit.max(least);
         }
-        let left: f64 =
-            self.points.iter().filter(|point| point.value <= limit).map(|point| f64::from(point.value - greatest).exp()).sum();
+        let left: f64 = self
+            .points
+            .iter()
+            .filter(|point| point.value <= limit)
+            .map(|point| f64::from(point.value - greatest).exp())
+            .sum();
         self.points.retain(|point| point.value > limit);
         self.points.shrink_to_fit();
         self.left = log_sum(self.left, f64::from(greatest) + left.ln() + level.log_area());
@@ -378,7 +384,10 @@ mod tests {
                 let (m, v) = place(image as u32);
                 let expected = dimensions as f64 * log_marginal(m, v);
                 // Codes are rounded to 32 bits: 2e-7 of a code where the likelihood is a thousandth wide, squared and twice.
-                assert!((log_likelihood - expected).abs() < 2e-3, "{log_likelihood}, not {expected}, of variance {v}");
+                assert!(
+                    (log_likelihood - expected).abs() < 2e-3,
+                    "{log_likelihood}, not {expected}, of variance {v}"
+                );
                 assert!(error <= SETTLED, "{error} of variance {v}");
             }
         }
@@ -389,7 +398,11 @@ mod tests {
         // Ten peaks of different height and shape on a circle, narrow against the coarse cells of 0.19.
         let peak = |j: u32| {
             let angle = 0.7 * f64::from(j);
-            ([2.0 * angle.cos(), 2.0 * angle.sin()], [0.03, 0.03 + 0.05 * f64::from(j % 3)], -0.4 * f64::from(j))
+            (
+                [2.0 * angle.cos(), 2.0 * angle.sin()],
+                [0.03, 0.03 + 0.05 * f64::from(j % 3)],
+                -0.4 * f64::from(j),
+            )
         };
         let terms = |j: u32, code: &[f32]| {
             let (mean, std, height) = peak(j);
