@@ -1,5 +1,6 @@
 //! Members for tests.
 
+use crate::baselines::Generated;
 use crate::estimate::Estimate;
 use crate::result::{Diagnostics, MemberResult, Nll, NllMethod, PartDiagnostics, TermErrors};
 use crate::terms::Terms;
@@ -20,6 +21,10 @@ pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> Me
         probe_accuracy: estimate(0.7, 0.0065),
         few_labels_accuracy: estimate(0.6, 0.0069),
         knn_accuracy: estimate(0.74, 0.0062),
+        generated: Some(Generated {
+            density: Estimate { value: 0.7, standard_error: Some(0.01) },
+            coverage: Estimate { value: 0.6, standard_error: Some(0.007) },
+        }),
     };
     let diagnostics = Diagnostics {
         active_units: Some(2),

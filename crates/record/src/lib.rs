@@ -8,9 +8,12 @@
 
 mod arrays;
 mod backend;
+mod baselines;
 mod claim;
 mod collapse;
 mod config;
+mod data_config;
+mod data_record;
 mod did_you_mean;
 mod error;
 mod estimate;
@@ -33,17 +36,22 @@ mod run_dir;
 mod run_record;
 mod schema;
 mod seeds;
+mod shape;
 mod summary;
 mod terms;
 mod warnings;
 
 pub use arrays::header_text;
 pub use backend::Backend;
+pub use baselines::{Baselines, Classified, Generated, OfParts};
 pub use claim::{Claim, Claims, Owner, Taken};
-pub use config::{DataConfig, Margin, NetworkConfig, OptimizerConfig, RunConfig};
+pub use config::{Margin, NetworkConfig, OptimizerConfig, RunConfig};
+pub use data_config::{DataConfig, Missing, Scale};
+pub use data_record::{DataRecord, Scaling};
+pub use did_you_mean::nearest;
 pub use error::{RecordError, Result};
 pub use estimate::Estimate;
-pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions};
+pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions, picture_size};
 pub use failure::{Failure, NotFinite};
 pub use files::{create_dir, write_atomically, write_keeping_previous};
 pub use hashes::{Change, FileHashes};
@@ -61,8 +69,9 @@ pub use result::{
     Diagnostics, MemberResult, Nll, NllMethod, NllOfSamples, PartDiagnostics, TermErrors, dimensions_by_kl,
 };
 pub use run_dir::{MemberDir, RunDir};
-pub use run_record::{ImageCounts, RunRecord, Status, now};
+pub use run_record::{RunRecord, Status, now};
 pub use schema::{SCHEMA, VERSION, check_schema};
 pub use seeds::{Group, Spread, by_coefficient};
+pub use shape::Shape;
 pub use terms::{LatentUse, Terms};
 pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, warnings};

@@ -349,6 +349,23 @@ macro_rules! quantities_of_part {
                 |of_part| of_part.nll.as_ref()?.unreliable().map(Estimate::from)
             ),
             quantities_of_part!(
+                @row $part, $shown, "density", "Density", "times held-out", Better::High, 3,
+                concat!(
+                    "How near images decoded from the prior lie to ", $images, ", in 50 principal components of the training \
+                     images: fidelity. 1 is expected of images as good as held-out ones; blurred ones that lie amidst others can \
+                     exceed it."
+                ),
+                |of_part| Some(of_part.generated?.density)
+            ),
+            quantities_of_part!(
+                @row $part, $shown, "coverage", "Coverage", SHARE, Better::High, 3,
+                concat!(
+                    "Share of ", $images, " that an image decoded from the prior lies as near to as other held-out images do: \
+                     diversity. 0.97 is expected of images as good as held-out ones."
+                ),
+                |of_part| Some(of_part.generated?.coverage)
+            ),
+            quantities_of_part!(
                 @row $part, $shown, "probe_accuracy", "Logistic probe", SHARE, Better::High, 3,
                 concat!(
                     "Share of ", $images, " whose class a multinomial logistic regression on the posterior means of training \

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::baselines::Generated;
 use crate::estimate::Estimate;
 use crate::held_out::HeldOut;
 use crate::terms::Terms;
@@ -137,6 +138,8 @@ pub struct PartDiagnostics {
     pub few_labels_accuracy: Option<Estimate>,
     /// The share of images whose class is that of most of their 10 nearest training images, by the posteriors' means.
     pub knn_accuracy: Option<Estimate>,
+    /// How images decoded from codes of the prior lie beside those of the part.
+    pub generated: Option<Generated>,
 }
 
 /// `-log p(x)`, averaged over images.

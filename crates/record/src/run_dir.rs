@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::baselines::Baselines;
 use crate::claim::{self, Claim, Claims, Owner, Taken};
 use crate::collapse;
 use crate::config::RunConfig;
@@ -111,6 +112,20 @@ impl RunDir {
     /// Writes them.
     pub fn write_collapse(&self, coefficients: &[f64]) -> Result<()> {
         collapse::write(&self.path.join("collapse.csv"), coefficients)
+    }
+
+    /// What can be had of the data without a network; `None` if that was not measured.
+    pub fn baselines(&self) -> Result<Option<Baselines>> {
+        read_json(&self.baselines_path())
+    }
+
+    /// Writes it.
+    pub fn write_baselines(&self, baselines: &Baselines) -> Result<()> {
+        write_json(&self.baselines_path(), baselines)
+    }
+
+    fn baselines_path(&self) -> PathBuf {
+        self.path.join("baselines.json")
     }
 
     /// The directory of a member.
@@ -335,8 +350,10 @@ fn with_remedy(remedy: &str) -> impl FnOnce(RecordError) -> RecordError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_record::DataRecord;
     use crate::for_tests::finished;
-    use crate::run_record::{ImageCounts, Status, now};
+    use crate::run_record::{Status, now};
+    use crate::shape::Shape;
     use tempfile::TempDir;
 
     fn config() -> RunConfig {
@@ -379,7 +396,7 @@ mod tests {
             device: "Flex".into(),
             kernels: Some("avx2".into()),
             workers: 2,
-            images: ImageCounts { train: 60_000, test: 10_000, height: 28, width: 28 },
+            data: DataRecord { train: 60_000, test: 10_000, ..DataRecord::of_shape(&Shape::grey(28, 28)) },
             started: now(),
             ended: None,
             status: Status::Running,

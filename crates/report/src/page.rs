@@ -310,8 +310,9 @@ impl Elsewhere {
     fn of(runs: &[Run], groups: &[Group<&MemberResult>]) -> Vec<Self> {
         let model = runs.first().map(|run| &run.config.model);
         let sizes = runs.first().and_then(|run| {
-            let [height, width] = run.image_size()?;
-            Some(Sizes { channels: 1, pixels: height * width, latent: run.config.model.latent })
+            let shape = run.shape()?;
+            let channels = shape.image().map_or(1, |[.., channels]| channels);
+            Some(Sizes { channels, pixels: shape.numbers(), latent: run.config.model.latent })
         });
         // The coefficient of the distortion that the conventions sum: a Gaussian's variance divides it.
         let (name, variance) = match model.map(|model| (model.likelihood, model.variance)) {
@@ -334,15 +335,15 @@ impl PageRun {
     fn new(run: &Run) -> Self {
         let Run { dir, config, record, .. } = run;
         let record = record.as_ref();
-        let network = run.image_size().map(|[height, width]| {
-            let pixels = height * width;
+        let network = run.shape().map(|shape| {
+            let numbers = shape.numbers();
             let model = &config.model;
-            let widths = [pixels]
+            let widths = [numbers]
                 .into_iter()
                 .chain(model.encoder_hidden.iter().copied())
                 .chain([model.latent])
                 .chain(model.decoder_hidden.iter().copied())
-                .chain([pixels]);
+                .chain([numbers]);
             widths.map(|width| width.to_string()).collect::<Vec<_>>().join("-")
         });
         Self {
@@ -358,8 +359,8 @@ impl PageRun {
             batch_size: config.batch_size,
             seeds: config.seeds.clone(),
             network,
-            train_images: record.map(|record| record.images.train),
-            test_images: record.map(|record| record.images.test),
+            train_images: record.map(|record| record.data.train),
+            test_images: record.map(|record| record.data.test),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod linear_collapse;
 pub mod member;
 pub mod network;
 pub mod observer;
+pub mod own_data;
 pub mod progress;
 pub mod random;
 pub mod recorder;

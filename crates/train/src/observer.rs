@@ -22,6 +22,9 @@ pub trait Observer {
     /// An epoch is finished, with what it gave reason to warn of.
     fn epoch(&mut self, row: &EpochRow, warnings: &[Warning]) -> Result<()>;
 
+    /// The last epoch is finished, and the network is measured: that takes some seconds.
+    fn measuring(&mut self) {}
+
     /// The member is trained to its end.
     fn finished(&mut self, result: &MemberResult) -> Result<()> {
         let _ = result;
@@ -44,6 +47,10 @@ impl Observer for Vec<Box<dyn Observer + '_>> {
 
     fn epoch(&mut self, row: &EpochRow, warnings: &[Warning]) -> Result<()> {
         self.iter_mut().try_for_each(|observer| observer.epoch(row, warnings))
+    }
+
+    fn measuring(&mut self) {
+        self.iter_mut().for_each(|observer| observer.measuring());
     }
 
     fn finished(&mut self, result: &MemberResult) -> Result<()> {

@@ -4,12 +4,16 @@ use burn::tensor::Device;
 use data::Dataset;
 use record::{Claims, Examples, RunConfig, RunDir};
 
+use crate::diagnostics::SharedReference;
+
 /// What all members of a run share.
 pub struct RunContext<'a> {
     /// What is trained.
     pub config: &'a RunConfig,
     /// The images.
     pub dataset: &'a Dataset,
+    /// What trained networks are held against, made when the first of them is measured.
+    pub reference: &'a SharedReference,
     /// Those of them that are recorded of every member.
     pub examples: &'a Examples,
     /// Where the tensors live.

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
-use data::{Dataset, Images};
+use data::{Dataset, Split};
 use model::{LOG_VAR_MAX, LOG_VAR_MIN, NamedTensor, Vae, VaeConfig, load_parameters};
 use record::{
-    DIMENSION_QUANTITIES, DataConfig, Diagnostics, Estimate, HeldOut, Kind, MemberId, MemberResult, Terms,
-    quantities_of,
+    DIMENSION_QUANTITIES, DataConfig, Diagnostics, Estimate, HeldOut, Kind, MemberId, MemberResult, Shape,
+    Terms, quantities_of,
 };
 use serde::Deserialize;
-use train::diagnostics::{Measurement, diagnose};
+use train::diagnostics::{DataReference, Measurement, diagnose};
 use train::random::{Purpose, stream};
 use train::tensor_file::read_safetensors;
 
@@ -55,13 +55,14 @@ fn trained(latent: usize) -> Vae {
 }
 
 fn mnist(train_images: usize, test_images: usize) -> Dataset {
-    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() })
+    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() }, &())
         .expect("MNIST is in the repository")
 }
 
 fn measure(vae: &Vae, dataset: &Dataset) -> Diagnostics {
     let device = Device::flex();
-    let found = diagnose(vae, dataset, MEMBER, &device).expect("the network gives finite numbers");
+    let found = diagnose(vae, dataset, &DataReference::of(dataset).unwrap(), MEMBER, &device)
+        .expect("the network gives finite numbers");
     assert_invariants(&found.diagnostics, dataset.test.count());
     assert_losses_add_up(&found, dataset);
     found.diagnostics
@@ -204,14 +205,14 @@ fn two_trained_networks_measure_as_in_pytorch() {
 }
 
 /// Images of which nothing can be learnt, for networks that have learnt nothing.
-fn noise_images(count: usize, labelled: bool) -> Images {
+fn noise_images(count: usize, labelled: bool) -> Split {
     let bytes = (0..count * 4).map(|i| (i * 7919 % 251) as u8).collect();
     let labels = labelled.then(|| (0..count).map(|i| (i % 3) as u8).collect());
-    Images { height: 2, width: 2, bytes, labels }
+    Split::of_bytes(Shape::grey(2, 2), bytes, labels)
 }
 
 fn noise_dataset(train: usize, test: usize, labelled: bool) -> Dataset {
-    Dataset { train: noise_images(train, labelled), test: noise_images(test, labelled) }
+    Dataset::new(noise_images(train, labelled), None, noise_images(test, labelled))
 }
 
 /// A network whose posterior is the same for every image, and whose decoder does not look at the code.
@@ -311,7 +312,9 @@ fn any_number_of_dimensions_and_images_is_measured() {
 fn nan_posteriors_are_an_error() {
     let dataset = noise_dataset(20, 30, true);
     let device = Device::flex();
-    let error = diagnose(&constant(&[f32::NAN], &[0.0]), &dataset, MEMBER, &device).unwrap_err();
+    let reference = DataReference::of(&dataset).unwrap();
+    let network = constant(&[f32::NAN], &[0.0]);
+    let error = diagnose(&network, &dataset, &reference, MEMBER, &device).unwrap_err();
     let error = format!("{error:#}");
     assert!(error.contains("posteriors of the test images") && error.contains("NaN"), "{error}");
 }

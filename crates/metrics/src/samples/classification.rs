@@ -57,7 +57,7 @@ pub fn nearest_neighbour_classes(
     Points::check(queries, 1)?;
     let classify = |i: usize| {
         let nearest = tree.nearest(&queries.row(i).to_vec(), neighbours);
-        most_frequent(nearest.into_iter().map(|sample| reference.labels[sample]))
+        most_frequent_class(nearest.into_iter().map(|sample| reference.labels[sample]))
     };
     Ok((0..queries.nrows()).into_par_iter().map(classify).collect())
 }
@@ -69,7 +69,8 @@ impl Labelled<'_> {
     }
 }
 
-fn most_frequent(classes: impl Iterator<Item = u8>) -> u8 {
+/// The class that most of these are; of several, the smallest.
+pub fn most_frequent_class(classes: impl Iterator<Item = u8>) -> u8 {
     let mut votes = [0_u32; 256];
     for class in classes {
         votes[usize::from(class)] += 1;
@@ -94,7 +95,7 @@ mod tests {
             };
             let mut all: Vec<usize> = (0..reference.labels.len()).collect();
             all.sort_by(|a, b| squared_distance(*a).total_cmp(&squared_distance(*b)));
-            most_frequent(all[..neighbours].iter().map(|i| reference.labels[*i]))
+            most_frequent_class(all[..neighbours].iter().map(|i| reference.labels[*i]))
         };
         queries.axis_iter(Axis(0)).map(class).collect()
     }

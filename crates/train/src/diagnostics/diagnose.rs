@@ -1,24 +1,26 @@
 //! The numbers that say what a coefficient did to a network.
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use data::Dataset;
 use metrics::latent::{BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl};
 use metrics::samples::neighbours::kl_from_standard_normal;
 use model::Vae;
 use ndarray::{Array1, Array2, Axis};
 use record::{
-    COLLAPSED_KL, Diagnostics, Encoded, Estimate, HeldOut, ImageTerms, LatentUse, LogLikelihoods, Losses,
-    MemberId, Nll, NllMethod, NllOfSamples, PartDiagnostics, PartLosses, TermErrors, dimensions_by_kl,
+    COLLAPSED_KL, Diagnostics, Encoded, Estimate, Generated, HeldOut, ImageTerms, LatentUse, LogLikelihoods,
+    Losses, MemberId, Nll, NllMethod, NllOfSamples, OfParts, PartDiagnostics, PartLosses, TermErrors,
+    dimensions_by_kl,
 };
 
+use super::data_reference::DataReference;
 use super::held_out::Subset;
 use super::integrated_likelihood::integrated_likelihoods;
 use super::posteriors::EncodedImages;
 use super::probes::{Probed, Represented, Rights};
 use super::quadrature::{MOST_DIMENSIONS, coarse_cells};
 use super::sampled_likelihood::{SampledLikelihood, sampled_likelihoods};
-use crate::encode_images::encode_images;
+use crate::encode_images::{encode_images, values};
 use crate::random::{Purpose, noise};
 
 /// Codes an image where its likelihood is sampled.
@@ -33,12 +35,18 @@ const FEWER_IMAGES: usize = 2000;
 const MULTIPLICATIONS: usize = 300_000_000_000;
 /// Dimensions of the grid on which codes are held against the prior.
 const GRID_DIMENSIONS: usize = 2;
+/// Images generated at a time.
+const GENERATED_TOGETHER: usize = 500;
 /// The neighbour by whose distance the codes are held against the prior.
 const NEIGHBOUR: usize = 5;
 /// Training images whose losses are kept, and that probes learn from, at most.
-const TRAINING_IMAGES: usize = 20_000;
+pub(super) const TRAINING_IMAGES: usize = 20_000;
 /// The Pareto shape of importance weights beyond which an estimate is not to be relied upon (Vehtari et al. 2024).
 const UNRELIABLE: f64 = 0.7;
+
+/// Why no image was classified.
+pub(super) const NO_LABELS: &str = "No image was classified: there are no labels.";
+pub(super) const TOO_FEW: &str = "No image was classified: there are too few held-out images for a part that chooses and one that reports.";
 
 /// What is measured of a trained network.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,9 +62,15 @@ pub struct Measurement {
 /// # Errors
 ///
 /// Fails when the network gives numbers that are not finite.
-pub fn diagnose(vae: &Vae, dataset: &Dataset, member: MemberId, device: &Device) -> Result<Measurement> {
+pub fn diagnose(
+    vae: &Vae,
+    dataset: &Dataset,
+    reference: &DataReference,
+    member: MemberId,
+    device: &Device,
+) -> Result<Measurement> {
     let MemberId { kl_coefficient, seed } = member;
-    let encoded = EncodedImages::encode(vae, &dataset.test, device);
+    let encoded = EncodedImages::encode(vae, dataset.evaluated(), device)?;
     let codes = encoded.codes(&noise(seed, Purpose::DiagnosticNoise, 0, 0, encoded.means.len()));
     let posteriors = encoded.posteriors().context("the posteriors of the test images are damaged")?;
 
@@ -81,15 +95,23 @@ pub fn diagnose(vae: &Vae, dataset: &Dataset, member: MemberId, device: &Device)
     let neighbour_kl = neighbour_kl(&codes, &mut not_measured);
 
     let measurer = Measurer { vae, member, device };
+    let generated = measurer.generated(reference, &mut not_measured);
     let train = Subset::evenly_spaced(&dataset.train, TRAINING_IMAGES);
     let train = measurer.encode(train, Purpose::TrainingExampleNoise)?;
     let [choose, report] =
         HeldOut::ALL.map(|part| measurer.encode(Subset::held_out(dataset, part), Purpose::DiagnosticNoise));
     let [choose, report] = [choose?, report?];
     let probes = Probes::of_codes(&train, [&choose, &report], &mut not_measured);
-    let term_errors = term_errors([&choose.terms, &report.terms], kl_coefficient);
-    let choose = measurer.part(choose, probes.of_part(HeldOut::Choose))?;
-    let report = measurer.part(report, probes.of_part(HeldOut::Report))?;
+    // Of the images that are measured after every epoch.
+    let evaluated = match dataset.validation {
+        Some(_) => vec![&choose.terms],
+        None => vec![&choose.terms, &report.terms],
+    };
+    let term_errors = term_errors(&evaluated, kl_coefficient);
+    let choose =
+        measurer.part(choose, probes.of_part(HeldOut::Choose), generated.map(|parts| parts.choose))?;
+    let report =
+        measurer.part(report, probes.of_part(HeldOut::Report), generated.map(|parts| parts.report))?;
     let diagnostics = Diagnostics {
         active_units: Some(active_units),
         mutual_information: Some(estimate(mutual_information)),
@@ -118,7 +140,7 @@ pub fn diagnose(vae: &Vae, dataset: &Dataset, member: MemberId, device: &Device)
 }
 
 /// An estimate as it is recorded.
-fn estimate(found: metrics::samples::Estimate) -> Estimate {
+pub(super) fn estimate(found: metrics::samples::Estimate) -> Estimate {
     let standard_error = Some(found.standard_error).filter(|error| error.is_finite());
     Estimate { value: found.value, standard_error }
 }
@@ -143,12 +165,12 @@ fn highest(codes: &Array2<f64>, kl_per_dim: &[f64]) -> Array2<f64> {
 }
 
 /// The standard errors of the means over all images; `None` of a single one.
-fn term_errors(parts: [&ImageTerms; 2], kl_coefficient: f64) -> Option<TermErrors> {
+fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErrors> {
     let error = |of_reconstruction: f64, of_kl: f64| {
         let value = move |(reconstruction, kl): (&f32, &f32)| {
             of_reconstruction * f64::from(*reconstruction) + of_kl * f64::from(*kl)
         };
-        let values = parts.into_iter().flat_map(|part| part.reconstruction.iter().zip(&part.kl)).map(value);
+        let values = parts.iter().flat_map(|part| part.reconstruction.iter().zip(&part.kl)).map(value);
         Estimate::of_mean(values)?.standard_error
     };
     Some(TermErrors {
@@ -183,7 +205,7 @@ impl Measurer<'_> {
     fn encode<'a>(&self, subset: Subset<'a>, purpose: Purpose) -> Result<Measured<'a>> {
         let Subset { images, positions } = &subset;
         let Encoded { mean, log_var, reconstruction, kl, .. } =
-            encode_images(self.vae, images, positions, self.member.seed, purpose, self.device);
+            encode_images(self.vae, images, positions, self.member.seed, purpose, self.device)?;
         let terms = ImageTerms {
             index: positions.iter().copied().collect(),
             reconstruction: reconstruction.context("the losses were computed")?,
@@ -198,7 +220,12 @@ impl Measurer<'_> {
         Ok(Measured { subset, encoded, terms })
     }
 
-    fn part(&self, measured: Measured<'_>, probes: ProbesOfPart) -> Result<Part> {
+    fn part(
+        &self,
+        measured: Measured<'_>,
+        probes: ProbesOfPart,
+        generated: Option<Generated>,
+    ) -> Result<Part> {
         let (nll, log_likelihood) = self.nll(&measured)?.unzip();
         let Measured { subset, terms, .. } = measured;
         let mean = |values: &Array1<f32>| Estimate::of_mean(values.iter().map(|value| f64::from(*value)));
@@ -218,11 +245,34 @@ impl Measurer<'_> {
             probe_accuracy,
             few_labels_accuracy,
             knn_accuracy,
+            generated,
         };
         Ok(Part {
             diagnostics,
             losses: PartLosses { terms, log_likelihood, probe_right, few_labels_right, knn_right },
         })
+    }
+
+    /// How the decoder's images of codes from the prior lie beside the held-out ones. An image is the mean of its pixels, as
+    /// it is shown, not drawn from them.
+    fn generated(
+        &self,
+        reference: &DataReference,
+        not_measured: &mut Vec<String>,
+    ) -> Option<OfParts<Generated>> {
+        let (count, latent) = (reference.generated, self.vae.latent());
+        let codes = noise(self.member.seed, Purpose::PriorSamples, 0, 0, count * latent);
+        let mut places = Array2::zeros((0, reference.components.count()));
+        for codes in codes.chunks(GENERATED_TOGETHER * latent) {
+            let data = TensorData::new(codes.to_vec(), [codes.len() / latent, latent]);
+            let outputs = self.vae.decoder.forward(Tensor::from_data(data, self.device));
+            let images = values(self.vae.decoder.distribution(outputs).mean());
+            places
+                .append(Axis(0), reference.components.project(&images).view())
+                .expect("all have as many components");
+        }
+        let found = reference.generated(&places);
+        found.map_err(|error| not_measured.push(format!("Density and coverage: {error}."))).ok()
     }
 
     /// `None` of a part without images.
@@ -235,7 +285,7 @@ impl Measurer<'_> {
     }
 
     fn integrated(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
-        let pixels = measured.subset.images.pixels();
+        let pixels = measured.subset.images.numbers();
         let lattice = coarse_cells(self.vae.latent());
         let all = measured.subset.count();
         let most = if all * lattice * pixels * 4 > MULTIPLICATIONS { FEWER_IMAGES } else { all };
@@ -304,18 +354,15 @@ impl Probes {
 
     fn of_codes(train: &Measured<'_>, parts: [&Measured<'_>; 2], not_measured: &mut Vec<String>) -> Self {
         if parts.iter().any(|part| part.subset.count() == 0) {
-            not_measured.push(
-                "No image was classified: there are too few held-out images for a part that chooses and one that reports."
-                    .to_string(),
-            );
+            not_measured.push(TOO_FEW.to_string());
             return Self::NONE;
         }
         let represented = |measured: &Measured<'_>| {
             let labels = measured.subset.labels()?;
-            Some(Represented { samples: measured.encoded.means.clone(), labels })
+            Some(Represented { samples: measured.encoded.means.mapv(|mean| mean as f32), labels })
         };
         let (Some(train), [Some(choose), Some(report)]) = (represented(train), parts.map(represented)) else {
-            not_measured.push("No image was classified: there are no labels.".to_string());
+            not_measured.push(NO_LABELS.to_string());
             return Self::NONE;
         };
         let probed = Probed { train, held_out: [choose, report] };

@@ -41,10 +41,12 @@ pub fn integrated_likelihoods(
     device: &Device,
 ) -> Result<Vec<Integral>> {
     let likelihood = vae.decoder.likelihood_on_host();
+    let images = subset.images.gather(&subset.positions)?;
     let decode = |codes: Vec<f32>| {
         let shape = [codes.len() / vae.latent(), vae.latent()];
         let outputs = vae.decoder.forward(Tensor::from_data(TensorData::new(codes, shape), device));
-        DecodedCodes::new(outputs.into_data().iter::<f32>().collect(), &likelihood, subset)
+        let outputs = outputs.into_data().iter::<f32>().collect();
+        DecodedCodes::new(outputs, subset.images.numbers(), &likelihood, &images)
     };
     let reconstruction = reconstructions(subset, terms);
     let region = region(vae.latent(), encoded, &reconstruction, &decode);
@@ -106,28 +108,28 @@ struct DecodedCodes<'a> {
     outputs: Vec<f32>,
     /// `-log p(x|z)` of an image of zeros, where that of every image follows from it by a product.
     of_zero: Option<Vec<f32>>,
+    pixels: usize,
     likelihood: &'a Likelihood,
-    subset: &'a Subset<'a>,
+    /// All images, `[images, pixels]`.
+    images: &'a [f32],
 }
 
 impl<'a> DecodedCodes<'a> {
-    fn new(outputs: Vec<f32>, likelihood: &'a Likelihood, subset: &'a Subset<'a>) -> Self {
-        let of_zero = likelihood
-            .is_linear_in_values()
-            .then(|| likelihood.nll_of_codes(&outputs, &vec![0.0; subset.images.pixels()]));
-        Self { outputs, of_zero, likelihood, subset }
+    fn new(outputs: Vec<f32>, pixels: usize, likelihood: &'a Likelihood, images: &'a [f32]) -> Self {
+        let of_zero =
+            likelihood.is_linear_in_values().then(|| likelihood.nll_of_codes(&outputs, &vec![0.0; pixels]));
+        Self { outputs, of_zero, pixels, likelihood, images }
     }
 }
 
 impl Decoded for DecodedCodes<'_> {
     fn log_likelihoods(&self, codes: Range<usize>, images: &[u32]) -> Vec<f32> {
-        let (pixels, count) = (self.subset.images.pixels(), codes.len());
+        let (pixels, count) = (self.pixels, codes.len());
         let outputs = &self.outputs[codes.start * pixels..codes.end * pixels];
         let mut found = Vec::with_capacity(images.len() * count);
         for batch in images.chunks(BATCH) {
-            let positions: Vec<u32> =
-                batch.iter().map(|&image| self.subset.positions[image as usize]).collect();
-            let values = self.subset.images.gather(&positions);
+            let image = |&image: &u32| &self.images[image as usize * pixels..][..pixels];
+            let values: Vec<f32> = batch.iter().flat_map(image).copied().collect();
             match &self.of_zero {
                 Some(of_zero) => {
                     let start = found.len();
@@ -155,16 +157,17 @@ impl Decoded for DecodedCodes<'_> {
 mod tests {
     use super::*;
     use burn::module::Param;
-    use data::Images;
+    use data::Split;
     use model::{VaeConfig, Variance};
     use ndarray::Array2;
     use rand::{SeedableRng, rngs::StdRng};
+    use record::Shape;
 
     const PIXELS: usize = 6;
 
-    fn images() -> Images {
+    fn images() -> Split {
         let bytes = (0..40 * PIXELS).map(|i| (i * i * 31 % 256) as u8).collect();
-        Images { height: 2, width: 3, bytes, labels: None }
+        Split::of_bytes(Shape::grey(2, 3), bytes, None)
     }
 
     /// A decoder without a hidden layer.
@@ -179,10 +182,10 @@ mod tests {
         vae
     }
 
-    fn integrate_all(vae: &Vae, images: &Images) -> Vec<Integral> {
+    fn integrate_all(vae: &Vae, images: &Split) -> Vec<Integral> {
         let device = Device::flex();
         let subset = Subset::evenly_spaced(images, 1000);
-        let encoded = EncodedImages::encode(vae, images, &device);
+        let encoded = EncodedImages::encode(vae, images, &device).unwrap();
         let zeros = || vec![0.0; subset.count()].into();
         let index = subset.positions.iter().copied().collect();
         let terms = ImageTerms { index, reconstruction: zeros(), kl: zeros() };
@@ -198,7 +201,7 @@ mod tests {
         let weights: Vec<f64> = vae.decoder.logits.weight.val().into_data().iter::<f64>().collect();
         let squares: f64 = weights.iter().map(|w| w * w).sum();
         for (image, found) in integrate_all(&vae, &images).into_iter().enumerate() {
-            let grey: Vec<f64> = images.grey(image).into_iter().map(f64::from).collect();
+            let grey: Vec<f64> = images.gather(&[image as u32]).unwrap().into_iter().map(f64::from).collect();
             let along: f64 = grey.iter().zip(&weights).map(|(x, w)| x * w).sum();
             let distance = grey.iter().map(|x| x * x).sum::<f64>() / VARIANCE
                 - along * along / (VARIANCE * (VARIANCE + squares));
@@ -211,14 +214,14 @@ mod tests {
     #[test]
     fn the_product_gives_what_the_definition_gives() {
         let vae = linear(2, model::Likelihood::ContinuousBernoulli);
-        let images = images();
-        let subset = Subset::evenly_spaced(&images, 1000);
+        let images = images().rows(0..40).unwrap();
         let likelihood = vae.decoder.likelihood_on_host();
         let outputs: Vec<f32> = (0..5 * PIXELS).map(|i| (i as f32 * 0.7).sin() * 6.0).collect();
-        let decoded = DecodedCodes::new(outputs.clone(), &likelihood, &subset);
+        let decoded = DecodedCodes::new(outputs.clone(), PIXELS, &likelihood, &images);
         let found = decoded.log_likelihoods(1..4, &[7, 3]);
         for (image, found) in [7, 3].into_iter().zip(found.chunks(3)) {
-            let expected = likelihood.nll_of_codes(&outputs[PIXELS..4 * PIXELS], &images.grey(image));
+            let expected =
+                likelihood.nll_of_codes(&outputs[PIXELS..4 * PIXELS], &images[image * PIXELS..][..PIXELS]);
             for (found, expected) in found.iter().zip(expected) {
                 // Sums of six numbers of some size in 32 bits.
                 assert!((found + expected).abs() < 1e-5, "{found}, not {expected}");
@@ -232,13 +235,13 @@ mod tests {
         means[[0, 0]] = 1e15;
         means[[1, 1]] = -9.0;
         let encoded = EncodedImages { log_vars: Array2::zeros(means.dim()), means };
-        let (vae, images) = (linear(2, model::Likelihood::GreyBernoulli), images());
-        let (likelihood, subset) = (vae.decoder.likelihood_on_host(), Subset::evenly_spaced(&images, 1000));
+        let (vae, images) = (linear(2, model::Likelihood::GreyBernoulli), images().rows(0..40).unwrap());
+        let likelihood = vae.decoder.likelihood_on_host();
         let device = Device::flex();
         let decode = |codes: Vec<f32>| {
             let shape = [codes.len() / 2, 2];
             let outputs = vae.decoder.forward(Tensor::from_data(TensorData::new(codes, shape), &device));
-            DecodedCodes::new(outputs.into_data().iter::<f32>().collect(), &likelihood, &subset)
+            DecodedCodes::new(outputs.into_data().iter::<f32>().collect(), PIXELS, &likelihood, &images)
         };
         let Region { low, high } = region(2, &encoded, &[2.0; 3], decode);
         assert_eq!((low[0], high[1]), (-PRIOR_REACH, PRIOR_REACH));

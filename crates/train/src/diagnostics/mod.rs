@@ -1,5 +1,7 @@
 //! What is measured of a trained network on the held-out images, once, at the end of its training.
 
+mod components;
+mod data_reference;
 mod diagnose;
 mod held_out;
 mod integrated_likelihood;
@@ -8,6 +10,7 @@ mod probes;
 mod quadrature;
 mod sampled_likelihood;
 
+pub use data_reference::{DataReference, SharedReference, baselines};
 pub use diagnose::{Measurement, diagnose};
 pub use held_out::Subset;
 pub use integrated_likelihood::integrated_likelihoods;

@@ -1,13 +1,20 @@
 //! What can be told of an image's class from some numbers that stand for it: its code, its pixels.
 
+use kernels::{Matrix, multiply};
 use metrics::samples::SampleError;
-use metrics::samples::classification::{Labelled, nearest_neighbour_classes};
+use metrics::samples::classification::{Labelled, most_frequent_class, nearest_neighbour_classes};
 use metrics::samples::logistic::LogisticRegression;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rayon::prelude::*;
 use record::Estimate;
 
 /// Neighbours that vote on a class.
 const NEIGHBOURS: usize = 10;
+/// Dimensions beyond which distances to all training images, as one product, are found sooner than a search in a tree that has
+/// nothing to leave out.
+const MOST_OF_TREE: usize = 32;
+/// Images whose distances to all training images are in memory at a time.
+const BATCH: usize = 100;
 /// Ridges of the regressions, the greatest first. Which one is used is decided on the choosing part.
 const RIDGES: [f64; 5] = [1.0, 1e-1, 1e-2, 1e-3, 1e-4];
 /// Labels of each class that a regression of few labels learns from ...
@@ -19,7 +26,7 @@ const FEW_LABEL_PROBES: usize = 10;
 #[derive(Clone, Debug)]
 pub struct Represented {
     /// `[images, dimensions]`.
-    pub samples: Array2<f64>,
+    pub samples: Array2<f32>,
     /// A class for each.
     pub labels: Vec<u8>,
 }
@@ -42,10 +49,6 @@ pub struct Rights {
 }
 
 impl Represented {
-    fn view(&self) -> Labelled<'_> {
-        Labelled { samples: self.samples.view(), labels: &self.labels }
-    }
-
     fn rights(&self, classes: &[u8]) -> Array1<f32> {
         classes.iter().zip(&self.labels).map(|(a, b)| if a == b { 1.0 } else { 0.0 }).collect()
     }
@@ -58,7 +61,7 @@ impl Probed {
     ///
     /// [`SampleError`] if there is one class only, or a number is not finite.
     pub fn logistic(&self) -> Result<[Rights; 2], SampleError> {
-        let rights = self.best_regression(self.train.view())?;
+        let rights = self.best_regression(self.train.samples.view(), &self.train.labels)?;
         Ok(rights.map(|right| Rights { accuracy: share(right.view().insert_axis(Axis(0))), right }))
     }
 
@@ -79,18 +82,20 @@ impl Probed {
             return Err(SampleError::TooFew { needed: FEW_LABELS, found: fewest });
         }
         let probes = FEW_LABEL_PROBES.min(fewest / FEW_LABELS);
-        let mut all = self.held_out.each_ref().map(|part| Array2::zeros((probes, part.labels.len())));
-        for probe in 0..probes {
+        let of_probe = |probe: usize| {
             let taken = probe * FEW_LABELS..(probe + 1) * FEW_LABELS;
             let images: Vec<usize> =
                 of_classes.iter().flat_map(|images| images[taken.clone()].to_vec()).collect();
             let samples = self.train.samples.select(Axis(0), &images);
             let labels: Vec<u8> = images.iter().map(|&image| self.train.labels[image]).collect();
-            let found = self.best_regression(Labelled { samples: samples.view(), labels: &labels })?;
-            for (all, right) in all.iter_mut().zip(found) {
-                all.row_mut(probe).assign(&right);
-            }
-        }
+            self.best_regression(samples.view(), &labels)
+        };
+        let found = (0..probes).into_par_iter().map(of_probe).collect::<Result<Vec<_>, _>>()?;
+        let all = [0, 1].map(|part| {
+            Array2::from_shape_fn((probes, self.held_out[part].labels.len()), |(probe, image)| {
+                found[probe][part][image]
+            })
+        });
         let mean = |all: &Array2<f32>| all.mean_axis(Axis(0)).expect("there is a probe");
         Ok(all.map(|all| Rights { right: mean(&all), accuracy: share(all.view()) }))
     }
@@ -101,8 +106,16 @@ impl Probed {
     ///
     /// [`SampleError`] if there are fewer training images than neighbours, or a number is not finite.
     pub fn neighbours(&self) -> Result<[Rights; 2], SampleError> {
+        let (dimensions, in_64_bits) =
+            (self.train.samples.ncols(), |samples: &Array2<f32>| samples.mapv(f64::from));
         let of_part = |part: &Represented| {
-            let classes = nearest_neighbour_classes(self.train.view(), part.samples.view(), NEIGHBOURS)?;
+            let classes = if dimensions > MOST_OF_TREE {
+                self.classes_by_product(&part.samples)?
+            } else {
+                let samples = in_64_bits(&self.train.samples);
+                let train = Labelled { samples: samples.view(), labels: &self.train.labels };
+                nearest_neighbour_classes(train, in_64_bits(&part.samples).view(), NEIGHBOURS)?
+            };
             let right = part.rights(&classes);
             Ok(Rights { accuracy: share(right.view().insert_axis(Axis(0))), right })
         };
@@ -110,12 +123,51 @@ impl Probed {
         Ok([of_part(choose)?, of_part(report)?])
     }
 
+    /// The classes of most of the nearest neighbours, `|x - y|^2` less what is the same for all `y` from a product of matrices.
+    fn classes_by_product(&self, queries: &Array2<f32>) -> Result<Vec<u8>, SampleError> {
+        let (count, dimensions) = self.train.samples.dim();
+        if count < NEIGHBOURS {
+            return Err(SampleError::TooFew { needed: NEIGHBOURS, found: count });
+        }
+        let matrix = |samples: ArrayView2<'_, f32>, rows| {
+            let values: Vec<f32> = samples.iter().copied().collect();
+            (values, rows)
+        };
+        let (train, _) = matrix(self.train.samples.view(), count);
+        let squares: Vec<f32> =
+            train.chunks(dimensions).map(|sample| sample.iter().map(|x| x * x).sum()).collect();
+        let of_batch = |batch: ArrayView2<'_, f32>| -> Vec<u8> {
+            let (values, rows) = matrix(batch, batch.nrows());
+            let mut products = vec![0.0; rows * count];
+            let train = Matrix::new(&train, count, dimensions).transposed();
+            multiply(Matrix::new(&values, rows, dimensions), train, &mut products);
+            let of_image = |products: &[f32]| {
+                let mut nearest = [(f32::INFINITY, 0); NEIGHBOURS];
+                for (image, (product, square)) in products.iter().zip(&squares).enumerate() {
+                    let distance = square - 2.0 * product;
+                    if distance < nearest[NEIGHBOURS - 1].0 {
+                        let place = nearest.partition_point(|(other, _)| *other <= distance);
+                        nearest[place..].rotate_right(1);
+                        nearest[place] = (distance, image);
+                    }
+                }
+                most_frequent_class(nearest.iter().map(|(_, image)| self.train.labels[*image]))
+            };
+            products.chunks(count).map(of_image).collect()
+        };
+        Ok(queries.axis_chunks_iter(Axis(0), BATCH).into_par_iter().flat_map_iter(of_batch).collect())
+    }
+
     /// Which images of both parts the regression classifies right whose ridge does best on the part that chooses; of
     /// several that do, the greatest.
-    fn best_regression(&self, train: Labelled<'_>) -> Result<[Array1<f32>; 2], SampleError> {
+    fn best_regression(
+        &self,
+        samples: ArrayView2<'_, f32>,
+        labels: &[u8],
+    ) -> Result<[Array1<f32>; 2], SampleError> {
         let [choose, report] = &self.held_out;
         let mut best: Option<(f32, &LogisticRegression, Array1<f32>)> = None;
-        let fitted = LogisticRegression::path(train, &RIDGES)?;
+        let fitted = LogisticRegression::path(samples, labels, &RIDGES)?;
         for regression in &fitted {
             let right = choose.rights(&regression.classify(choose.samples.view()));
             let count = right.sum();
@@ -156,8 +208,8 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(seed);
         let labels: Vec<u8> = (0..count).map(|image| (image % 2) as u8).collect();
         let samples = Array2::from_shape_fn((count, 2), |(image, axis)| {
-            let normal: f64 = StandardNormal.sample(&mut rng);
-            normal + if axis == 0 { 3.0 * f64::from(labels[image]) } else { 0.0 }
+            let normal: f32 = StandardNormal.sample(&mut rng);
+            normal + if axis == 0 { 3.0 * f32::from(labels[image]) } else { 0.0 }
         });
         Represented { samples, labels }
     }
@@ -188,6 +240,18 @@ mod tests {
                 assert!((0.8 * binomial..3.0 * binomial).contains(&error), "{name}: {error}, {binomial}");
             }
         }
+    }
+
+    #[test]
+    fn a_product_finds_the_neighbours_that_a_search_finds() {
+        let mut rng = StdRng::seed_from_u64(9);
+        let mut wide = |count: usize| Represented {
+            samples: Array2::from_shape_simple_fn((count, 5), || StandardNormal.sample(&mut rng)),
+            labels: (0..count).map(|image| (image * 7 % 4) as u8).collect(),
+        };
+        let probed = Probed { train: wide(400), held_out: [wide(150), wide(30)] };
+        let classes = probed.classes_by_product(&probed.held_out[0].samples).unwrap();
+        assert_eq!(probed.neighbours().unwrap()[0].right, probed.held_out[0].rights(&classes));
     }
 
     #[test]

@@ -341,8 +341,9 @@ mod tests {
     impl<F: Fn(u32, &[f32]) -> f64 + Sync> Decoded for Known<F> {
         fn log_likelihoods(&self, codes: Range<usize>, images: &[u32]) -> Vec<f32> {
             let codes = &self.codes[codes.start * self.dimensions..codes.end * self.dimensions];
-            let of_image = |image: &u32| {
-                codes.chunks(self.dimensions).map(|code| (self.log_likelihood)(*image, code) as f32)
+            let of_image = |&image: &u32| {
+                let value = move |code: &[f32]| (self.log_likelihood)(image, code) as f32;
+                codes.chunks(self.dimensions).map(value)
             };
             images.iter().flat_map(of_image).collect()
         }
