@@ -1,4 +1,4 @@
-"""The polynomial behind the logarithm of crates/metrics/src/discrete/logarithm.rs.
+"""The polynomial behind the logarithm of crates/metrics/src/numeric/logarithm.rs.
 
     python scripts/log_polynomial.py
 

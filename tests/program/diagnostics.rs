@@ -113,7 +113,7 @@ fn an_objective_that_is_no_number_is_said_and_stands_in_the_history() {
         "--set",
         "optimizer.learning_rate=1e30",
     ];
-    let ran = folder.run(&arguments).expect_code(2);
+    let ran = folder.run(&arguments).expect_code(3);
     let warning = "c=1 seed=0: warning: after epoch 1, the objective is no longer a finite number";
     assert!(ran.stderr.lines().any(|line| line == warning), "{}", ran.stderr);
     let history = rows(&folder.path().join("runs/smoke/c=1/seed=0/history.csv"));

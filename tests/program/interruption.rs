@@ -61,20 +61,56 @@ fn ctrl_c_saves_says_how_to_resume_and_exits_130() {
 
 #[test]
 #[cfg(unix)]
-fn a_checkpoint_that_is_cut_short_is_refused_and_named() {
-    let folder = Folder::new();
+fn what_a_scheduler_stops_is_saved_and_exits_75() {
+    let whole = Folder::new();
+    whole.smoke(LONG).expect_code(0);
+    for signal in ["TERM", "USR1"] {
+        let stopped = Folder::new();
+        let (code, said) = interrupt_with(&stopped, signal);
+        assert_eq!(code, Some(75), "{signal}: {said}");
+        stopped.run(RESUME).expect_code(0);
+        assert_same_bits(&stopped.bits("smoke"), &whole.bits("smoke"));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_damaged_checkpoint_leads_back_to_the_one_before_and_to_the_same_bits() {
+    let (whole, folder) = (Folder::new(), Folder::new());
+    whole.smoke(LONG).expect_code(0);
     interrupt(&folder);
     let path = folder.path().join("runs/smoke/c=0/seed=0/checkpoint/state.safetensors");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    folder.run(RESUME).expect_refusal(&[
-        "c=0 seed=0",
-        "checkpoint/state.safetensors is damaged or cut short",
-        "delete it to train this member from its first step",
-    ]);
-    // The other member was trained to its end all the same, and deleting the file helps as promised.
+    let ran = folder.run(&["--resume", "runs/smoke", "--no-report"]).expect_code(0);
+    for part in
+        ["c=0 seed=0", "checkpoint/state.safetensors is damaged or cut short", "the checkpoint before"]
+    {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+    assert_same_bits(&folder.bits("smoke"), &whole.bits("smoke"));
+}
+
+#[test]
+#[cfg(unix)]
+fn where_no_checkpoint_can_be_used_that_is_said_with_what_helps() {
+    let folder = Folder::new();
+    interrupt(&folder);
+    let checkpoints = folder.path().join("runs/smoke/c=0/seed=0/checkpoint");
+    for entry in fs::read_dir(&checkpoints).unwrap() {
+        fs::write(entry.unwrap().path(), "no checkpoint").unwrap();
+    }
+    folder.run(RESUME).expect_failure(
+        3,
+        &[
+            "c=0 seed=0",
+            "checkpoint/state.safetensors is damaged or cut short",
+            "to train it from its first step, delete runs/smoke/c=0/seed=0/checkpoint",
+        ],
+    );
+    // The other member was trained to its end all the same, and deleting helps as promised.
     assert!(folder.path().join("runs/smoke/c=1/seed=0/result.json").exists());
-    fs::remove_file(&path).unwrap();
+    fs::remove_dir_all(&checkpoints).unwrap();
     folder.run(RESUME).expect_code(0);
 }
 
@@ -97,11 +133,14 @@ fn a_run_goes_on_with_other_kernels_only_where_that_is_allowed() {
         let mut command = folder.command(&[RESUME, more].concat());
         crate::program::ran(command.env("KLSWEEP_KERNELS", "portable"))
     };
-    resume(&[]).expect_refusal(&[
-        &format!("was trained with the kernels {trained_with} up to here"),
-        "goes on with portable",
-        "--allow-other-processor",
-    ]);
+    resume(&[]).expect_failure(
+        3,
+        &[
+            &format!("was trained with the kernels {trained_with} up to here"),
+            "goes on with portable",
+            "--allow-other-processor",
+        ],
+    );
     resume(&["--allow-other-processor"]).expect_code(0);
     assert_eq!(kernels("c=0/seed=0/result.json"), "portable");
 }
@@ -109,6 +148,11 @@ fn a_run_goes_on_with_other_kernels_only_where_that_is_allowed() {
 /// Starts a long run and presses Ctrl-C once both members have a checkpoint; gives the exit code and what was said.
 #[cfg(unix)]
 pub fn interrupt(folder: &Folder) -> (Option<i32>, String) {
+    interrupt_with(folder, "INT")
+}
+
+#[cfg(unix)]
+fn interrupt_with(folder: &Folder, signal: &str) -> (Option<i32>, String) {
     let smoke = crate::program::smoke();
     let mut command = folder.command(&[&["--config", smoke.as_str(), "--workers", "2"], LONG].concat());
     let child =
@@ -119,7 +163,7 @@ pub fn interrupt(folder: &Folder) -> (Option<i32>, String) {
         assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint after a minute");
         sleep(Duration::from_millis(1));
     }
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let kill = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     let output = child.wait_with_output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())

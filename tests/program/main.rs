@@ -5,6 +5,7 @@ mod browser;
 mod completions;
 mod diagnostics;
 mod interruption;
+mod numbers;
 mod program;
 mod record;
 mod report;

@@ -104,7 +104,12 @@ impl Ran {
 
     /// Panics unless the program refused its input with a message that holds all of these.
     pub fn expect_refusal(self, parts: &[&str]) {
-        let ran = self.expect_code(2);
+        self.expect_failure(2, parts);
+    }
+
+    /// Panics unless the program ended with this code and a message that holds all of these.
+    pub fn expect_failure(self, code: i32, parts: &[&str]) {
+        let ran = self.expect_code(code);
         for part in parts {
             assert!(ran.stderr.contains(part), "expected {part:?} in {:?}", ran.stderr);
         }

@@ -109,12 +109,12 @@ fn figures_are_written_as_many_as_are_asked_for() {
 fn a_run_without_any_finished_epoch_has_a_report_that_says_so() {
     let folder = Folder::new();
     // The learning rate is too great for any objective to stay finite.
-    folder.smoke(&["--set", "optimizer.learning_rate=1e30"]).expect_code(2);
+    folder.smoke(&["--set", "optimizer.learning_rate=1e30"]).expect_code(3);
     folder.run(&["report", "runs/smoke"]).expect_code(0);
     let data = data(&page(&folder));
     assert!(states(&data).iter().all(|(_, state)| state == "failed"), "{:?}", states(&data));
     let message = data["members"][0]["message"].as_str().unwrap();
-    assert!(message.contains("no longer a finite number after epoch 1"), "{message}");
+    assert!(message.contains("is no longer finite after step 2 of epoch 1"), "{message}");
     let headline = data["recommendation"]["headline"].as_str().unwrap();
     assert!(headline.starts_with("No member is finished yet."), "{headline}");
 }

@@ -2,6 +2,7 @@
 
 use std::f64::consts::LN_2;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::error::DivergenceError;
 
@@ -18,6 +19,8 @@ use crate::error::DivergenceError;
 /// assert_eq!(Base::Nats.from_nats(nats), std::f64::consts::LN_2);
 /// assert_eq!(Base::Bits.from_nats(nats), 1.0);
 /// assert_eq!(Base::of(4.0)?.from_nats(nats), 0.5);
+/// assert_eq!("4".parse(), Base::of(4.0));
+/// assert_eq!(["nats", "bits", "4"].map(|text| text.parse::<Base>().unwrap().to_string()), ["nats", "bits", "base 4"]);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -27,9 +30,13 @@ pub enum Base {
     Nats,
     /// Base 2.
     Bits,
-    /// Any other base; [`Base::of`] checks that it is one.
-    Of(f64),
+    /// Any other base, from [`Base::of`].
+    Other(OtherBase),
 }
+
+/// A finite number above 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OtherBase(f64);
 
 impl Base {
     /// The base `base`.
@@ -38,18 +45,10 @@ impl Base {
     ///
     /// [`DivergenceError::InvalidBase`] unless `base` is finite and above 1.
     pub fn of(base: f64) -> Result<Self, DivergenceError> {
-        Self::Of(base).checked()
-    }
-
-    /// The same base, once it is known to be finite and above 1.
-    ///
-    /// # Errors
-    ///
-    /// [`DivergenceError::InvalidBase`] for an [`Base::Of`] that holds anything else.
-    pub fn checked(self) -> Result<Self, DivergenceError> {
-        match self {
-            Self::Of(base) if !(base.is_finite() && base > 1.0) => Err(DivergenceError::InvalidBase { base }),
-            valid => Ok(valid),
+        if base.is_finite() && base > 1.0 {
+            Ok(Self::Other(OtherBase(base)))
+        } else {
+            Err(DivergenceError::InvalidBase { base })
         }
     }
 
@@ -58,7 +57,7 @@ impl Base {
         match self {
             Self::Nats => 1.0,
             Self::Bits => LN_2,
-            Self::Of(base) => base.ln(),
+            Self::Other(OtherBase(base)) => base.ln(),
         }
     }
 
@@ -66,19 +65,32 @@ impl Base {
     pub fn from_nats(self, nats: f64) -> f64 {
         nats / self.nats_per_unit()
     }
-
-    /// The name of the unit, as an axis or a column has it.
-    pub fn unit(self) -> String {
-        self.to_string()
-    }
 }
 
+/// The name of the unit.
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nats => f.write_str("nats"),
             Self::Bits => f.write_str("bits"),
-            Self::Of(base) => write!(f, "base-{base} units"),
+            Self::Other(OtherBase(base)) => write!(f, "base {base}"),
+        }
+    }
+}
+
+/// Reads `nats`, `bits` or a number above 1.
+impl FromStr for Base {
+    type Err = DivergenceError;
+
+    fn from_str(text: &str) -> Result<Self, DivergenceError> {
+        match text {
+            "nats" | "e" => Ok(Self::Nats),
+            "bits" => Ok(Self::Bits),
+            _ => text
+                .parse()
+                .ok()
+                .and_then(|base| Self::of(base).ok())
+                .ok_or_else(|| DivergenceError::UnknownBase { text: text.to_owned() }),
         }
     }
 }
@@ -91,13 +103,8 @@ mod tests {
     fn a_base_is_finite_and_above_one() {
         for base in [1.0, 0.5, 0.0, -2.0, f64::INFINITY, f64::NAN] {
             assert!(Base::of(base).is_err(), "base {base}");
+            assert!(base.to_string().parse::<Base>().is_err(), "base {base}");
         }
-        assert_eq!(Base::of(10.0), Ok(Base::Of(10.0)));
-    }
-
-    #[test]
-    fn units_have_names() {
-        let names = [Base::Nats, Base::Bits, Base::Of(10.0)].map(Base::unit);
-        assert_eq!(names, ["nats", "bits", "base-10 units"]);
+        assert_eq!(Base::of(10.0).unwrap().from_nats(1000f64.ln()), 1000f64.ln() / 10f64.ln());
     }
 }

@@ -8,6 +8,7 @@ use crate::readable::Readable;
 
 /// The argument that an error speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Argument {
     /// The first distribution, `p`.
     P,
@@ -35,6 +36,7 @@ impl fmt::Display for Argument {
 
 /// Why a divergence of discrete distributions has no value.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum DivergenceError {
     /// An argument has no entries, and no distribution has none.
     #[error("{argument} is empty: a distribution has at least one probability")]
@@ -113,7 +115,13 @@ pub enum DivergenceError {
         /// The base asked for.
         base: f64,
     },
-    /// One lane of a batched call failed.
+    /// A text names no base.
+    #[error("'{text}' is no base: use nats, bits, or a number above 1")]
+    UnknownBase {
+        /// The text.
+        text: String,
+    },
+    /// What is wrong with one lane of a call along an axis.
     #[error("lane {lane}")]
     Lane {
         /// The position of the lane, in the order in which the result is laid out.
@@ -121,10 +129,30 @@ pub enum DivergenceError {
         /// What was wrong with it.
         source: Box<DivergenceError>,
     },
-    /// Two arrays of a batched call have different shapes, or lack the axis asked for.
-    #[error("{what}")]
-    Shape {
-        /// What does not fit.
-        what: String,
+    /// What is wrong with one pair of rows.
+    #[error("row {p} of p with row {q} of q")]
+    Pair {
+        /// The row of `p`, from 0.
+        p: usize,
+        /// The row of `q`, from 0.
+        q: usize,
+        /// What was wrong with them.
+        source: Box<DivergenceError>,
+    },
+    /// Two arrays have different shapes.
+    #[error("p has the shape {p:?} and q {q:?}: they have to be the same")]
+    ShapeMismatch {
+        /// The shape of `p`.
+        p: Vec<usize>,
+        /// The shape of `q`.
+        q: Vec<usize>,
+    },
+    /// An array lacks the axis asked for.
+    #[error("axis {axis} of an array with {dimensions} dimensions: they count from 0")]
+    NoAxis {
+        /// The axis asked for.
+        axis: usize,
+        /// How many there are.
+        dimensions: usize,
     },
 }

@@ -81,11 +81,11 @@
 //!
 //! - **Direction.** `f(p, q)` is the divergence of `p` from the reference `q`, `KL(P ‖ Q)`.
 //! - **Unit.** Nats; [`Base`] converts. Only distances, being roots, take the base as an argument.
-//! - **Reduction.** Sums over outcomes, one number for a pair of distributions. [`discrete::batched`] and
-//!   `discrete::tensor` keep all other axes.
+//! - **Reduction.** Sums over outcomes, one number for a pair of distributions. [`discrete::along`] and `discrete::tensor` keep
+//!   all other axes, [`discrete::pairwise`] makes a matrix of all pairs of rows.
 //! - **Zeros.** `0 ln 0 = 0`. An impossible outcome that happens makes a divergence infinite, as a value and not as an error.
-//! - **Strictness.** What is not a distribution is an error that names the position and the value. Counts and densities
-//!   become one by [`normalized`], on request only.
+//! - **Strictness.** What is not a distribution is an error that names the position and the value. Counts and densities are
+//!   divided by their sum on request only: `kl_divergence(&Weights(&counts), &q)`.
 //! - **Accuracy.** The divergences of slices and arrays in [`discrete`] have relative errors below 1e-14 against 50-digit
 //!   arithmetic, at every order and between distributions that differ in their last digits. [`families`] states its own
 //!   bounds, tensors have those of their float type, and [`samples`] give standard errors. Nothing is ever NaN: what has
@@ -112,7 +112,6 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod base;
-mod bures;
 #[cfg(feature = "tensor")]
 mod differentiable;
 pub mod discrete;
@@ -121,14 +120,16 @@ pub mod families;
 pub mod latent;
 #[cfg(feature = "tensor")]
 pub mod normal_fit;
+mod numeric;
 mod readable;
 pub mod samples;
 
-pub use base::Base;
+pub use base::{Base, OtherBase};
 pub use discrete::{
-    bhattacharyya_coefficient, bhattacharyya_distance, chi_squared, conditional_entropy, cross_entropy,
-    entropy, generalized_jensen_shannon, hellinger, jeffreys, jensen_shannon_distance,
-    jensen_shannon_divergence, joint_entropy, kl_divergence, mutual_information, normalized, perplexity,
-    rel_entr, renyi_divergence, renyi_entropy, total_variation, tsallis_divergence, tsallis_entropy,
+    Probabilities, Weights, bhattacharyya_coefficient, bhattacharyya_distance, chi_squared,
+    conditional_entropy, cross_entropy, entropy, generalized_jensen_shannon, hellinger, jeffreys,
+    jensen_shannon_distance, jensen_shannon_divergence, joint_entropy, kl_divergence, mutual_information,
+    normalized, perplexity, rel_entr, renyi_divergence, renyi_entropy, total_variation, tsallis_divergence,
+    tsallis_entropy,
 };
 pub use error::{Argument, DivergenceError};

@@ -266,7 +266,7 @@ fn fit_takes_other_objectives_targets_and_starts() {
         "--set",
         "grid={ low = 0, high = 4, step = 1 }",
         "--set",
-        "start.seed=3",
+        "start.seed=8",
         "--set",
         "objective=jensen_shannon",
         "--set",

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Backend;
 use crate::did_you_mean::nearest_known_key;
 use crate::error::{RecordError, Result};
+use crate::likelihood::{Likelihood, Variance};
 use crate::member_id::{MemberId, Part};
 
 /// What a run trains, with every default filled in and every value checked.
@@ -54,16 +55,20 @@ pub struct DataConfig {
     pub test_images: usize,
 }
 
-/// The sizes of the network, all but that of the images, which the data decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The network: its sizes, all but that of the images, which the data decides, and its likelihood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// Widths of the encoder's hidden layers, from the image to the code.
+    /// Widths of the encoder's hidden layers, from the image to the code; empty for a linear encoder.
     pub encoder_hidden: Vec<usize>,
     /// Dimensions of the code.
     pub latent: usize,
-    /// Widths of the decoder's hidden layers, from the code to the image.
+    /// Widths of the decoder's hidden layers, from the code to the image; empty for a linear decoder.
     pub decoder_hidden: Vec<usize>,
+    /// The distribution of the pixels.
+    pub likelihood: Likelihood,
+    /// The variance of the Gaussian likelihood.
+    pub variance: Variance,
 }
 
 /// The constants of Adam.
@@ -101,7 +106,13 @@ impl Default for RunConfig {
 impl Default for NetworkConfig {
     /// The classic network.
     fn default() -> Self {
-        Self { encoder_hidden: vec![256], latent: 2, decoder_hidden: vec![256] }
+        Self {
+            encoder_hidden: vec![256],
+            latent: 2,
+            decoder_hidden: vec![256],
+            likelihood: Likelihood::GreyBernoulli,
+            variance: Variance::Fixed(1.0),
+        }
     }
 }
 
@@ -237,6 +248,18 @@ impl RunConfig {
         {
             ensure!(!widths.contains(&0), "model.{key} = {widths:?}: a hidden layer has at least one unit");
         }
+        if let Variance::Fixed(variance) = model.variance {
+            ensure!(
+                variance.is_finite() && variance > 0.0,
+                "model.variance = {variance}: it must be a finite number above 0, or one of {}",
+                Variance::NAMES.map(|name| format!("\"{name}\"")).join(", ")
+            );
+        }
+        ensure!(
+            model.likelihood == Likelihood::Gaussian || model.variance == NetworkConfig::default().variance,
+            "model.variance is that of the likelihood \"gaussian\", and model.likelihood is \"{}\"",
+            model.likelihood
+        );
         let OptimizerConfig { learning_rate, beta_1, beta_2, epsilon } = *optimizer;
         for (key, value) in [("learning_rate", learning_rate), ("epsilon", epsilon)] {
             ensure!(
@@ -312,6 +335,31 @@ mod tests {
     fn what_was_written_back_reads_the_same() {
         let config = parse("kl_coefficients = [0, 0.02]\n[model]\nlatent = 3", &[]).unwrap();
         assert_eq!(parse(&config.to_toml(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn the_variance_is_a_number_or_how_it_is_found_and_only_of_the_gaussian() {
+        let variance = |written: &str| {
+            let text =
+                format!("kl_coefficients = [1]\n[model]\nlikelihood = \"gaussian\"\nvariance = {written}");
+            parse(&text, &[]).map(|config| {
+                assert_eq!(parse(&config.to_toml(), &[]).unwrap(), config);
+                config.model.variance
+            })
+        };
+        assert_eq!(variance("2").unwrap(), Variance::Fixed(2.0));
+        assert_eq!(variance("0.25").unwrap(), Variance::Fixed(0.25));
+        assert_eq!(variance("\"learned_per_pixel\"").unwrap(), Variance::LearnedPerPixel);
+        for wrong in ["0", "-1.5", "inf", "\"lerned\"", "true"] {
+            let error = variance(wrong).unwrap_err().to_string();
+            let expected =
+                "a finite number above 0, or one of \"learned\", \"learned_per_pixel\", \"optimal\"";
+            assert!(error.contains(expected), "{error}");
+        }
+        let error = message("kl_coefficients = [1]\n[model]\nvariance = 0.5", &[]);
+        assert!(error.contains("model.likelihood is \"grey_bernoulli\""), "{error}");
+        let error = message("kl_coefficients = [1]\n[model]\nlikelihood = \"normal\"", &[]);
+        assert!(error.contains("`gaussian`"), "{error}");
     }
 
     #[test]

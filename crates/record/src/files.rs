@@ -1,34 +1,81 @@
 //! Files that are either there whole or not at all.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::error::{RecordError, Result};
 
+/// How the names of files end that are not written to their end.
+const TEMPORARY: &str = ".tmp";
+
+/// How deep directories are that klsweep makes below one that was there: `runs/<name>/c=…/seed=…/checkpoint`.
+const DEPTH: usize = 5;
+
 /// Writes a file beside its place, syncs it to disk and renames it, so that a crash leaves the old one or the new one.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        // As any other new file, not hidden from everyone else: the process's mask decides.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.prefix(".").suffix(".tmp").tempfile_in(dir)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        // Only once the directory is on disk does the new name survive a power cut.
-        #[cfg(unix)]
-        fs::File::open(dir)?.sync_all()?;
+    replace(path, None, bytes).map_err(RecordError::io("write", path))
+}
+
+/// The same, and the old file is kept as `previous`. A crash in between leaves the old one under that name alone.
+pub fn write_keeping_previous(path: &Path, previous: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, Some(previous), bytes).map_err(RecordError::io("write", path))
+}
+
+fn replace(path: &Path, previous: Option<&Path>, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // As any other new file, not hidden from everyone else: the process's mask decides.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".").suffix(TEMPORARY).tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    if let Some(previous) = previous
+        && let Err(error) = fs::rename(path, previous)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    file.persist(path)?;
+    sync_dir(dir)
+}
+
+/// Only once the directory is on disk does a new name in it survive a power cut.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::File::open(dir)?.sync_all()?;
+    Ok(())
+}
+
+/// Removes what a process that was killed while it wrote has left in a directory; nobody else may be writing there.
+pub(crate) fn remove_temporary_files(dir: &Path) -> Result<()> {
+    let remove = || -> io::Result<()> {
+        for entry in fs::read_dir(dir)? {
+            let name = entry?.file_name();
+            let text = name.to_string_lossy();
+            if text.starts_with('.') && text.ends_with(TEMPORARY) {
+                fs::remove_file(dir.join(name))?;
+            }
+        }
         Ok(())
     };
-    write().map_err(RecordError::io("write", path))
+    match remove() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RecordError::io("clear", dir)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Creates a directory and those above it.
 pub fn create_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(RecordError::io("create the directory", path))
+    let create = || {
+        if path.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(path)?;
+        path.ancestors().skip(1).take(DEPTH).filter(|dir| dir.is_dir()).try_for_each(sync_dir)
+    };
+    create().map_err(RecordError::io("create the directory", path))
 }
 
 #[cfg(test)]
@@ -61,5 +108,20 @@ mod tests {
     fn a_directory_that_is_not_there_is_named() {
         let error = write_atomically(Path::new("/nonexistent/x"), b"").unwrap_err().to_string();
         assert_eq!(error, "cannot write /nonexistent/x");
+    }
+
+    #[test]
+    fn the_file_before_is_kept_and_what_was_not_written_to_its_end_is_cleared() {
+        let dir = TempDir::new().unwrap();
+        let [path, previous] = ["a", "b"].map(|name| dir.path().join(name));
+        for text in ["1", "2", "3"] {
+            write_keeping_previous(&path, &previous, text.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"3");
+        assert_eq!(fs::read(&previous).unwrap(), b"2");
+        fs::write(dir.path().join(".x7.tmp"), "half").unwrap();
+        remove_temporary_files(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+        remove_temporary_files(&dir.path().join("absent")).unwrap();
     }
 }

@@ -13,10 +13,12 @@ mod config;
 mod did_you_mean;
 mod error;
 mod examples;
+mod failure;
 mod files;
 #[doc(hidden)]
 pub mod for_tests;
 mod history;
+mod likelihood;
 mod member_id;
 mod outputs;
 mod quantities;
@@ -34,8 +36,10 @@ pub use backend::Backend;
 pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
 pub use error::{RecordError, Result};
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions};
-pub use files::{create_dir, write_atomically};
+pub use failure::{Failure, NotFinite};
+pub use files::{create_dir, write_atomically, write_keeping_previous};
 pub use history::{EpochRow, HistoryFile, read_history};
+pub use likelihood::{Likelihood, Variance};
 pub use member_id::{MemberId, Part};
 pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
 pub use quantities::{

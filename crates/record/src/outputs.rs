@@ -28,7 +28,7 @@ pub struct Outputs {
     pub traversals: Option<Traversals>,
     /// The decoder's means for the run's codes from the prior, `[codes, height, width]`.
     pub prior_images: Option<Array3<u8>>,
-    /// The decoder itself, where it is made of dense layers.
+    /// The decoder itself, where it is made of dense layers and the logistic function.
     pub decoder: Option<DenseDecoder>,
 }
 

@@ -8,7 +8,8 @@ use crate::collapse;
 use crate::config::RunConfig;
 use crate::error::{RecordError, Result};
 use crate::examples::Examples;
-use crate::files::{create_dir, write_atomically};
+use crate::failure::Failure;
+use crate::files::{create_dir, remove_temporary_files, write_atomically};
 use crate::history::{EpochRow, HistoryFile, read_history};
 use crate::member_id::MemberId;
 use crate::outputs::Outputs;
@@ -185,7 +186,11 @@ impl MemberDir {
         let path = self.path.join("lock");
         let file = File::create(&path).map_err(RecordError::io("write", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => {
+                remove_temporary_files(&self.path)?;
+                remove_temporary_files(&self.path.join("checkpoint"))?;
+                Ok(Some(file))
+            }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(RecordError::io("lock", &path)(error)),
         }
@@ -196,7 +201,12 @@ impl MemberDir {
         self.path.join("checkpoint/state.safetensors")
     }
 
-    /// Removes the checkpoint, which a finished member does not need.
+    /// The one before, which is gone on from where the last one is damaged.
+    pub fn previous_checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint/previous.safetensors")
+    }
+
+    /// Removes the checkpoints, which a finished member does not need.
     pub fn remove_checkpoint(&self) -> Result<()> {
         let dir = self.path.join("checkpoint");
         match fs::remove_dir_all(&dir) {
@@ -256,6 +266,30 @@ impl MemberDir {
             }
             error => error,
         })
+    }
+
+    /// Why the member could not be trained to its end when that was last tried; `None` if it was not tried, or is going on.
+    pub fn failure(&self) -> Result<Option<Failure>> {
+        read_json(&self.failure_path())
+    }
+
+    /// Writes why.
+    pub fn write_failure(&self, failure: &Failure) -> Result<()> {
+        write_json(&self.failure_path(), failure)
+    }
+
+    /// Forgets a failure, since the member is tried again.
+    pub fn remove_failure(&self) -> Result<()> {
+        match fs::remove_file(self.failure_path()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(RecordError::io("remove", &self.failure_path())(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn failure_path(&self) -> PathBuf {
+        self.path.join("failure.json")
     }
 
     /// Writes `result.json`. Where it stands, a member is finished: everything else is written before.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use record::{EpochRow, Examples, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir, RunRecord};
+use record::{
+    EpochRow, Examples, Failure, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir, RunRecord,
+};
 
 use crate::error::Result;
 
@@ -120,6 +122,9 @@ impl Member {
     /// Fails with what is wrong with the member.
     fn fill(&mut self, dir: &MemberDir, examples: Option<&Examples>, latent: usize) -> Result<(), String> {
         self.history = dir.history().map_err(|error| error.to_string())?;
+        if let Some(Failure { message, .. }) = dir.failure().map_err(|error| error.to_string())? {
+            return Err(message);
+        }
         if let Some(last) = self.history.last() {
             self.state = MemberState::Training;
             if !last.objective_is_finite(self.id.kl_coefficient) {

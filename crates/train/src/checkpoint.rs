@@ -1,24 +1,27 @@
 //! Where a member stands: saved so that it goes on bit for bit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use model::{Adam, Moments, NamedTensor, Vae, load_parameters, named_parameters};
-use record::{MemberDir, OptimizerConfig, SCHEMA, VERSION, check_schema, create_dir};
+use record::{
+    MemberDir, NotFinite, OptimizerConfig, SCHEMA, VERSION, check_schema, create_dir, write_keeping_previous,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::finiteness::not_finite;
 use crate::network::adam_config;
 use crate::state::{EpochSums, TrainState};
-use crate::tensor_file::{SafetensorsFile, read_safetensors, write_safetensors};
+use crate::tensor_file::{SafetensorsFile, read_safetensors, to_safetensors};
 
 /// The key of the safetensors header under which everything that is no tensor stands, as TOML: what reads it gives every
 /// number back bit for bit, which `serde_json` does not without a feature that all of Burn would have to be built with.
 const POSITION_KEY: &str = "klsweep";
 
 /// What a checkpoint holds beside tensors.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Position {
     #[serde(default)]
     schema: u32,
@@ -31,21 +34,21 @@ struct Position {
     step: usize,
     updates: u64,
     seconds: f64,
+    /// Of everything else in the file, so that a bit that changed on disk is noticed. Checkpoints of the first version have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<u32>,
 }
 
 /// The state of a member in training, apart from the training itself, so that it can be written while that goes on.
 pub struct Snapshot {
     tensors: Vec<NamedTensor>,
-    position: String,
+    position: Position,
 }
 
 impl Snapshot {
     /// A copy of the state as it is now, on a machine whose kernels use this instruction set.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the position cannot be written as TOML.
-    pub fn of(state: &TrainState, kernels: Option<&str>) -> Result<Self> {
+    pub fn of(state: &TrainState, kernels: Option<&str>) -> Self {
         let mut tensors = named_parameters(&state.vae);
         let moments: Vec<NamedTensor> = tensors
             .iter()
@@ -70,20 +73,50 @@ impl Snapshot {
             step: state.step,
             updates: state.adam.updates(),
             seconds: state.seconds(),
+            checksum: None,
         };
-        let position = toml::to_string(&position).context("cannot write the position as TOML")?;
-        Ok(Self { tensors, position })
+        Self { tensors, position }
     }
 
-    /// Saves it in the member's directory, in the place of the one before.
+    /// What of it is NaN or infinite; `None` if every number is finite.
+    pub fn not_finite(&self) -> Option<NotFinite> {
+        let Position { epoch, step, .. } = self.position;
+        let [epoch, step] = if step == 0 { [epoch, 0] } else { [epoch + 1, step] };
+        let tensor = not_finite(&self.tensors)?;
+        Some(NotFinite { tensor, epoch, step: (step > 0).then_some(step) })
+    }
+
+    /// Saves it in the member's directory. The one before is kept, for the case that this one is damaged later.
     ///
     /// # Errors
     ///
-    /// Fails when the file cannot be written; the one before is then still there.
+    /// [`NotFinite`] when it holds NaN or infinity, from which no training can go on, or why the file cannot be written. The
+    /// one before is then still there.
     pub fn write(self, dir: &MemberDir) -> Result<()> {
+        if let Some(not_finite) = self.not_finite() {
+            return Err(not_finite.into());
+        }
+        let Self { tensors, mut position } = self;
+        position.checksum = Some(position.checksum(tensors.iter().map(|t| (t.name.as_str(), &t.data)))?);
+        let position = position.to_toml()?;
+        let file = to_safetensors(&tensors, HashMap::from([(POSITION_KEY.to_string(), position)]))?;
         let path = dir.checkpoint();
         create_dir(path.parent().expect("the path has a directory"))?;
-        write_safetensors(&path, &self.tensors, HashMap::from([(POSITION_KEY.to_string(), self.position)]))
+        Ok(write_keeping_previous(&path, &dir.previous_checkpoint(), &file)?)
+    }
+}
+
+impl Position {
+    fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).context("cannot write the position as TOML")
+    }
+
+    /// CRC-32C of the position and the bytes of the tensors.
+    fn checksum<'a>(&self, tensors: impl Iterator<Item = (&'a str, &'a TensorData)>) -> Result<u32> {
+        let in_order: BTreeMap<&str, &TensorData> = tensors.collect();
+        let position = Self { checksum: None, ..self.clone() }.to_toml()?;
+        let add = |sum, data: &&TensorData| crc32c::crc32c_append(sum, data.as_bytes());
+        Ok(in_order.values().fold(crc32c::crc32c(position.as_bytes()), add))
     }
 }
 
@@ -93,6 +126,8 @@ pub struct Saved {
     pub state: TrainState,
     /// The instruction set of the kernels that computed it, where that is known.
     pub kernels: Option<String>,
+    /// What is wrong with the last checkpoint, where this is the one before it.
+    pub damage: Option<anyhow::Error>,
 }
 
 /// The epochs that a member's checkpoint has finished; `None` if there is none, or it cannot be read.
@@ -102,28 +137,33 @@ pub fn finished_epochs(dir: &MemberDir) -> Option<usize> {
     Some(position.epoch)
 }
 
-/// The state of a member as it was last saved; `None` if it never was.
+/// The state of a member as it was last saved; `None` if it never was. Where the last checkpoint is damaged, it is the one
+/// before.
 ///
 /// `vae` is a network of the sizes of the saved one, `device` the one that it is on.
 ///
 /// # Errors
 ///
-/// Fails when the file is damaged, was written by a newer version, or holds another network.
+/// Fails when all that is there is damaged, was written by a newer version, or holds another network.
 pub fn load(
     dir: &MemberDir,
     vae: Vae,
     optimizer: &OptimizerConfig,
     device: &Device,
 ) -> Result<Option<Saved>> {
-    let path = dir.checkpoint();
-    if !path.exists() {
-        return Ok(None);
+    let mut damage = None;
+    for path in [dir.checkpoint(), dir.previous_checkpoint()].into_iter().filter(|path| path.exists()) {
+        match read(&path, vae.clone(), optimizer, device) {
+            Ok(saved) => return Ok(Some(Saved { damage, ..saved })),
+            Err(error) => damage = damage.or(Some(error)),
+        }
     }
-    read(&path, vae, optimizer, device).map(Some).with_context(|| {
-        format!(
-            "the checkpoint {} cannot be used: delete it to train this member from its first step",
-            path.display()
-        )
+    damage.map_or(Ok(None), |error| {
+        Err(error.context(format!(
+            "no checkpoint of {} can be used; to train it from its first step, delete {}",
+            dir.id(),
+            dir.checkpoint().parent().unwrap_or(dir.path()).display()
+        )))
     })
 }
 
@@ -132,6 +172,14 @@ fn read(path: &Path, vae: Vae, optimizer: &OptimizerConfig, device: &Device) -> 
     let position = metadata.get(POSITION_KEY).with_context(|| format!("it has no entry {POSITION_KEY:?}"))?;
     let position: Position = toml::from_str(position).context("its position is damaged")?;
     check_schema(path, position.schema, &position.version)?;
+    if let Some(expected) = position.checksum {
+        let found = position.checksum(tensors.iter().map(|(name, data)| (name.as_str(), data)))?;
+        ensure!(
+            found == expected,
+            "{} is damaged: its checksum is {found:08x} instead of {expected:08x}",
+            path.display()
+        );
+    }
     let mut take = |name: String| tensors.remove(&name).ok_or_else(|| anyhow!("it lacks {name}"));
 
     let mut parameters = Vec::new();
@@ -158,7 +206,7 @@ fn read(path: &Path, vae: Vae, optimizer: &OptimizerConfig, device: &Device) -> 
         seconds_before: position.seconds,
         started: std::time::Instant::now(),
     };
-    Ok(Saved { state, kernels: position.kernels })
+    Ok(Saved { state, kernels: position.kernels, damage: None })
 }
 
 fn vector(data: TensorData, elements: usize, name: &str, device: &Device) -> Result<Tensor<1>> {
@@ -184,7 +232,7 @@ mod tests {
         let mut state = TrainState::start(vae.clone(), &config, &device);
         (state.epoch, state.step, state.seconds_before) = (3, 7, 0.1 + 0.2);
         state.sums.kl = Tensor::from_data([233.416_16f32], &device);
-        Snapshot::of(&state, kernels).unwrap().write(&dir).unwrap();
+        Snapshot::of(&state, kernels).write(&dir).unwrap();
         (root, dir, vae)
     }
 
@@ -195,7 +243,7 @@ mod tests {
     #[test]
     fn a_state_comes_back_bit_for_bit() {
         let (_root, dir, vae) = saved(Some("avx2"));
-        let Saved { state, kernels } = loaded(&dir, vae.clone()).unwrap().expect("it was saved");
+        let Saved { state, kernels, .. } = loaded(&dir, vae.clone()).unwrap().expect("it was saved");
         assert_eq!((state.epoch, state.step, kernels.as_deref()), (3, 7, Some("avx2")));
         assert!(state.seconds_before >= 0.1 + 0.2);
         assert_eq!(state.sums.kl.into_scalar::<f32>(), 233.416_16);
@@ -215,9 +263,48 @@ mod tests {
             (key, schema.replace(&format!("version = {VERSION:?}"), "version = \"9.1.0\""))
         };
         let metadata = metadata.into_iter().map(newer).collect();
-        write_safetensors(&dir.checkpoint(), &tensors, metadata).unwrap();
+        std::fs::write(dir.checkpoint(), to_safetensors(&tensors, metadata).unwrap()).unwrap();
         let error = format!("{:#}", loaded(&dir, vae).err().expect("it is refused"));
         assert!(error.contains("was written by klsweep 9.1.0 in format 2"), "{error}");
         assert!(!error.contains("damaged"), "{error}");
+    }
+
+    #[test]
+    fn a_bit_that_changed_anywhere_leads_back_to_the_checkpoint_before() {
+        let (_root, dir, vae) = saved(None);
+        let mut state = loaded(&dir, vae.clone()).unwrap().expect("it was saved").state;
+        state.step = 8;
+        Snapshot::of(&state, None).write(&dir).unwrap();
+        let whole = std::fs::read(dir.checkpoint()).unwrap();
+        let step = || loaded(&dir, vae.clone()).map(|saved| saved.expect("it was saved"));
+        let found = step().unwrap();
+        assert!(found.state.step == 8 && found.damage.is_none());
+        for at in (0..whole.len()).step_by(whole.len() / 997) {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            std::fs::write(dir.checkpoint(), changed).unwrap();
+            let found = step().unwrap();
+            assert!(found.state.step == 7 && found.damage.is_some(), "byte {at}");
+        }
+        std::fs::write(dir.checkpoint(), &whole[..100]).unwrap();
+        std::fs::write(dir.previous_checkpoint(), "").unwrap();
+        let error = format!("{:#}", step().err().expect("both are damaged"));
+        assert!(
+            error.starts_with("no checkpoint of c=1 seed=0 can be used; to train it from its"),
+            "{error}"
+        );
+        assert!(error.contains("state.safetensors is damaged or cut short"), "{error}");
+    }
+
+    #[test]
+    fn a_state_with_nan_is_not_saved() {
+        let (_root, dir, vae) = saved(None);
+        let mut state = loaded(&dir, vae.clone()).unwrap().expect("it was saved").state;
+        state.step = 8;
+        state.sums.kl = Tensor::from_data([f32::NAN], &Device::flex());
+        let error = Snapshot::of(&state, None).write(&dir).unwrap_err();
+        let expected = NotFinite { tensor: "the loss kl".to_string(), epoch: 4, step: Some(8) };
+        assert_eq!(error.downcast::<NotFinite>().unwrap(), expected);
+        assert_eq!(loaded(&dir, vae).unwrap().expect("it was saved").state.step, 7);
     }
 }

@@ -149,13 +149,29 @@ fn grid(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("a grid has from 2 to {GREATEST_GRID} rows and columns"))
 }
 
-/// The program: 0 when everything asked for was trained, 2 after an error, 128 + n after signal n (130 for Ctrl-C).
+/// The exit codes of the program that neither success nor a signal gives.
+#[derive(Clone, Copy)]
+enum Failed {
+    /// The input cannot be worked with.
+    Input = 2,
+    /// Members could not be trained to their end; the others were.
+    Members = 3,
+}
+
+impl From<Failed> for ExitCode {
+    fn from(failed: Failed) -> Self {
+        ExitCode::from(failed as u8)
+    }
+}
+
+/// The program. It exits with 0 when everything asked for was done, with a number of [`Failed`], or as the signal demands
+/// that stopped it: 130 for Ctrl-C, 75 where a scheduler is to start the same command again.
 pub fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(2)
+            Failed::Input.into()
         }
     }
 }
@@ -194,6 +210,7 @@ fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
+    signals::catch()?;
     let set = KernelSet::from_environment()?;
     let kernels = (config.backend == Backend::Flex).then(|| set.name());
     let dataset = data::load(&config.data).context("cannot load the images")?;
@@ -203,7 +220,6 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
         Some(part) => config.members_of(part),
         None => config.members(),
     };
-    signals::catch()?;
     let dir = RunDir::create(path, config)?;
     let lock = dir.lock()?;
     prepare(&dir, config, dataset.train.pixels(), &device)?;
@@ -255,7 +271,7 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
     if !args.no_report && matches!(record.status, Status::Finished | Status::Failed) {
         write_report(path, args)?;
     }
-    exit_code(outcome, members.len(), path)
+    Ok(exit_code(outcome, members.len(), path))
 }
 
 /// Creates the members' directories and writes the weights that they start from.
@@ -320,24 +336,25 @@ fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -
     Ok(Report::read(dirs)?.write(options)?)
 }
 
-/// The exit code after a sweep of so many members.
-fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> Result<ExitCode> {
+/// Says how a sweep of so many members ended, and gives the exit code.
+fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> ExitCode {
     for member in &outcome.locked {
         eprintln!("{member} is being trained by another process");
+    }
+    for (member, error) in outcome.failures.iter().take(NAMED) {
+        eprintln!("error: {member} failed: {error:#}");
     }
     if outcome.interrupted
         && let Some(code) = signals::exit_code()
     {
         eprintln!("stopped and saved; go on with: {} --resume {}", program(), run.display());
-        return Ok(ExitCode::from(code));
+        return ExitCode::from(code);
     }
-    let failed = outcome.failures.len();
-    match outcome.failures.into_iter().next() {
-        None => Ok(ExitCode::SUCCESS),
-        Some((member, error)) => {
-            Err(error.context(format!("{failed} of {members} members failed, first {member}")))
-        }
+    if outcome.failures.is_empty() {
+        return ExitCode::SUCCESS;
     }
+    eprintln!("{} of {members} members failed", outcome.failures.len());
+    Failed::Members.into()
 }
 
 /// How this program was called, to name in advice.
@@ -355,16 +372,16 @@ fn report(dirs: &[PathBuf], options: &ReportOptions, grid: usize, open: bool) ->
     Ok(ExitCode::SUCCESS)
 }
 
-/// Left-out figures that are named: what is not recorded of a run is left out of every member.
-const NAMED_LEFT_OUT: usize = 8;
+/// How many of a kind are named: failures, and left-out figures, which are often the same of every member.
+const NAMED: usize = 8;
 
 fn print_written(Written { page, figures, left_out }: &Written) {
     println!("report: {}; {figures} figures beside it, as PNG and SVG", page.display());
-    for figure in left_out.iter().take(NAMED_LEFT_OUT) {
+    for figure in left_out.iter().take(NAMED) {
         println!("left out: {figure}");
     }
-    if left_out.len() > NAMED_LEFT_OUT {
-        println!("left out: {} more", left_out.len() - NAMED_LEFT_OUT);
+    if left_out.len() > NAMED {
+        println!("left out: {} more", left_out.len() - NAMED);
     }
 }
 

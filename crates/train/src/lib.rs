@@ -14,6 +14,7 @@ pub mod diagnostics;
 pub mod evaluate;
 pub mod example_choice;
 pub mod finished_epochs;
+pub mod finiteness;
 pub mod image_tensors;
 pub mod linear_collapse;
 pub mod member;

@@ -1,17 +1,19 @@
 //! One member of a sweep: one coefficient, one seed, from its first step to its last.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail, ensure};
 use burn::module::Module;
 use model::named_parameters;
-use record::{MemberDir, MemberId, MemberResult};
+use record::{Failure, MemberDir, MemberId, MemberResult, NotFinite};
 
 use crate::batches::Batches;
 use crate::checkpoint::{self, Snapshot};
 use crate::diagnostics::diagnose;
 use crate::evaluate::evaluate;
 use crate::finished_epochs::FinishedEpochs;
+use crate::finiteness::{LOOK_EVERY, first_not_finite};
 use crate::network::initial_vae;
 use crate::observer::Observer;
 use crate::recorder::{CLASSIC_GRID, Recorder};
@@ -33,15 +35,35 @@ pub enum Outcome {
 
 /// Trains a member from where its directory says that it stands.
 pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) -> Result<Outcome> {
-    let RunContext { config, dataset, device, .. } = *run;
-    let images = dataset.train.count();
     let dir = run.dir.member(id);
     let Some(_lock) = dir.lock()? else { return Ok(Outcome::Locked) };
     if let Some(result) = dir.result()? {
         return Ok(Outcome::Finished(Box::new(result)));
     }
-    let mut state = resume_or_start(run, &dir)?;
-    let mut epochs = FinishedEpochs::resume(&dir, state.epoch)?;
+    dir.remove_failure()?;
+    let outcome = match train_on(run, &dir, observer) {
+        Err(error) => match error.downcast() {
+            Ok(found) => Err(explain(run, &dir, found)),
+            Err(other) => Err(other),
+        },
+        outcome => outcome,
+    };
+    if let Err(error) = &outcome {
+        let not_finite = error.downcast_ref::<Diverged>().map(|diverged| diverged.first.clone());
+        // On a full disk, this cannot be written either, and the error itself is the one to be told.
+        let _ = dir.write_failure(&Failure { message: format!("{error:#}"), not_finite });
+    }
+    outcome
+}
+
+fn train_on(run: &RunContext<'_>, dir: &MemberDir, observer: &mut dyn Observer) -> Result<Outcome> {
+    let RunContext { config, dataset, device, .. } = *run;
+    let (id, images) = (dir.id(), dataset.train.count());
+    let Resumed { mut state, damage } = resume_or_start(run, dir)?;
+    if let Some(damage) = damage {
+        observer.say(&format!("{id}: {damage:#}; it goes on from the checkpoint before that one"));
+    }
+    let mut epochs = FinishedEpochs::resume(dir, state.epoch)?;
     let mut writer = Writer::default();
     observer.begin(state.epoch, state.epoch * images + state.step * config.batch_size)?;
 
@@ -53,10 +75,14 @@ pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) ->
             let terms;
             Stepped { state, terms } = batches.beside(|| state.step(batch, id.kl_coefficient));
             observer.step(epoch, size, &terms);
+            if state.step % LOOK_EVERY == 0 && !state.sums.are_finite() {
+                let tensor = "the loss".to_string();
+                bail!(NotFinite { tensor, epoch: epoch + 1, step: Some(state.step) });
+            }
             let due = config.checkpoint_every_steps > 0 && state.step % config.checkpoint_every_steps == 0;
             let interrupted = signals::interrupted();
             if batches.more() && (due || interrupted) {
-                let (snapshot, dir) = (Snapshot::of(&state, run.kernels)?, dir.clone());
+                let (snapshot, dir) = (Snapshot::of(&state, run.kernels), dir.clone());
                 writer.begin(move || snapshot.write(&dir))?;
                 if interrupted {
                     writer.finish()?;
@@ -65,25 +91,24 @@ pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) ->
             }
         }
 
+        let losses_are_finite = state.sums.are_finite();
         let evaluation = evaluate(&state.vae.valid(), &dataset.test, id.seed, epoch, device);
         let row = state.finish_epoch(images, evaluation, device);
         let warnings = epochs.push(row.clone());
         observer.epoch(&row, &warnings)?;
-        let (snapshot, file, dir) = (Snapshot::of(&state, run.kernels)?, epochs.file().clone(), dir.clone());
-        let finite = row.objective_is_finite(id.kl_coefficient);
+        let (snapshot, file, dir) = (Snapshot::of(&state, run.kernels), epochs.file().clone(), dir.clone());
+        let test_is_finite = row.test.objective(id.kl_coefficient).is_finite();
         writer.begin(move || {
             file.append(&row, &warnings)?;
-            if finite { snapshot.write(&dir) } else { Ok(()) }
+            let of_epoch =
+                |tensor: &str| NotFinite { tensor: tensor.to_string(), epoch: row.epoch, step: None };
+            ensure!(losses_are_finite, of_epoch("the loss"));
+            if let Some(not_finite) = snapshot.not_finite() {
+                return Err(not_finite.into());
+            }
+            ensure!(test_is_finite, of_epoch("the loss over the test images"));
+            snapshot.write(&dir)
         })?;
-        if !finite {
-            writer.finish()?;
-            bail!(
-                "the objective of {id} is no longer a finite number after epoch {}: a smaller optimizer.learning_rate may \
-                 help; {} has the epochs before it",
-                state.epoch,
-                epochs.file().path().display()
-            );
-        }
         if signals::interrupted() && state.epoch < config.epochs {
             writer.finish()?;
             return Ok(Outcome::Interrupted);
@@ -91,17 +116,44 @@ pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) ->
     }
 
     writer.finish()?;
-    let result = finish(run, &dir, &state, &epochs)?;
+    let result = finish(run, dir, &state, &epochs)?;
     observer.finished(&result)?;
     dir.remove_checkpoint()?;
     Ok(Outcome::Finished(Box::new(result)))
 }
 
-fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<TrainState> {
+/// The error of a member in whose training a number was found that is not finite.
+fn explain(run: &RunContext<'_>, dir: &MemberDir, found: NotFinite) -> Error {
+    let first = resume_or_start(run, dir)
+        .and_then(|Resumed { state, .. }| first_not_finite(run, dir.id(), state, found));
+    match first {
+        Err(error) => error,
+        Ok(first) => Error::new(Diverged { first, history: dir.history_file().path().to_path_buf() }),
+    }
+}
+
+/// Why a member was stopped whose numbers are no longer finite.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{first}: a smaller optimizer.learning_rate may help; {} and the last checkpoint hold what was before", history.display()
+)]
+struct Diverged {
+    first: NotFinite,
+    history: PathBuf,
+}
+
+/// Where training begins.
+struct Resumed {
+    state: TrainState,
+    /// What is wrong with the last checkpoint, where this is the one before it.
+    damage: Option<Error>,
+}
+
+fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<Resumed> {
     let RunContext { config, dataset, device, .. } = *run;
     let vae = initial_vae(config, dataset.train.pixels(), dir.id().seed, device);
     let Some(saved) = checkpoint::load(dir, vae.clone(), &config.optimizer, device)? else {
-        return Ok(TrainState::start(vae, config, device));
+        return Ok(Resumed { state: TrainState::start(vae, config, device), damage: None });
     };
     if saved.kernels.as_deref() != run.kernels && !run.allow_other_processor {
         let [before, now] = [saved.kernels.as_deref(), run.kernels].map(|set| set.unwrap_or("none"));
@@ -113,7 +165,7 @@ fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<TrainState> 
             kernels::VARIABLE
         );
     }
-    Ok(saved.state)
+    Ok(Resumed { state: saved.state, damage: saved.damage })
 }
 
 /// Measures the trained network, and writes it, what it makes of the examples, and its result.

@@ -6,6 +6,11 @@ use record::{EpochRow, MemberResult, Warning};
 
 /// Follows one member: a progress bar, an event file.
 pub trait Observer {
+    /// Something to tell a person.
+    fn say(&mut self, line: &str) {
+        let _ = line;
+    }
+
     /// Training begins after so many finished epochs, and goes on from the image of that number.
     fn begin(&mut self, epochs: usize, images: usize) -> Result<()>;
 
@@ -25,6 +30,10 @@ pub trait Observer {
 }
 
 impl Observer for Vec<Box<dyn Observer + '_>> {
+    fn say(&mut self, line: &str) {
+        self.iter_mut().for_each(|observer| observer.say(line));
+    }
+
     fn begin(&mut self, epochs: usize, images: usize) -> Result<()> {
         self.iter_mut().try_for_each(|observer| observer.begin(epochs, images))
     }

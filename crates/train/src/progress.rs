@@ -105,6 +105,10 @@ pub struct MemberProgress<'a> {
 }
 
 impl Observer for MemberProgress<'_> {
+    fn say(&mut self, line: &str) {
+        self.sweep.say(line);
+    }
+
     fn begin(&mut self, _epochs: usize, images: usize) -> Result<()> {
         let images = images as u64;
         self.bar.set_position(images);

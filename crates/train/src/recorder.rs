@@ -1,10 +1,9 @@
 //! What a network makes of the examples of its run: everything that a report shows of a member.
 
 use anyhow::Result;
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use data::{Dataset, Images};
-use model::{Posterior, Vae, bernoulli_nll};
+use model::{Likelihood, Posterior, Vae};
 use ndarray::{Array1, Array2, Array3, Array4};
 use record::{
     DenseDecoder, DenseLayer, Encoded, ExamplePart, Examples, Grid, Outputs, Traversals, dimensions_by_kl,
@@ -63,7 +62,7 @@ impl Recorder<'_> {
             manifold_quantiles: Some(self.grid(vae, &axes, quantiles(self.grid))?),
             traversals: Some(self.traversals(vae, kl_per_dim)?),
             prior_images: prior_images.map(images).transpose()?,
-            decoder: Some(dense_decoder(vae)),
+            decoder: dense_decoder(vae),
             test: Some(test),
             train: Some(train),
         })
@@ -91,8 +90,8 @@ impl Recorder<'_> {
             let code = mean.iter().zip(&log_var).zip(noise);
             let code: Vec<f32> =
                 code.map(|((mean, log_var), noise)| mean + (0.5 * log_var).exp() * noise).collect();
-            let logits = vae.decoder.forward(self.tensor(code.clone(), latent));
-            losses.extend(values(bernoulli_nll(logits, images)));
+            let outputs = vae.decoder.forward(self.tensor(code.clone(), latent));
+            losses.extend(values(vae.decoder.distribution(outputs).nll(images)));
             means.extend(mean);
             log_vars.extend(log_var);
             codes.extend(code);
@@ -115,12 +114,13 @@ impl Recorder<'_> {
         Tensor::from_data(TensorData::new(codes, shape), self.device)
     }
 
-    /// The decoder's means for some codes, `[codes, latent]`, as grey levels; NaN becomes black.
+    /// The decoder's means for some codes, `[codes, latent]`, as grey levels; what is beyond black or white becomes that, NaN black.
     fn decode(&self, vae: &Vae, codes: Vec<f32>) -> Vec<u8> {
         let latent = vae.latent();
         let mut grey = Vec::new();
         for batch in codes.chunks(BATCH * latent) {
-            let means = sigmoid(vae.decoder.forward(self.tensor(batch.to_vec(), latent))).into_data();
+            let outputs = vae.decoder.forward(self.tensor(batch.to_vec(), latent));
+            let means = vae.decoder.distribution(outputs).mean().into_data();
             grey.extend(means.iter::<f32>().map(|mean| (255.0 * mean).round() as u8));
         }
         grey
@@ -209,7 +209,11 @@ fn quantiles(count: usize) -> Vec<f32> {
     (0..count).map(|i| ndtri((i as f64 + 0.5) / count as f64) as f32).collect()
 }
 
-fn dense_decoder(vae: &Vae) -> DenseDecoder {
+/// The decoder, where its means are the logistic function of its outputs.
+fn dense_decoder(vae: &Vae) -> Option<DenseDecoder> {
+    if !matches!(vae.decoder.likelihood, Likelihood::GreyBernoulli | Likelihood::Bernoulli) {
+        return None;
+    }
     let layer = |linear: &burn::nn::Linear| {
         let [inputs, outputs] = linear.weight.dims();
         let bias = linear.bias.as_ref().expect("every layer has a bias").val();
@@ -219,13 +223,14 @@ fn dense_decoder(vae: &Vae) -> DenseDecoder {
             bias: Array1::from(values(bias)),
         }
     };
-    DenseDecoder { layers: vae.decoder.hidden.iter().chain([&vae.decoder.logits]).map(layer).collect() }
+    Some(DenseDecoder { layers: vae.decoder.hidden.iter().chain([&vae.decoder.logits]).map(layer).collect() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::example_choice::choose_examples;
+    use burn::tensor::activation::sigmoid;
     use model::VaeConfig;
     use rand::{SeedableRng, rngs::StdRng};
     use record::RunConfig;
@@ -244,7 +249,8 @@ mod tests {
     }
 
     fn vae(latent: usize) -> Vae {
-        let config = VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8] };
+        let config =
+            VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8], ..VaeConfig::default() };
         config.init(PIXELS, &mut StdRng::seed_from_u64(1), &Device::flex())
     }
 

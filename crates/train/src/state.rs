@@ -49,6 +49,11 @@ impl EpochSums {
         let zero = Tensor::zeros([1], device);
         Self { reconstruction: zero.clone(), kl: zero.clone(), clamped: zero }
     }
+
+    /// Whether every loss up to now was a finite number. On a graphics card, the answer is waited for.
+    pub fn are_finite(&self) -> bool {
+        [&self.reconstruction, &self.kl].iter().all(|sum| (*sum).clone().into_scalar::<f32>().is_finite())
+    }
 }
 
 impl TrainState {
@@ -83,12 +88,17 @@ impl TrainState {
         Stepped { state: Self { vae, step: self.step + 1, ..self }, terms }
     }
 
-    /// Closes an epoch over so many images, after which the network was evaluated.
-    pub fn finish_epoch(&mut self, images: usize, evaluation: Evaluation, device: &Device) -> EpochRow {
-        let sums = std::mem::replace(&mut self.sums, EpochSums::zero(device));
-        let mean = |sum: Tensor<1>| f64::from(sum.into_scalar::<f32>()) / images as f64;
+    /// Goes over to the next epoch, and gives back the sums of the one before.
+    pub fn next_epoch(&mut self, device: &Device) -> EpochSums {
         self.epoch += 1;
         self.step = 0;
+        std::mem::replace(&mut self.sums, EpochSums::zero(device))
+    }
+
+    /// Closes an epoch over so many images, after which the network was evaluated.
+    pub fn finish_epoch(&mut self, images: usize, evaluation: Evaluation, device: &Device) -> EpochRow {
+        let sums = self.next_epoch(device);
+        let mean = |sum: Tensor<1>| f64::from(sum.into_scalar::<f32>()) / images as f64;
         EpochRow {
             epoch: self.epoch,
             train: Terms { reconstruction: mean(sums.reconstruction), kl: mean(sums.kl) },

@@ -10,12 +10,8 @@ use model::NamedTensor;
 use record::write_atomically;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-/// Writes 32-bit tensors and texts to a safetensors file.
-pub fn write_safetensors(
-    path: &Path,
-    tensors: &[NamedTensor],
-    metadata: HashMap<String, String>,
-) -> Result<()> {
+/// The safetensors file of 32-bit tensors and texts.
+pub fn to_safetensors(tensors: &[NamedTensor], metadata: HashMap<String, String>) -> Result<Vec<u8>> {
     let views = tensors
         .iter()
         .map(|NamedTensor { name, data }| {
@@ -23,17 +19,16 @@ pub fn write_safetensors(
             let shape = data.shape().iter().copied().collect();
             Ok((name.as_str(), TensorView::new(Dtype::F32, shape, data.as_bytes())?))
         })
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    let bytes = safetensors::serialize(views, Some(metadata))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(write_atomically(path, &bytes)?)
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+    Ok(safetensors::serialize(views, Some(metadata))?)
 }
 
 /// Writes a network's parameters.
 pub fn write_weights(path: &Path, parameters: &[NamedTensor]) -> Result<()> {
     let metadata = [("format".to_string(), "klsweep weights, [inputs, outputs]".to_string())].into();
-    write_safetensors(path, parameters, metadata)
+    let file =
+        to_safetensors(parameters, metadata).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(write_atomically(path, &file)?)
 }
 
 /// What a safetensors file of 32-bit tensors holds.
@@ -81,19 +76,17 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("x.safetensors");
         let metadata = HashMap::from([("key".to_string(), "value".to_string())]);
-        write_safetensors(&path, &[tensor()], metadata.clone()).unwrap();
+        fs::write(&path, to_safetensors(&[tensor()], metadata.clone()).unwrap()).unwrap();
         let read = read_safetensors(&path).unwrap();
         assert_eq!(read.metadata, metadata);
         assert_eq!(read.tensors["a.b"].as_bytes(), tensor().data.as_bytes());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]
     fn a_file_that_is_cut_short_anywhere_is_an_error() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("x.safetensors");
-        write_safetensors(&path, &[tensor()], HashMap::new()).unwrap();
-        let bytes = fs::read(&path).unwrap();
+        let bytes = to_safetensors(&[tensor()], HashMap::new()).unwrap();
         for length in 0..bytes.len() {
             fs::write(&path, &bytes[..length]).unwrap();
             let error = read_safetensors(&path).err().expect("a part is no file").to_string();

@@ -42,7 +42,8 @@ fn network(config: &VaeConfig, pixels: usize) -> Vae {
 
 /// The small network of so many latent dimensions that is kept beside the reference.
 fn trained(latent: usize) -> Vae {
-    let config = VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8] };
+    let config =
+        VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8], ..VaeConfig::default() };
     let file =
         read_safetensors(&kept(&format!("latent_{latent}.safetensors"))).expect("the weights are kept");
     let parameters = file.tensors.into_iter().map(|(name, data)| NamedTensor { name, data }).collect();
@@ -163,7 +164,10 @@ fn noise_dataset(train: usize, test: usize, labelled: bool) -> Dataset {
 /// A network whose posterior is the same for every image, and whose decoder does not look at the code.
 fn constant(mean: &[f32], log_var: &[f32]) -> Vae {
     let latent = mean.len();
-    let mut vae = network(&VaeConfig { encoder_hidden: vec![3], latent, decoder_hidden: vec![3] }, 4);
+    let mut vae = network(
+        &VaeConfig { encoder_hidden: vec![3], latent, decoder_hidden: vec![3], ..VaeConfig::default() },
+        4,
+    );
     let device = Device::flex();
     let parameter = |values: &[f32]| Some(Param::from_data(TensorData::from(values), &device));
     for head in [&mut vae.encoder.mean, &mut vae.encoder.log_var] {
@@ -229,7 +233,10 @@ fn any_number_of_dimensions_and_images_is_measured() {
     for (latent, train, test, labelled) in
         [(1, 10, 24, true), (1, 9, 1, true), (3, 40, 577, false), (7, 11, 30, true), (2, 1, 575, true)]
     {
-        let vae = network(&VaeConfig { encoder_hidden: vec![], latent, decoder_hidden: vec![5] }, 4);
+        let vae = network(
+            &VaeConfig { encoder_hidden: vec![], latent, decoder_hidden: vec![5], ..VaeConfig::default() },
+            4,
+        );
         let found = measure(&vae, &noise_dataset(train, test, labelled));
         assert_eq!(found.kl_per_dim.len(), latent);
         assert_eq!(found.knn_accuracy.is_some(), labelled && train >= 10, "{train} {labelled}");

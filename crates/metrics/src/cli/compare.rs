@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use figure::{Axis, Chart, Mark, Series, Size, palette};
+use metrics::Base;
 
-use super::Format;
 use super::files;
-use super::units::{self, Unit, json, number};
+use super::output::{Format, json, number};
 
 /// Print every divergence of two discrete distributions, in both directions.
 ///
@@ -37,7 +37,7 @@ pub struct Arguments {
     normalize: bool,
     /// Units: nats, bits, or a number as the base of the logarithm; several separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "nats,bits")]
-    base: Vec<String>,
+    base: Vec<Base>,
     /// Orders of the Rényi and Tsallis divergences.
     #[arg(long, value_delimiter = ',', default_value = "0.5,2", allow_hyphen_values = true)]
     alpha: Vec<f64>,
@@ -78,18 +78,17 @@ enum Kind {
 }
 
 impl Row {
-    fn in_unit(&self, unit: &Unit) -> f64 {
+    fn in_unit(&self, unit: &Base) -> f64 {
         match self.kind {
-            Kind::Information => unit.base.from_nats(self.value),
-            Kind::Root => unit.base.from_nats(self.value * self.value).sqrt(),
+            Kind::Information => unit.from_nats(self.value),
+            Kind::Root => unit.from_nats(self.value * self.value).sqrt(),
             Kind::Pure => self.value,
         }
     }
 }
 
 pub fn run(arguments: &Arguments) -> Result<String> {
-    let units: Vec<Unit> =
-        arguments.base.iter().map(|b| units::parse(b)).collect::<Result<_>>().context("--base")?;
+    let units = &arguments.base;
     for path in &arguments.plot {
         plot_format(path)?;
     }
@@ -111,9 +110,9 @@ pub fn run(arguments: &Arguments) -> Result<String> {
         }
     }
     match arguments.format {
-        Format::Table => Ok(table(&pair, &rows, &units)),
-        Format::Json => as_json(&pair, &rows, &units),
-        Format::Csv => as_csv(&rows, &units),
+        Format::Table => Ok(table(&pair, &rows, units)),
+        Format::Json => as_json(&pair, &rows, units),
+        Format::Csv => as_csv(&rows, units),
     }
 }
 
@@ -186,12 +185,7 @@ fn divergences(pair: &Pair, alphas: &[f64]) -> Result<Vec<Row>> {
     add("Kullback-Leibler", backward(), metrics::kl_divergence(q, p)?, Information);
     add("Jeffreys", both(), metrics::jeffreys(p, q)?, Information);
     add("Jensen-Shannon", both(), metrics::jensen_shannon_divergence(p, q)?, Information);
-    add(
-        "Jensen-Shannon distance",
-        both(),
-        metrics::jensen_shannon_distance(p, q, metrics::Base::Nats)?,
-        Root,
-    );
+    add("Jensen-Shannon distance", both(), metrics::jensen_shannon_distance(p, q, Base::Nats)?, Root);
     add("Bhattacharyya distance", both(), metrics::bhattacharyya_distance(p, q)?, Information);
     for &alpha in alphas {
         add("Rényi", format!("P ‖ Q, α = {alpha}"), metrics::renyi_divergence(p, q, alpha)?, Information);
@@ -214,7 +208,7 @@ const OUTCOMES_SHOWN: usize = 24;
 /// Characters of a full bar.
 const BAR: usize = 24;
 
-fn table(pair: &Pair, rows: &[Row], units: &[Unit]) -> String {
+fn table(pair: &Pair, rows: &[Row], units: &[Base]) -> String {
     let mut out = String::new();
     let largest = pair.p.iter().chain(&pair.q).copied().fold(0.0, f64::max);
     let bar = |value: f64, sign: &str| sign.repeat((value / largest * BAR as f64).round() as usize);
@@ -254,7 +248,7 @@ fn table(pair: &Pair, rows: &[Row], units: &[Unit]) -> String {
     out
 }
 
-fn as_json(pair: &Pair, rows: &[Row], units: &[Unit]) -> Result<String> {
+fn as_json(pair: &Pair, rows: &[Row], units: &[Base]) -> Result<String> {
     let divergences: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -276,7 +270,7 @@ fn as_json(pair: &Pair, rows: &[Row], units: &[Unit]) -> Result<String> {
     Ok(serde_json::to_string_pretty(&object)? + "\n")
 }
 
-fn as_csv(rows: &[Row], units: &[Unit]) -> Result<String> {
+fn as_csv(rows: &[Row], units: &[Base]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["name", "of", "unit", "value"])?;
     for row in rows {
@@ -291,10 +285,10 @@ fn as_csv(rows: &[Row], units: &[Unit]) -> Result<String> {
 
 impl Kind {
     /// The unit of a value of this kind.
-    fn unit(self, unit: &Unit) -> String {
+    fn unit(self, unit: &Base) -> String {
         match self {
-            Self::Information => unit.name.clone(),
-            Self::Root => format!("√{}", unit.name),
+            Self::Information => unit.to_string(),
+            Self::Root => format!("√{unit}"),
             Self::Pure => "no unit".to_owned(),
         }
     }

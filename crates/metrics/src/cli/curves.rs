@@ -3,7 +3,7 @@
 use figure::{Animation, Axis, Chart, Mark, Scale, Series, palette};
 use metrics::normal_fit::{NormalFit, Objective, Record};
 
-use super::units::number;
+use super::output::number;
 
 /// The target with the recorded curves of Q.
 pub fn curves(fit: &NormalFit, records: &[Record]) -> Chart {

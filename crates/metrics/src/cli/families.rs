@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
+use metrics::Base;
 use metrics::families::{Distribution, FAMILIES, FamilyError, KlDivergence};
 
-use super::Format;
-use super::units::{self, Unit, exact, json, number};
+use super::output::{Format, json, number};
 
 /// Print the closed-form KL of two named distributions, in both directions.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub struct Arguments {
     numeric: bool,
     /// Units: nats, bits, or a number as the base of the logarithm; several separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "nats,bits")]
-    base: Vec<String>,
+    base: Vec<Base>,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -44,8 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<String> {
             .map(|(name, parameters)| format!("{name}({})\n", parameters.join(", ")))
             .collect());
     }
-    let units: Vec<Unit> =
-        arguments.base.iter().map(|b| units::parse(b)).collect::<Result<_>>().context("--base")?;
+    let units = &arguments.base;
     let read = |text: &Option<String>, name: &str| -> Result<Distribution> {
         let text = text.as_deref().unwrap_or_default();
         text.parse().with_context(|| format!("cannot read {name}"))
@@ -71,9 +70,8 @@ pub fn run(arguments: &Arguments) -> Result<String> {
             for (name, kl) in &directions {
                 let _ = match kl {
                     Ok(kl) => {
-                        let values = units
-                            .iter()
-                            .map(|u| format!("{:>12} {}", number(u.base.from_nats(kl.value)), u.name));
+                        let values =
+                            units.iter().map(|u| format!("{:>12} {u}", number(u.from_nats(kl.value))));
                         let bound = kl.error.map_or(String::new(), |error| {
                             format!("  (integrated; error below {error:.0e} nats)")
                         });
@@ -89,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<String> {
                 .iter()
                 .map(|(name, kl)| {
                     let of = |kl: f64| {
-                        let values = units.iter().map(|u| (u.name.clone(), json(u.base.from_nats(kl))));
+                        let values = units.iter().map(|u| (u.to_string(), json(u.from_nats(kl))));
                         serde_json::Value::Object(values.collect())
                     };
                     ((*name).to_owned(), kl.as_ref().map_or(serde_json::Value::Null, |kl| of(kl.value)))
@@ -109,9 +107,10 @@ pub fn run(arguments: &Arguments) -> Result<String> {
             let mut writer = csv::Writer::from_writer(Vec::new());
             writer.write_record(["name", "unit", "value"])?;
             for (name, kl) in &directions {
-                for unit in &units {
-                    let value = kl.as_ref().map_or(String::new(), |kl| exact(unit.base.from_nats(kl.value)));
-                    writer.write_record([name, unit.name.as_str(), &value])?;
+                for unit in units {
+                    let value =
+                        kl.as_ref().map_or(String::new(), |kl| format!("{:?}", unit.from_nats(kl.value)));
+                    writer.write_record([name, unit.to_string().as_str(), &value])?;
                 }
             }
             String::from_utf8(writer.into_inner()?)?

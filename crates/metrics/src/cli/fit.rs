@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use metrics::normal_fit::{NormalFit, Objective, Record, StopReason, Trajectory};
 
 use super::config::{FitConfig, difference};
-use super::units::number;
+use super::output::number;
 use super::{backend, curves, files};
 
 /// Fit a Normal to a target by gradient descent on KL, and draw what happened.

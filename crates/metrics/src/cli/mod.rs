@@ -7,12 +7,12 @@ mod curves;
 mod families;
 mod files;
 mod fit;
-mod units;
+mod output;
 
 use std::io::{ErrorKind, Write as _};
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
 /// Divergences of discrete distributions, a Normal fitted by gradient descent on KL, and closed forms.
 #[derive(Debug, Parser)]
@@ -42,16 +42,4 @@ fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to standard output"),
     }
-}
-
-/// Form of what is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
-    /// For reading.
-    #[default]
-    Table,
-    /// One JSON object. An infinite value is the string "inf", as JSON has no number for it.
-    Json,
-    /// A header and a row for each value.
-    Csv,
 }

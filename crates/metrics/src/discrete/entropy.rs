@@ -1,8 +1,9 @@
 //! Entropy and cross-entropy.
 
-use super::fold::{Folded, Terms, fold, fold_named};
-use super::logarithm::{SMALLEST_REGULAR, careful_ln_ratio, ln_ratio};
+use super::pass::{Folded, Terms, fold, fold_named};
+use super::probabilities::{Probabilities, read, with_pair};
 use crate::error::{Argument, DivergenceError};
+use crate::numeric::logarithm::{SMALLEST_REGULAR, careful_ln_ratio, ln_ratio};
 
 /// Shannon's entropy
 ///
@@ -30,7 +31,11 @@ use crate::error::{Argument, DivergenceError};
 /// assert_eq!(entropy(&[0.0, 1.0])?, 0.0);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn entropy(p: &[f64]) -> Result<f64, DivergenceError> {
+pub fn entropy(p: &(impl Probabilities + ?Sized)) -> Result<f64, DivergenceError> {
+    shannon(&read(Argument::P, p)?)
+}
+
+pub(super) fn shannon(p: &[f64]) -> Result<f64, DivergenceError> {
     // The entropy is the cross-entropy with itself.
     let Folded { p: sum, terms: [terms], .. } =
         fold_named((Argument::P, p), (Argument::P, p), &CrossEntropy)?;
@@ -58,7 +63,14 @@ pub fn entropy(p: &[f64]) -> Result<f64, DivergenceError> {
 /// assert_eq!(Base::Bits.from_nats(cross_entropy(&[0.5, 0.5, 0.0], &[0.5, 0.25, 0.25])?), 1.5);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn cross_entropy(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
+pub fn cross_entropy(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<f64, DivergenceError> {
+    with_pair(p, q, mean_code_length)
+}
+
+fn mean_code_length(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
     let Folded { p, q, terms: [terms] } = fold(p, q, &CrossEntropy)?;
     Ok((terms.value() / p.value() + libm::log1p(q.above_one())).max(0.0))
 }
@@ -114,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_argument_is_called_p() {
-        assert_eq!(entropy(&[]), Err(DivergenceError::Empty { argument: Argument::P }));
+        assert_eq!(entropy(&[0.0; 0]), Err(DivergenceError::Empty { argument: Argument::P }));
         assert!(matches!(entropy(&[0.5]), Err(DivergenceError::SumNotOne { argument: Argument::P, .. })));
     }
 }

@@ -3,10 +3,12 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::entropy::entropy;
-use super::logarithm::{SMALLEST_REGULAR, careful_kl_term, careful_ln_ratio, kl_term_with_difference};
-use super::sum::CompensatedSum;
-use super::validate::{check_distribution, check_entries, check_sum};
+use super::validate::check_distribution;
 use crate::error::{Argument, DivergenceError};
+use crate::numeric::CompensatedSum;
+use crate::numeric::logarithm::{
+    SMALLEST_REGULAR, careful_kl_term, careful_ln_ratio, kl_term_with_difference,
+};
 
 /// The mutual information of two variables with the joint probabilities `joint`, a row for each value of the one and a
 /// column for each value of the other,
@@ -38,10 +40,8 @@ use crate::error::{Argument, DivergenceError};
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
 pub fn mutual_information(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceError> {
-    check_entries(Argument::Joint, joint.iter().copied())?;
-    let total_sum = CompensatedSum::of(joint.iter().copied());
+    let total_sum = check_distribution(Argument::Joint, joint)?;
     let total = total_sum.value();
-    check_sum(Argument::Joint, total)?;
 
     let marginal = |lane: ArrayView1<'_, f64>| CompensatedSum::of(lane.iter().copied());
     let rows: Vec<CompensatedSum> = joint.rows().into_iter().map(marginal).collect();
@@ -85,9 +85,8 @@ pub fn mutual_information(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceE
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
 pub fn joint_entropy(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceError> {
-    let cells: Vec<f64> = joint.iter().copied().collect();
-    check_distribution(Argument::Joint, &cells)?;
-    entropy(&cells)
+    check_distribution(Argument::Joint, joint)?;
+    entropy(&joint.iter().copied().collect::<Vec<_>>())
 }
 
 /// The conditional entropy of the variable of the columns, given that of the rows,
@@ -119,9 +118,7 @@ pub fn joint_entropy(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceError>
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
 pub fn conditional_entropy(joint: ArrayView2<'_, f64>) -> Result<f64, DivergenceError> {
-    check_entries(Argument::Joint, joint.iter().copied())?;
-    let total = CompensatedSum::of(joint.iter().copied()).value();
-    check_sum(Argument::Joint, total)?;
+    let total = check_distribution(Argument::Joint, joint)?.value();
     let mut sum = CompensatedSum::default();
     for row in joint.rows() {
         let of_row = CompensatedSum::of(row.iter().copied());

@@ -1,10 +1,11 @@
 //! The entropies with an order, Rényi's and Tsallis', and the perplexity.
 
-use super::entropy::entropy;
-use super::logarithm::careful_ln_ratio;
-use super::sum::CompensatedSum;
+use super::entropy::{entropy, shannon};
+use super::probabilities::{Probabilities, read};
 use super::validate::check_distribution;
 use crate::error::{Argument, DivergenceError};
+use crate::numeric::CompensatedSum;
+use crate::numeric::logarithm::careful_ln_ratio;
 
 /// Rényi's entropy of order `alpha`,
 ///
@@ -32,15 +33,19 @@ use crate::error::{Argument, DivergenceError};
 /// assert_eq!(Base::Bits.from_nats(renyi_entropy(&p, f64::INFINITY)?), 1.0);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn renyi_entropy(p: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
+pub fn renyi_entropy(p: &(impl Probabilities + ?Sized), alpha: f64) -> Result<f64, DivergenceError> {
+    renyi(&read(Argument::P, p)?, alpha)
+}
+
+fn renyi(p: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
     if alpha.is_nan() || alpha < 0.0 {
         return Err(DivergenceError::InvalidOrder { alpha, expected: "0, a positive number or infinity" });
     }
     if alpha == 1.0 {
-        return entropy(p);
+        return shannon(p);
     }
     let logs = Logarithms::of(p)?;
-    if alpha > super::alpha::LARGEST_ORDER {
+    if alpha > super::order::LARGEST_ORDER {
         return Ok((-logs.largest).max(0.0));
     }
     let e = alpha - 1.0;
@@ -76,12 +81,16 @@ pub fn renyi_entropy(p: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
 /// assert_eq!(metrics::tsallis_entropy(&[0.5, 0.25, 0.25], 2.0)?, 0.625);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn tsallis_entropy(p: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
+pub fn tsallis_entropy(p: &(impl Probabilities + ?Sized), alpha: f64) -> Result<f64, DivergenceError> {
+    tsallis(&read(Argument::P, p)?, alpha)
+}
+
+fn tsallis(p: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
     if !(alpha.is_finite() && alpha >= 0.0) {
         return Err(DivergenceError::InvalidOrder { alpha, expected: "0 or a positive number" });
     }
     if alpha == 1.0 {
-        return entropy(p);
+        return shannon(p);
     }
     Ok(Logarithms::of(p)?.tsallis(alpha))
 }
@@ -97,7 +106,7 @@ pub fn tsallis_entropy(p: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
 /// assert_eq!(metrics::perplexity(&[1.0, 0.0])?, 1.0);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn perplexity(p: &[f64]) -> Result<f64, DivergenceError> {
+pub fn perplexity(p: &(impl Probabilities + ?Sized)) -> Result<f64, DivergenceError> {
     Ok(libm::exp(entropy(p)?))
 }
 

@@ -1,9 +1,10 @@
 //! Kullback-Leibler divergence, its terms, and its symmetric sum.
 
-use super::fold::{Folded, Terms, fold};
-use super::logarithm::{SMALLEST_REGULAR, careful_kl_term, careful_ln_ratio, kl_term, ln_ratio};
-use super::sum::CompensatedSum;
+use super::pass::{Folded, Terms, fold};
+use super::probabilities::{Probabilities, with_pair};
 use crate::error::DivergenceError;
+use crate::numeric::CompensatedSum;
+use crate::numeric::logarithm::{SMALLEST_REGULAR, careful_kl_term, careful_ln_ratio, kl_term, ln_ratio};
 
 /// The Kullback-Leibler divergence of `p` from the reference `q`,
 ///
@@ -37,7 +38,14 @@ use crate::error::DivergenceError;
 /// assert_eq!(metrics::kl_divergence(&[0.5, 0.5], &[1.0, 0.0])?, f64::INFINITY);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn kl_divergence(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
+pub fn kl_divergence(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<f64, DivergenceError> {
+    with_pair(p, q, kl)
+}
+
+pub(super) fn kl(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
     let Folded { p, q, terms: [kl] } = fold(p, q, &KullbackLeibler)?;
     Ok(kl_of_sums(kl, p, q))
 }
@@ -79,7 +87,14 @@ pub(crate) fn kl_of_sums(terms: CompensatedSum, p: CompensatedSum, q: Compensate
 /// assert_eq!(terms, [0.0, 0.0, f64::INFINITY]);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn rel_entr(p: &[f64], q: &[f64]) -> Result<Vec<f64>, DivergenceError> {
+pub fn rel_entr(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<Vec<f64>, DivergenceError> {
+    with_pair(p, q, kl_terms)
+}
+
+fn kl_terms(p: &[f64], q: &[f64]) -> Result<Vec<f64>, DivergenceError> {
     fold(p, q, &())?;
     Ok(p.iter().zip(q).map(|(&p, &q)| plain_term(p, q)).collect())
 }
@@ -120,7 +135,14 @@ fn plain_term(p: f64, q: f64) -> f64 {
 /// # Source
 ///
 /// Jeffreys, *An Invariant Form for the Prior Probability in Estimation Problems*, Proc. R. Soc. A 186 (1946).
-pub fn jeffreys(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
+pub fn jeffreys(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<f64, DivergenceError> {
+    with_pair(p, q, kl_both_ways)
+}
+
+fn kl_both_ways(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
     let Folded { p, q, terms: [forward, reverse] } = fold(p, q, &Jeffreys)?;
     Ok(kl_of_sums(forward, p, q) + kl_of_sums(reverse, q, p))
 }

@@ -1,44 +1,36 @@
 //! What a slice has to satisfy to be read as a distribution.
 
-use super::sum::CompensatedSum;
 use crate::error::{Argument, DivergenceError};
+use crate::numeric::CompensatedSum;
 
 /// How far from 1 the sum of a distribution may lie.
 ///
 /// Wide enough for probabilities that went through decimal notation with nine digits or were summed naively over
-/// millions of bins, far too narrow for counts or for a forgotten bin. Probabilities in 32-bit floats miss it: take
-/// them through [`normalized`].
+/// millions of bins, far too narrow for counts or for a forgotten bin.
 pub const SUM_TOLERANCE: f64 = 1e-8;
 
-/// The distribution that is proportional to `weights`: counts, say, or a density on a grid.
-///
-/// Every divergence insists on a sum of 1; this is how one asks for the other reading.
-///
-/// # Errors
-///
-/// [`DivergenceError`] if `weights` is empty, if an entry is negative, NaN or infinite, or if the sum is 0 or too
-/// large for an `f64`.
-///
-/// ```
-/// assert_eq!(metrics::normalized(&[3.0, 0.0, 1.0])?, [0.75, 0.0, 0.25]);
-/// # Ok::<(), metrics::DivergenceError>(())
-/// ```
-pub fn normalized(weights: &[f64]) -> Result<Vec<f64>, DivergenceError> {
-    let argument = Argument::Weights;
-    check_entries(argument, weights.iter().copied())?;
-    let sum = CompensatedSum::of(weights.iter().copied()).value();
+/// The same for probabilities in 32-bit floats: wide enough for a softmax over a vocabulary whose denominator was summed
+/// naively.
+pub const SUM_TOLERANCE_F32: f64 = 1e-5;
+
+/// The entries over their sum.
+pub(crate) fn divided_by_sum(argument: Argument, mut weights: Vec<f64>) -> Result<Vec<f64>, DivergenceError> {
+    let sum = check_entries(argument, &weights)?.value();
     if !(sum > 0.0 && sum.is_finite()) {
         return Err(DivergenceError::NotNormalizable { argument, sum });
     }
-    Ok(weights.iter().map(|weight| weight / sum).collect())
+    weights.iter_mut().for_each(|weight| *weight /= sum);
+    Ok(weights)
 }
 
-pub(crate) fn check_entries(
+/// Checks the entries but not their sum, and gives that.
+pub(crate) fn check_entries<'a>(
     argument: Argument,
-    values: impl IntoIterator<Item = f64>,
-) -> Result<(), DivergenceError> {
+    values: impl IntoIterator<Item = &'a f64>,
+) -> Result<CompensatedSum, DivergenceError> {
+    let mut sum = CompensatedSum::default();
     let mut entries = 0;
-    for (index, value) in values.into_iter().enumerate() {
+    for (index, &value) in values.into_iter().enumerate() {
         if value.is_nan() {
             return Err(DivergenceError::NotANumber { argument, index });
         }
@@ -48,26 +40,30 @@ pub(crate) fn check_entries(
         if value.is_infinite() {
             return Err(DivergenceError::Infinite { argument, index });
         }
+        sum.add(value);
         entries += 1;
     }
-    if entries == 0 { Err(DivergenceError::Empty { argument }) } else { Ok(()) }
+    if entries == 0 { Err(DivergenceError::Empty { argument }) } else { Ok(sum) }
 }
 
 pub(crate) fn check_sum(argument: Argument, sum: f64) -> Result<(), DivergenceError> {
-    if (sum - 1.0).abs() <= SUM_TOLERANCE {
+    check_sum_within(SUM_TOLERANCE, argument, sum)
+}
+
+pub(crate) fn check_sum_within(tolerance: f64, argument: Argument, sum: f64) -> Result<(), DivergenceError> {
+    if (sum - 1.0).abs() <= tolerance {
         Ok(())
     } else {
-        Err(DivergenceError::SumNotOne { argument, sum, tolerance: SUM_TOLERANCE })
+        Err(DivergenceError::SumNotOne { argument, sum, tolerance })
     }
 }
 
-/// Checks a distribution outside a [`fold`](super::fold), and gives its sum.
-pub(crate) fn check_distribution(
+/// Checks a distribution outside a [`pass`](super::pass), and gives its sum.
+pub(crate) fn check_distribution<'a>(
     argument: Argument,
-    values: &[f64],
+    values: impl IntoIterator<Item = &'a f64>,
 ) -> Result<CompensatedSum, DivergenceError> {
-    check_entries(argument, values.iter().copied())?;
-    let sum = CompensatedSum::of(values.iter().copied());
+    let sum = check_entries(argument, values)?;
     check_sum(argument, sum.value())?;
     Ok(sum)
 }
@@ -75,7 +71,7 @@ pub(crate) fn check_distribution(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kl_divergence;
+    use crate::{kl_divergence, normalized};
 
     /// A distribution with room for a bad entry behind the first block of the vectorised pass.
     fn long(bad: f64) -> Vec<f64> {
@@ -105,7 +101,10 @@ mod tests {
 
     #[test]
     fn lengths_and_sums_are_named() {
-        assert_eq!(kl_divergence(&[], &[]), Err(DivergenceError::Empty { argument: Argument::P }));
+        assert_eq!(
+            kl_divergence(&[0.0; 0], &[0.0; 0]),
+            Err(DivergenceError::Empty { argument: Argument::P })
+        );
         assert_eq!(
             kl_divergence(&[1.0], &[0.5, 0.5]),
             Err(DivergenceError::LengthMismatch { argument: Argument::Q, expected: 1, found: 2 })
@@ -137,6 +136,6 @@ mod tests {
         let argument = Argument::Weights;
         assert_eq!(normalized(&[0.0, 0.0]), Err(DivergenceError::NotNormalizable { argument, sum: 0.0 }));
         assert!(normalized(&[f64::MAX, f64::MAX]).is_err());
-        assert!(normalized(&[]).is_err());
+        assert_eq!(normalized(&[0.0; 0]), Err(DivergenceError::Empty { argument }));
     }
 }

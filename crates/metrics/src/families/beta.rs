@@ -1,9 +1,10 @@
 //! Beta, Dirichlet and continuous Bernoulli: distributions of proportions.
 
-use super::error::FamilyError;
+use super::error::{FamilyError, Length};
 use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
-use super::special::{
+use super::parse::Call;
+use crate::numeric::special::{
     bregman_by_curvature, ln_ratio, relative_entropy_excess, stirling, stirling_divergence, stirling_slope,
 };
 
@@ -65,6 +66,11 @@ pub struct Dirichlet {
 
 impl Dirichlet {
     pub(super) const NAME: &'static str = "dirichlet";
+    pub(super) const PARAMETERS: &'static [&'static str] = &["concentrations..."];
+
+    pub(super) fn from_call(call: &Call) -> Result<Self, FamilyError> {
+        Self::new(&call.list(Self::NAME)?)
+    }
 
     /// Takes the concentration of each outcome.
     ///
@@ -77,7 +83,7 @@ impl Dirichlet {
                 family: Self::NAME,
                 parameter: "concentrations",
                 actual: concentrations.len(),
-                expected: "at least 2".into(),
+                expected: Length::AtLeast(2),
             });
         }
         Range::Positive.check_entries(Self::NAME, "concentrations", concentrations)?;
@@ -104,7 +110,7 @@ impl Dirichlet {
                 family: Self::NAME,
                 parameter: "the point",
                 actual: x.len(),
-                expected: self.concentrations.len().to_string(),
+                expected: Length::Exactly(self.concentrations.len()),
             });
         }
         if x.iter().any(|x| *x <= 0.0) {

@@ -3,7 +3,8 @@
 use super::error::FamilyError;
 use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
-use super::special::{ln_ratio, ratio_excess, standardized};
+use super::parse::Call;
+use crate::numeric::special::{ln_ratio, ratio_excess, standardized};
 
 /// Uniform distribution on [low, high].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,6 +16,11 @@ pub struct Uniform {
 impl Uniform {
     pub(super) const NAME: &'static str = "uniform";
     pub(super) const PARAMETERS: &'static [&'static str] = &["low", "high"];
+
+    pub(super) fn from_call(call: &Call) -> Result<Self, FamilyError> {
+        let [low, high] = call.numbers(Self::NAME, Self::PARAMETERS)?;
+        Self::new(low, high)
+    }
 
     /// Takes the two ends of the interval.
     ///

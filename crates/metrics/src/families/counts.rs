@@ -2,12 +2,13 @@
 
 use std::f64::consts::{E, TAU};
 
-use super::error::FamilyError;
+use super::error::{FamilyError, Length};
 use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, family, write_call};
-use super::quadrature::integrate;
-use super::special::{binary_kl, ratio_excess, relative_entropy_excess, stirling};
-use crate::discrete::{self, CompensatedSum, SUM_TOLERANCE};
+use super::parse::Call;
+use crate::discrete::{self, SUM_TOLERANCE};
+use crate::numeric::special::{binary_kl, ratio_excess, relative_entropy_excess, stirling};
+use crate::numeric::{CompensatedSum, integrate};
 
 family! {
     /// Bernoulli distribution on {0, 1}.
@@ -60,6 +61,11 @@ pub struct Categorical {
 
 impl Categorical {
     pub(super) const NAME: &'static str = "categorical";
+    pub(super) const PARAMETERS: &'static [&'static str] = &["probabilities..."];
+
+    pub(super) fn from_call(call: &Call) -> Result<Self, FamilyError> {
+        Self::new(&call.list(Self::NAME)?)
+    }
 
     /// Takes the probability of each outcome.
     ///
@@ -73,7 +79,7 @@ impl Categorical {
                 family: Self::NAME,
                 parameter: "probabilities",
                 actual: 0,
-                expected: "at least 1".into(),
+                expected: Length::AtLeast(1),
             });
         }
         Range::Probability.check_entries(Self::NAME, "probabilities", probabilities)?;

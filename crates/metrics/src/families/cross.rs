@@ -1,4 +1,4 @@
-//! KL between continuous distributions of two different families, from moments.
+//! KL between distributions of any two families; on the line, from moments.
 //!
 //! `KL(P ‖ Q) = -H(P) - E_P[ln q(X)]`. For each Q below, `ln q` is made of a few functions of x; a pair has a closed form
 //! where P's entropy and P's expectations of those functions have one. Where P has mass outside the support of Q the
@@ -13,21 +13,60 @@ use std::f64::consts::{LN_2, PI, SQRT_2, TAU};
 
 use super::beta::log_partition;
 use super::distribution::Distribution;
-use super::kl::Entropy;
-use super::special::{
+use super::error::FamilyError;
+use super::gamma::Gamma;
+use super::kl::{Entropy, KlDivergence, in_range};
+use crate::numeric::special::{
     EULER_GAMMA, digamma, erf, gamma_ratio, ln_gamma, ln_gamma_of_one_plus, ln_gamma_ratio, standardized,
     trigamma,
 };
 
-/// Where a distribution on the line has its mass: from `low` to `high`.
-struct Support {
-    low: f64,
-    high: f64,
+impl KlDivergence for Distribution {
+    /// KL(self ‖ q) in nats; infinite where self has mass outside the support of q.
+    ///
+    /// Within a family this is the family's own `kl_divergence`. Across families it is the closed form where there is one,
+    /// the sum over the outcomes for counts of which there are finitely many, and infinity where the supports do not fit.
+    ///
+    /// # Errors
+    ///
+    /// [`FamilyError::Spaces`] for, say, a count and a real number, [`FamilyError::Dimensions`] for vectors of different
+    /// length, [`FamilyError::NoClosedForm`] where none is known, [`FamilyError::OutOfRange`].
+    fn kl_divergence(&self, q: &Self) -> Result<f64, FamilyError> {
+        if let Some(kl) = self.kl_within_family(q) {
+            return kl;
+        }
+        if self.space() != q.space() {
+            return Err(FamilyError::Spaces {
+                p: self.name(),
+                p_space: self.space(),
+                q: q.name(),
+                q_space: q.space(),
+            });
+        }
+        let across = match (self.counts(), q.counts()) {
+            (Some(p), Some(q)) => p.kl_by_summation(&q),
+            _ => match (as_gamma(self), as_gamma(q)) {
+                (Some(p), Some(q)) => Some(p.kl_divergence(&q)?),
+                _ => on_the_line(self, q),
+            },
+        };
+        let kl = across.ok_or(FamilyError::NoClosedForm { p: self.name(), q: q.name() })?;
+        in_range(self.name(), q.name(), kl)
+    }
+}
+
+/// The Gamma distribution that an exponential one is.
+fn as_gamma(d: &Distribution) -> Option<Gamma> {
+    match d {
+        Distribution::Exponential(d) => Gamma::new(1.0, d.rate()).ok(),
+        Distribution::Gamma(d) => Some(*d),
+        _ => None,
+    }
 }
 
 /// KL(p ‖ q) in nats for two distributions on the line, `None` where no closed form is known. NaN where parameters at the
 /// limits of f64 left infinity less infinity.
-pub(super) fn kl_divergence(p: &Distribution, q: &Distribution) -> Option<f64> {
+fn on_the_line(p: &Distribution, q: &Distribution) -> Option<f64> {
     let (of_p, of_q) = (support(p)?, support(q)?);
     if of_p.low < of_q.low || of_p.high > of_q.high {
         return Some(f64::INFINITY);
@@ -41,6 +80,12 @@ pub(super) fn kl_divergence(p: &Distribution, q: &Distribution) -> Option<f64> {
         return Some(f64::INFINITY);
     }
     Some(-p.entropy() - mean_ln_density(p, q)?)
+}
+
+/// Where a distribution on the line has its mass: from `low` to `high`.
+struct Support {
+    low: f64,
+    high: f64,
 }
 
 fn support(d: &Distribution) -> Option<Support> {

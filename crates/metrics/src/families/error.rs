@@ -1,7 +1,10 @@
 //! What can be wrong with a named family's parameters, or with a pair of families.
 
+use std::fmt;
+
 use thiserror::Error;
 
+use super::space::Space;
 use crate::readable::Readable;
 
 /// Why a distribution could not be built, or why a pair has no divergence here.
@@ -62,8 +65,8 @@ pub enum FamilyError {
         parameter: &'static str,
         /// The number of entries given.
         actual: usize,
-        /// The number, or the range, that would be right.
-        expected: String,
+        /// The number that would be right.
+        expected: Length,
     },
     /// A covariance matrix is not symmetric.
     #[error(
@@ -109,11 +112,11 @@ pub enum FamilyError {
         /// Name of P's family.
         p: &'static str,
         /// What P is a distribution over.
-        p_space: &'static str,
+        p_space: Space,
         /// Name of Q's family.
         q: &'static str,
         /// What Q is a distribution over.
-        q_space: &'static str,
+        q_space: Space,
     },
     /// No closed form is known for the pair.
     #[error("no closed form for KL({p} ‖ {q}) is known here; ask for it numerically")]
@@ -140,12 +143,14 @@ pub enum FamilyError {
         q: &'static str,
     },
     /// The text names no family.
-    #[error("{}", unknown_family(name, nearest.as_deref()))]
+    #[error("{}", unknown_family(name, *nearest, known))]
     UnknownFamily {
         /// The name that was given.
         name: String,
         /// The nearest known name, where one is near.
-        nearest: Option<String>,
+        nearest: Option<&'static str>,
+        /// The names of all families.
+        known: Vec<&'static str>,
     },
     /// The text does not follow `family(number, ...)`.
     #[error("'{text}' at character {position}: {problem}")]
@@ -154,27 +159,104 @@ pub enum FamilyError {
         text: String,
         /// Where in it, from 1.
         position: usize,
-        /// What was found and what would be right.
-        problem: String,
+        /// What is wrong there.
+        problem: Problem,
     },
     /// The text gives a parameter under a name that the family does not have.
-    #[error("{family} has no parameter '{name}'; it has {parameters}")]
+    #[error("{family} has no parameter '{name}'; it has {}", parameters.join(", "))]
     UnknownParameter {
         /// Name of the family.
         family: &'static str,
         /// The name that was given.
         name: String,
         /// The family's parameters, in order.
-        parameters: String,
+        parameters: &'static [&'static str],
+    },
+    /// The text gives fewer or more parameters than the family has.
+    #[error(
+        "{family}: the list of parameters has {actual} entries, and has to have {} ({})", parameters.len(),
+        parameters.join(", ")
+    )]
+    ParameterCount {
+        /// Name of the family.
+        family: &'static str,
+        /// The family's parameters, in order.
+        parameters: &'static [&'static str],
+        /// How many the text gives.
+        actual: usize,
     },
 }
 
-fn unknown_family(name: &str, nearest: Option<&str>) -> String {
+/// How many entries a vector or a matrix has to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// This number.
+    Exactly(usize),
+    /// This number or more.
+    AtLeast(usize),
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(length) => write!(f, "{length}"),
+            Self::AtLeast(length) => write!(f, "at least {length}"),
+        }
+    }
+}
+
+/// Why a text does not follow `family(number, ...)`.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// It does not begin with a word.
+    #[error("expected the name of a family, as in normal(0, 1)")]
+    NoName,
+    /// Another character stands where a bracket or a comma has to be.
+    #[error("expected '{wanted}', found {}", found.map_or("the end".into(), |found| format!("'{found}'")))]
+    Expected {
+        /// What has to be there.
+        wanted: char,
+        /// What is there; nothing at the end of the text.
+        found: Option<char>,
+    },
+    /// A number has to be there.
+    #[error("expected a number, found {}", if found.is_empty() { "the end".into() } else { format!("'{found}'") })]
+    NoNumber {
+        /// What is there; nothing at the end of the text.
+        found: String,
+    },
+    /// The text goes on.
+    #[error("expected nothing after the closing parenthesis")]
+    Trailing,
+    /// A parameter is a vector or a matrix.
+    #[error("expected numbers for {family}({})", parameters.join(", "))]
+    NotNumbers {
+        /// Name of the family.
+        family: &'static str,
+        /// The family's parameters, in order.
+        parameters: &'static [&'static str],
+    },
+    /// The entries of a list have names.
+    #[error("expected numbers without names for {family}")]
+    Named {
+        /// Name of the family.
+        family: &'static str,
+    },
+    /// A parameter is given by its place and by its name.
+    #[error("a parameter of {family} is given twice")]
+    Twice {
+        /// Name of the family.
+        family: &'static str,
+    },
+    /// A multivariate Normal is given by something else than its mean and variances.
+    #[error("expected ([mean...], [variances...]) or ([mean...], [[covariance...]...])")]
+    NotMeanAndCovariance,
+}
+
+fn unknown_family(name: &str, nearest: Option<&str>, known: &[&str]) -> String {
     match nearest {
         Some(nearest) => format!("no family is called '{name}'; did you mean '{nearest}'?"),
-        None => {
-            let known: Vec<_> = super::FAMILIES.iter().map(|(known, _)| *known).collect();
-            format!("no family is called '{name}'; the known ones are {}", known.join(", "))
-        }
+        None => format!("no family is called '{name}'; the known ones are {}", known.join(", ")),
     }
 }

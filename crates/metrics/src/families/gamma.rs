@@ -4,7 +4,7 @@ use super::error::FamilyError;
 use super::kl::{Entropy, KlDivergence, within};
 use super::location_scale::Gumbel;
 use super::parameters::family;
-use super::special::{
+use crate::numeric::special::{
     EULER_GAMMA, bregman_by_curvature, digamma, ln_gamma_of_one_plus, ln_ratio, ratio_excess, standardized,
     stirling, stirling_divergence, stirling_slope, trigamma,
 };

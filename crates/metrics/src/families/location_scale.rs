@@ -5,7 +5,7 @@ use std::f64::consts::{LN_2, PI};
 use super::error::FamilyError;
 use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::family;
-use super::special::{
+use crate::numeric::special::{
     EULER_GAMMA, exp_excess, ln_gamma_divergence, ln_gamma_of_one_plus, ratio_excess, standardized,
 };
 

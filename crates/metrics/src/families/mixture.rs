@@ -1,6 +1,6 @@
 //! Mixtures of Normals: their KL has no closed form, its bounds have.
 
-use super::error::FamilyError;
+use super::error::{FamilyError, Length};
 use super::kl::{Entropy, KlDivergence};
 use super::multivariate_normal::MultivariateNormal;
 use crate::discrete::{self, SUM_TOLERANCE};
@@ -34,13 +34,10 @@ impl GaussianMixture {
     /// [`FamilyError::Dimensions`] for components of different spaces.
     pub fn new(weights: &[f64], components: Vec<MultivariateNormal>) -> Result<Self, FamilyError> {
         let Some(first) = components.first() else {
-            return Err(wrong_length(0, "at least 1".into()));
+            return Err(wrong_length(0, Length::AtLeast(1)));
         };
         if weights.len() != components.len() {
-            return Err(wrong_length(
-                weights.len(),
-                format!("one for each of {} components", components.len()),
-            ));
+            return Err(wrong_length(weights.len(), Length::Exactly(components.len())));
         }
         if let Some(other) = components.iter().find(|c| c.dimensions() != first.dimensions()) {
             let (p, q) = (first.dimensions(), other.dimensions());
@@ -173,14 +170,14 @@ impl Pairwise {
     }
 }
 
-fn wrong_length(actual: usize, expected: String) -> FamilyError {
+fn wrong_length(actual: usize, expected: Length) -> FamilyError {
     FamilyError::Length { family: GaussianMixture::NAME, parameter: "the list of weights", actual, expected }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::families::quadrature::integrate;
+    use crate::numeric::integrate;
 
     fn mixture(parts: &[(f64, f64, f64)]) -> GaussianMixture {
         let weights: Vec<f64> = parts.iter().map(|part| part.0).collect();
@@ -244,7 +241,7 @@ mod tests {
         );
         assert_eq!(
             new(&[0.5], vec![of(&[0.0]), of(&[1.0])]),
-            "gaussian_mixture: the list of weights has 1 entries, and has to have one for each of 2 components"
+            "gaussian_mixture: the list of weights has 1 entries, and has to have 2"
         );
         assert!(new(&[0.5, 0.6], vec![of(&[0.0]), of(&[1.0])]).contains("sum to 1.1"));
         assert!(new(&[0.5, 0.5], vec![of(&[0.0]), of(&[1.0, 2.0])]).contains("1 dimensions"));

@@ -2,11 +2,12 @@
 
 use std::f64::consts::{E, TAU};
 
-use super::error::FamilyError;
+use super::error::{FamilyError, Length, Problem};
 use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::{Range, write_list};
-use super::special::squared_ratio_half_excess;
-use crate::bures::squared_bures_distance;
+use super::parse::{Argument, Call};
+use crate::numeric::special::squared_ratio_half_excess;
+use crate::numeric::squared_bures_distance;
 
 /// Normal distribution on vectors.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,21 @@ const SYMMETRY_TOLERANCE: f64 = 1e-12;
 
 impl MultivariateNormal {
     pub(super) const NAME: &'static str = "multivariate_normal";
+    pub(super) const PARAMETERS: &'static [&'static str] =
+        &["[mean...]", "[variances...] or [[covariance...]...]"];
+
+    pub(super) fn from_call(call: &Call) -> Result<Self, FamilyError> {
+        match call.arguments.as_slice() {
+            [Argument::Vector(mean), Argument::Vector(variances)] => Self::diagonal(mean, variances),
+            [Argument::Vector(mean), Argument::Matrix(rows)] => {
+                for row in rows {
+                    check_length("a row of the covariance", row.len(), rows.len())?;
+                }
+                Self::full(mean, &rows.concat())
+            }
+            _ => Err(call.problem(1, Problem::NotMeanAndCovariance)),
+        }
+    }
 
     /// A Normal with independent coordinates, from their means and variances.
     ///
@@ -232,7 +248,7 @@ fn check_mean(mean: &[f64]) -> Result<(), FamilyError> {
             family: MultivariateNormal::NAME,
             parameter: "mean",
             actual: 0,
-            expected: "at least 1".into(),
+            expected: Length::AtLeast(1),
         });
     }
     Range::Finite.check_entries(MultivariateNormal::NAME, "mean", mean)
@@ -246,7 +262,7 @@ fn check_length(parameter: &'static str, actual: usize, expected: usize) -> Resu
         family: MultivariateNormal::NAME,
         parameter,
         actual,
-        expected: expected.to_string(),
+        expected: Length::Exactly(expected),
     })
 }
 

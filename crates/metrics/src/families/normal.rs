@@ -5,7 +5,7 @@ use std::f64::consts::{E, PI, TAU};
 use super::error::FamilyError;
 use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::family;
-use super::special::{squared_ratio_half_excess, standardized};
+use crate::numeric::special::{squared_ratio_half_excess, standardized};
 
 family! {
     /// Normal distribution on the real line, with density `exp(-(x - mean)^2 / (2 sd^2)) / (sd sqrt(2 π))`.

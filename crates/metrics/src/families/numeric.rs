@@ -3,7 +3,7 @@
 use super::distribution::Distribution;
 use super::error::FamilyError;
 use super::kl::{KlDivergence, in_range};
-use super::quadrature::{Integral, integrate};
+use crate::numeric::{Integral, integrate};
 
 /// A divergence that was integrated or summed.
 #[derive(Debug, Clone, Copy, PartialEq)]

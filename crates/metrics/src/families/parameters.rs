@@ -105,6 +105,11 @@ macro_rules! family {
                 Ok(Self { $($field),* })
             }
 
+            pub(super) fn from_call(call: &super::parse::Call) -> Result<Self, super::FamilyError> {
+                let [$($field),*] = call.numbers($text, Self::PARAMETERS)?;
+                Self::new($($field),*)
+            }
+
             $(
                 $(#[$field_meta])*
                 pub fn $field(&self) -> f64 {

@@ -1,17 +1,17 @@
 //! Reads `family(number, name = number, [vector], [[matrix]])`.
 
-use super::error::FamilyError;
+use super::error::{FamilyError, Problem};
 
 /// A parsed call, its names not yet looked up.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Call {
     text: String,
     pub(super) name: String,
-    pub(super) arguments: Vec<Arguments>,
+    pub(super) arguments: Vec<Argument>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Arguments {
+pub(super) enum Argument {
     Number { name: Option<String>, value: f64, position: usize },
     Vector(Vec<f64>),
     Matrix(Vec<Vec<f64>>),
@@ -22,7 +22,7 @@ impl Call {
         let mut reader = Reader { text, rest: text };
         let name = reader.word();
         if name.is_empty() {
-            return Err(reader.problem("expected the name of a family, as in normal(0, 1)"));
+            return Err(reader.problem(Problem::NoName));
         }
         reader.expect('(')?;
         let mut arguments = Vec::new();
@@ -37,64 +37,51 @@ impl Call {
         }
         reader.skip_space();
         if !reader.rest.is_empty() {
-            return Err(reader.problem("expected nothing after the closing parenthesis"));
+            return Err(reader.problem(Problem::Trailing));
         }
         Ok(Self { text: text.to_owned(), name: name.to_ascii_lowercase(), arguments })
     }
 
     /// The values of the named parameters, in their order.
-    pub(super) fn numbers(
+    pub(super) fn numbers<const N: usize>(
         &self,
         family: &'static str,
-        parameters: &[&'static str],
-    ) -> Result<Vec<f64>, FamilyError> {
-        let wrong_count = |actual| FamilyError::Length {
-            family,
-            parameter: "the list of parameters",
-            actual,
-            expected: format!("{} ({})", parameters.len(), parameters.join(", ")),
-        };
-        let mut values = vec![None; parameters.len()];
-        for (position, argument) in self.arguments.iter().enumerate() {
-            let Arguments::Number { name, value, position: at } = argument else {
-                return Err(self.problem(format!("expected numbers for {family}({})", parameters.join(", "))));
+        parameters: &'static [&'static str],
+    ) -> Result<[f64; N], FamilyError> {
+        let wrong_count = || FamilyError::ParameterCount { family, parameters, actual: self.arguments.len() };
+        let mut values = [None; N];
+        for (place, argument) in self.arguments.iter().enumerate() {
+            let Argument::Number { name, value, position } = argument else {
+                return Err(self.problem(1, Problem::NotNumbers { family, parameters }));
             };
             let slot = match name {
-                None => position,
+                None => place,
                 Some(name) => parameters.iter().position(|p| p == name).ok_or_else(|| {
-                    FamilyError::UnknownParameter {
-                        family,
-                        name: name.clone(),
-                        parameters: parameters.join(", "),
-                    }
+                    FamilyError::UnknownParameter { family, name: name.clone(), parameters }
                 })?,
             };
-            let slot = values.get_mut(slot).ok_or_else(|| wrong_count(self.arguments.len()))?;
+            let slot = values.get_mut(slot).ok_or_else(wrong_count)?;
             if slot.replace(*value).is_some() {
-                return Err(self.problem_at(*at, format!("a parameter of {family} is given twice")));
+                return Err(self.problem(*position, Problem::Twice { family }));
             }
         }
-        values.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| wrong_count(self.arguments.len()))
+        if values.contains(&None) { Err(wrong_count()) } else { Ok(values.map(Option::unwrap_or_default)) }
     }
 
     /// The values of a family whose parameter is a list, with or without brackets.
     pub(super) fn list(&self, family: &'static str) -> Result<Vec<f64>, FamilyError> {
-        if let [Arguments::Vector(values)] = self.arguments.as_slice() {
+        if let [Argument::Vector(values)] = self.arguments.as_slice() {
             return Ok(values.clone());
         }
-        let plain = |argument: &Arguments| match argument {
-            Arguments::Number { name: None, value, .. } => Some(*value),
+        let plain = |argument: &Argument| match argument {
+            Argument::Number { name: None, value, .. } => Some(*value),
             _ => None,
         };
         let values: Option<Vec<f64>> = self.arguments.iter().map(plain).collect();
-        values.ok_or_else(|| self.problem(format!("expected numbers without names for {family}")))
+        values.ok_or_else(|| self.problem(1, Problem::Named { family }))
     }
 
-    pub(super) fn problem(&self, problem: String) -> FamilyError {
-        self.problem_at(1, problem)
-    }
-
-    fn problem_at(&self, position: usize, problem: String) -> FamilyError {
+    pub(super) fn problem(&self, position: usize, problem: Problem) -> FamilyError {
         FamilyError::Syntax { text: self.text.clone(), position, problem }
     }
 }
@@ -106,7 +93,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn argument(&mut self) -> Result<Arguments, FamilyError> {
+    fn argument(&mut self) -> Result<Argument, FamilyError> {
         self.skip_space();
         if self.rest.starts_with('[') {
             return self.bracket();
@@ -116,24 +103,24 @@ impl<'a> Reader<'a> {
         let word = self.word();
         if !word.is_empty() && self.accept('=') {
             let name = Some(word.to_ascii_lowercase());
-            return Ok(Arguments::Number { name, value: self.number()?, position });
+            return Ok(Argument::Number { name, value: self.number()?, position });
         }
         self.rest = start;
-        Ok(Arguments::Number { name: None, value: self.number()?, position })
+        Ok(Argument::Number { name: None, value: self.number()?, position })
     }
 
-    fn bracket(&mut self) -> Result<Arguments, FamilyError> {
+    fn bracket(&mut self) -> Result<Argument, FamilyError> {
         self.expect('[')?;
         self.skip_space();
         if !self.rest.starts_with('[') {
-            return Ok(Arguments::Vector(self.numbers_until_bracket()?));
+            return Ok(Argument::Vector(self.numbers_until_bracket()?));
         }
         let mut rows = Vec::new();
         loop {
             self.expect('[')?;
             rows.push(self.numbers_until_bracket()?);
             if self.accept(']') {
-                return Ok(Arguments::Matrix(rows));
+                return Ok(Argument::Matrix(rows));
             }
             self.expect(',')?;
         }
@@ -160,15 +147,9 @@ impl<'a> Reader<'a> {
             .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-')))
             .unwrap_or(self.rest.len());
         let number = self.rest[..end].parse().map_err(|_| {
-            let found = if end == 0 {
-                self.rest.chars().next().map(String::from)
-            } else {
-                Some(self.rest[..end].into())
-            };
-            self.problem(&format!(
-                "expected a number, found {}",
-                found.map_or("the end".into(), |f| format!("'{f}'"))
-            ))
+            // A sign that no number begins with is shown alone.
+            let shown = if end == 0 { self.rest.chars().next().map_or(0, char::len_utf8) } else { end };
+            self.problem(Problem::NoNumber { found: self.rest[..shown].to_owned() })
         })?;
         self.rest = &self.rest[end..];
         Ok(number)
@@ -195,20 +176,15 @@ impl<'a> Reader<'a> {
         if self.accept(wanted) {
             return Ok(());
         }
-        let found = self.rest.chars().next().map_or("the end".into(), |c| format!("'{c}'"));
-        Err(self.problem(&format!("expected '{wanted}', found {found}")))
+        Err(self.problem(Problem::Expected { wanted, found: self.rest.chars().next() }))
     }
 
     fn skip_space(&mut self) {
         self.rest = self.rest.trim_start();
     }
 
-    fn problem(&self, problem: &str) -> FamilyError {
-        FamilyError::Syntax {
-            text: self.text.to_owned(),
-            position: self.position(),
-            problem: problem.to_owned(),
-        }
+    fn problem(&self, problem: Problem) -> FamilyError {
+        FamilyError::Syntax { text: self.text.to_owned(), position: self.position(), problem }
     }
 
     /// The character to be read next, from 1.

@@ -21,8 +21,8 @@ use super::kl::KlDivergence;
 use super::location_scale::{Gumbel, Laplace};
 use super::multivariate_normal::MultivariateNormal;
 use super::normal::{HalfNormal, LogNormal, Normal};
-use super::special::ln_ratio;
 use super::von_mises::VonMises;
+use crate::numeric::special::{ln_ratio, standardized};
 
 /// Closed-form divergences with an order, and those that follow from order 1/2.
 ///
@@ -213,7 +213,7 @@ exponential_families! {
         if p.scale() != q.scale() {
             return Ok(Between::NoFamily);
         }
-        match ln_mixed(a, super::special::standardized(p.location(), q.location(), q.scale())) {
+        match ln_mixed(a, standardized(p.location(), q.location(), q.scale())) {
             None => Between::Diverges,
             Some(ln_growth) => Between::of(Gumbel::new(q.location() + q.scale() * ln_growth, q.scale())),
         }
@@ -339,7 +339,7 @@ impl RenyiDivergence for Laplace {
         if u + v <= 0.0 {
             return Ok(f64::INFINITY);
         }
-        let d = super::special::standardized(self.location(), q.location(), self.scale()).abs();
+        let d = standardized(self.location(), q.location(), self.scale()).abs();
         // (u e^(-v d) - v e^(-u d)) / (u - v) is e^(-v d) (1 + v (1 - e^(-(u - v) d)) / (u - v)).
         let gap = u - v;
         let mean_decay = if gap == 0.0 { d } else { -(-gap * d).exp_m1() / gap };

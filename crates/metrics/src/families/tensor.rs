@@ -27,10 +27,10 @@
 
 use burn::tensor::{DType, Tensor};
 
-use super::special::{BERNOULLI, GAUSS_LEGENDRE};
 use crate::differentiable::{exp_excess, expm1, ln_1p, polynomial, with_gradients};
 use crate::discrete::logits;
 use crate::discrete::tensor::Ratio;
+use crate::numeric::special::{BERNOULLI, GAUSS_LEGENDRE};
 
 /// KL(Normal ‖ Normal) from means and logarithms of variances.
 ///

@@ -5,7 +5,9 @@ use std::f64::consts::{PI, TAU};
 use super::error::FamilyError;
 use super::kl::{Entropy, KlDivergence, within};
 use super::parameters::family;
-use super::special::{bessel_i0_scaled, bessel_i1_scaled, bregman_by_curvature, exp_excess, ratio_excess};
+use crate::numeric::special::{
+    bessel_i0_scaled, bessel_i1_scaled, bregman_by_curvature, exp_excess, ratio_excess,
+};
 
 family! {
     /// Von Mises distribution on the circle, with density `exp(concentration cos(x - location)) / (2 π I0(concentration))`.

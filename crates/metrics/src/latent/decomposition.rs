@@ -22,6 +22,7 @@ const LANES: usize = 16;
 /// kl = mutual_information + marginal_kl,    marginal_kl = total_correlation + dimension_kl
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct KlDecomposition {
     /// `KL(q(z|x) ‖ p(z))`, in closed form.
     pub kl: f64,

@@ -18,6 +18,7 @@ const NEIGHBOURS: usize = 5;
 
 /// The distance of a cloud of codes from N(0, I).
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct PriorComparison {
     /// The Jensen-Shannon divergence, in nats, on the [`grid`]; `None` where the grid has more cells than there are codes,
     /// which with 10,000 codes is from three dimensions up.

@@ -1,9 +1,10 @@
 //! Gradient descent on the objective.
 
+use burn::optim::{AdamConfig, ModuleOptimizer, SgdConfig};
 use burn::tensor::Device;
 
 use super::graph::{Evaluation, Graph};
-use super::settings::{FitError, MeanVariance, Settings};
+use super::settings::{FitError, MeanVariance, OptimizerKind, Settings};
 use super::target::Target;
 
 /// A fit that has been checked: its settings, and P on the grid.
@@ -15,6 +16,7 @@ pub struct NormalFit {
 
 /// Q and its divergence after so many updates.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Record {
     /// Updates made.
     pub step: usize,
@@ -32,6 +34,7 @@ pub struct Record {
 
 /// An update that would have left the range of the variance and was shortened.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Halving {
     /// The update, counted from 1.
     pub step: usize,
@@ -45,6 +48,7 @@ pub struct Halving {
 
 /// Why a descent ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StopReason {
     /// All updates were made.
     Steps,
@@ -54,6 +58,7 @@ pub enum StopReason {
 
 /// What a descent went through.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Trajectory {
     /// The start, every so many updates, and the end.
     pub records: Vec<Record>,
@@ -115,7 +120,7 @@ impl NormalFit {
     pub fn run(&self, device: &Device, mut on_update: impl FnMut(&Record)) -> Result<Trajectory, FitError> {
         let settings = &self.settings;
         let graph = self.graph(device);
-        let mut optimizer = settings.optimizer.init();
+        let mut optimizer = optimizer(settings.optimizer);
         let mut parameters = graph.parameters(settings.start.resolve(&settings.grid));
         let mut records = Vec::new();
         let mut halvings = Vec::new();
@@ -145,7 +150,7 @@ impl NormalFit {
                 return Ok(Trajectory { records, halvings, stop });
             }
             step += 1;
-            let proposed = optimizer.step(settings.learning_rate, parameters.clone(), gradients, &graph);
+            let proposed = optimizer.step(settings.learning_rate, parameters.clone(), gradients);
             let refused_variance = graph.read(&proposed).variance;
             let mut next = proposed.clone();
             let mut times = 0;
@@ -166,6 +171,13 @@ impl NormalFit {
 
     fn graph(&self, device: &Device) -> Graph {
         Graph::new(&self.target, self.settings.objective, self.settings.parameterization, device)
+    }
+}
+
+fn optimizer(kind: OptimizerKind) -> ModuleOptimizer {
+    match kind {
+        OptimizerKind::Sgd => SgdConfig::new().init(),
+        OptimizerKind::Adam => AdamConfig::new().init(),
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct NormalParameters {
 
 /// The objective, its gradient, and where they were taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// The objective in nats.
     pub objective: f64,

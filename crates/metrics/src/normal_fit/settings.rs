@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::optimizer::OptimizerKind;
+use crate::samples::draws::Draws;
 
 /// A fit: target, start, objective and descent. [`Default`] is the classic experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,18 +121,11 @@ impl Start {
     pub fn resolve(&self, grid: &Grid) -> MeanVariance {
         let Some(seed) = self.seed else { return MeanVariance { mean: self.mean, variance: self.variance } };
         let width = grid.high - grid.low;
-        let mean = grid.low + width * (0.25 + 0.5 * uniform(seed, 0));
-        let sd = width / 80.0 * 10f64.powf(uniform(seed, 1));
+        let mut draws = Draws::stream(seed, 0);
+        let mean = grid.low + width * (0.25 + 0.5 * draws.uniform());
+        let sd = width / 80.0 * 10f64.powf(draws.uniform());
         MeanVariance { mean, variance: sd * sd }
     }
-}
-
-/// Number `index` of the stream of this seed, in [0, 1): the finaliser of splitmix64 on a counter.
-fn uniform(seed: u64, index: u64) -> f64 {
-    let mut z = seed.wrapping_add((index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// A Normal of a mixture.
@@ -162,6 +155,26 @@ pub enum Objective {
     ReverseKl,
     /// The Jensen-Shannon divergence of the two: symmetric, between both.
     JensenShannon,
+}
+
+/// What turns gradients into updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Plain gradient descent.
+    Sgd,
+    /// Adam with Burn's defaults; its epsilon is 1e-5.
+    Adam,
+}
+
+impl OptimizerKind {
+    /// The usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sgd => "gradient descent",
+            Self::Adam => "Adam",
+        }
+    }
 }
 
 /// How the spread of Q is parameterised.

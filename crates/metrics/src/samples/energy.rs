@@ -4,7 +4,8 @@ use ndarray::ArrayView2;
 
 use super::error::SampleError;
 use super::estimate::Estimate;
-use super::mmd::discrepancy;
+use super::mmd::{Kernel, discrepancy};
+use super::pairs::BLOCK;
 use super::points::Points;
 
 /// The unbiased estimate of the energy distance
@@ -42,7 +43,18 @@ use super::points::Points;
 /// ```
 pub fn energy_distance(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Estimate, SampleError> {
     let (x, y) = Points::pair(x, y, 2)?;
-    Ok(discrepancy(&x, &y, |squared| -squared.sqrt()))
+    Ok(discrepancy(&x, &y, &NegativeDistance))
+}
+
+struct NegativeDistance;
+
+impl Kernel for NegativeDistance {
+    #[inline(always)]
+    fn of(&self, squared_distances: &[f64], values: &mut [f64; BLOCK]) {
+        for (value, squared) in values.iter_mut().zip(squared_distances) {
+            *value = -squared.sqrt();
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::readable::Readable;
 
 /// Why an estimate from samples has no value.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum SampleError {
     /// There are fewer samples than the estimator needs.
     #[error("{found} samples where at least {needed} are needed")]
@@ -86,10 +87,31 @@ pub enum SampleError {
     /// A sample lies so many bandwidths away that the number has no `f64`.
     #[error("the samples reach beyond 1e308 bandwidths: bring the bandwidth to the scale of the samples")]
     BandwidthTooSmall,
-    /// A grid has no width, fewer than two bins, or more cells than can be counted.
-    #[error("{what}")]
-    InvalidGrid {
-        /// What is wrong with it.
-        what: String,
+    /// The edges of a grid are not in order, or not at a finite distance.
+    #[error(
+        "a grid from {} to {}: the edges have to be finite and in order, and their distance finite",
+        Readable(*low), Readable(*high)
+    )]
+    InvalidEdges {
+        /// Lower edge.
+        low: f64,
+        /// Upper edge.
+        high: f64,
+    },
+    /// A grid has fewer than two bins.
+    #[error("{bins} bins: a grid has an open bin at each end")]
+    TooFewBins {
+        /// The number asked for.
+        bins: usize,
+    },
+    /// A grid has more cells than can be counted.
+    #[error("{bins} bins on each of {dimensions} axes: more than {most} cells")]
+    TooManyCells {
+        /// Bins on each axis.
+        bins: usize,
+        /// The number of axes.
+        dimensions: usize,
+        /// The most cells that a grid may have.
+        most: usize,
     },
 }

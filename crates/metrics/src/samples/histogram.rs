@@ -15,7 +15,6 @@ use super::error::SampleError;
 use super::estimate::Estimate;
 use super::points::Points;
 use crate::discrete::{jensen_shannon_divergence, kl_divergence};
-use crate::readable::Readable;
 
 /// Cells beyond which a grid is refused: 8 MiB of counts.
 const MOST_CELLS: usize = 1 << 20;
@@ -30,13 +29,12 @@ pub struct Grid {
 
 /// The divergences between what two sides put into the bins of a grid.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct HistogramDivergences {
     /// The Jensen-Shannon divergence, in nats.
     pub js: Estimate,
     /// The Kullback-Leibler divergence of the samples from the reference, in nats.
     pub kl: Estimate,
-    /// The bins that hold a sample.
-    pub occupied_bins: usize,
 }
 
 impl Grid {
@@ -44,19 +42,14 @@ impl Grid {
     ///
     /// # Errors
     ///
-    /// [`SampleError::InvalidGrid`] unless the edges and their distance are finite, the edges in order, and there are two
-    /// bins or more.
+    /// [`SampleError::InvalidEdges`] unless the edges and their distance are finite and the edges in order, and
+    /// [`SampleError::TooFewBins`].
     pub fn new(low: f64, high: f64, bins: usize) -> Result<Self, SampleError> {
         if !(low.is_finite() && high.is_finite() && low < high && (high - low).is_finite()) {
-            let (low, high) = (Readable(low), Readable(high));
-            let what = format!(
-                "a grid from {low} to {high}: the edges have to be finite and in order, and their distance finite"
-            );
-            return Err(SampleError::InvalidGrid { what });
+            return Err(SampleError::InvalidEdges { low, high });
         }
         if bins < 2 {
-            let what = format!("{bins} bins: a grid has an open bin at each end");
-            return Err(SampleError::InvalidGrid { what });
+            return Err(SampleError::TooFewBins { bins });
         }
         Ok(Self { low, high, bins })
     }
@@ -90,7 +83,7 @@ impl Grid {
     ///
     /// # Errors
     ///
-    /// [`SampleError::InvalidGrid`] if there are too many cells.
+    /// [`SampleError::TooManyCells`].
     pub fn standard_normal_mass(&self, dimensions: usize) -> Result<Vec<f64>, SampleError> {
         self.checked_cells(dimensions)?;
         let axis: Vec<f64> = (0..self.bins)
@@ -108,9 +101,8 @@ impl Grid {
     }
 
     fn checked_cells(&self, dimensions: usize) -> Result<usize, SampleError> {
-        self.cells(dimensions).ok_or_else(|| SampleError::InvalidGrid {
-            what: format!("{} bins on each of {dimensions} axes: more than {MOST_CELLS} cells", self.bins),
-        })
+        let (bins, most) = (self.bins, MOST_CELLS);
+        self.cells(dimensions).ok_or(SampleError::TooManyCells { bins, dimensions, most })
     }
 
     fn edge(&self, bin: usize) -> f64 {
@@ -199,11 +191,7 @@ fn divergences(p: &[f64], p_samples: usize, q: &[f64], q_samples: Option<usize>)
     } else {
         Estimate::INFINITE
     };
-    HistogramDivergences {
-        js: Estimate { value: js, standard_error: js_variance.sqrt() },
-        kl,
-        occupied_bins: p.iter().filter(|share| **share > 0.0).count(),
-    }
+    HistogramDivergences { js: Estimate { value: js, standard_error: js_variance.sqrt() }, kl }
 }
 
 /// The variance of `value` over an outcome drawn with the probabilities `shares`.
@@ -258,7 +246,7 @@ mod tests {
         let found = divergences_from_standard_normal(samples.view(), grid()).unwrap();
         let mass = grid().standard_normal_mass(2).unwrap()[12 * 24 + 12];
         assert!((found.kl.value + mass.ln()).abs() < 1e-14, "{found:?}");
-        assert_eq!((found.kl.standard_error, found.js.standard_error, found.occupied_bins), (0.0, 0.0, 1));
+        assert_eq!((found.kl.standard_error, found.js.standard_error), (0.0, 0.0));
     }
 
     #[test]
@@ -305,7 +293,7 @@ mod tests {
         assert!(Grid::new(0.0, 1.0, 1).is_err());
         assert!(matches!(
             divergences_from_standard_normal(Array2::zeros((10, 9)).view(), grid()),
-            Err(SampleError::InvalidGrid { .. })
+            Err(SampleError::TooManyCells { .. })
         ));
         assert_eq!(
             divergences_from_standard_normal(Array2::zeros((1, 2)).view(), grid()),

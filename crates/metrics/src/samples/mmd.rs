@@ -12,11 +12,12 @@
 
 use std::f64::consts::SQRT_2;
 
+use kernels::exp_f64;
 use ndarray::ArrayView2;
-use rayon::prelude::*;
 
 use super::error::SampleError;
 use super::estimate::{Estimate, variance};
+use super::pairs::{BLOCK, Sums, Terms, across, within};
 use super::points::Points;
 
 /// The unbiased estimate of the squared discrepancy between samples `x` and `y`, without a unit.
@@ -78,7 +79,7 @@ pub fn squared_discrepancy_over(
     let kernel = Gaussian::new(bandwidths)?;
     let (x, y) = Points::pair(x, y, 2)?;
     let (x, y) = (kernel.scaled(&x)?, kernel.scaled(&y)?);
-    Ok(discrepancy(&x, &y, |squared| kernel.of(squared)))
+    Ok(discrepancy(&x, &y, &kernel))
 }
 
 /// The median distance between two samples of the pooled `x` and `y`: the bandwidth that is taken where nothing better is
@@ -114,15 +115,26 @@ pub fn median_bandwidth(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Resul
     if median > 0.0 { Ok(median) } else { Err(SampleError::InvalidBandwidth { bandwidth: median }) }
 }
 
-/// The unbiased estimate with any kernel, a function of the squared distance.
-pub(super) fn discrepancy(x: &Points, y: &Points, kernel: impl Fn(f64) -> f64 + Sync) -> Estimate {
-    let of_itself = kernel(0.0);
+/// A kernel as a function of the squared distance. To be inlined always.
+pub(super) trait Kernel: Sync {
+    fn of(&self, squared_distances: &[f64], values: &mut [f64; BLOCK]);
+}
+
+struct Affinity<'a, K>(&'a K);
+
+impl<K: Kernel> Terms<1> for Affinity<'_, K> {
+    #[inline(always)]
+    fn of(&self, _: usize, _: usize, squared_distances: &[f64], values: &mut [[f64; BLOCK]; 1]) {
+        self.0.of(squared_distances, &mut values[0]);
+    }
+}
+
+/// The unbiased estimate with any kernel.
+pub(super) fn discrepancy(x: &Points, y: &Points, kernel: &impl Kernel) -> Estimate {
+    let terms = Affinity(kernel);
     // Within a set without the pairs of a sample with itself.
-    let within = |points: &Points| -> Vec<f64> {
-        affinities(points, points, &kernel).into_iter().map(|sum| sum - of_itself).collect()
-    };
-    let (within_x, within_y) = (within(x), within(y));
-    let (x_to_y, y_to_x) = (affinities(x, y, &kernel), affinities(y, x, &kernel));
+    let (Sums([within_x]), Sums([within_y])) = (within(x, &terms), within(y, &terms));
+    let [Sums([x_to_y]), Sums([y_to_x])] = across(x, y, &terms);
 
     let over_pairs = |sums: &[f64], pairs: f64| sums.iter().sum::<f64>() / pairs;
     let (n, m) = (x.len() as f64, y.len() as f64);
@@ -136,20 +148,6 @@ pub(super) fn discrepancy(x: &Points, y: &Points, kernel: impl Fn(f64) -> f64 + 
     };
     let variance = variance_of_side(&within_x, &x_to_y, n, m) + variance_of_side(&within_y, &y_to_x, m, n);
     Estimate { value, standard_error: variance.sqrt() }
-}
-
-/// For each sample of `from` the sum of the kernel over those of `to`.
-fn affinities(from: &Points, to: &Points, kernel: &(impl Fn(f64) -> f64 + Sync)) -> Vec<f64> {
-    (0..from.len())
-        .into_par_iter()
-        .map(|i| {
-            let mut sum = 0.0;
-            to.squared_distances(from, i, |_, block| {
-                sum += block.iter().map(|&squared| kernel(squared)).sum::<f64>();
-            });
-            sum
-        })
-        .collect()
 }
 
 /// The unbiased estimate of the squared discrepancy between samples `x` and N(0, I), without a unit.
@@ -186,41 +184,42 @@ pub fn squared_discrepancy_from_standard_normal(
     let (n, d) = (x.len() as f64, x.dimensions() as f64);
     // Roots of s^2 + 1 and s^2 + 2 that do not overflow.
     let (with_one, with_two) = (bandwidth.hypot(1.0), bandwidth.hypot(SQRT_2));
-    let between_normals = (bandwidth / with_two).powf(d);
     let scale = (bandwidth / with_one).powf(d);
-    let to_normal: Vec<f64> =
-        (0..x.len()).map(|i| scale * (-0.5 * x.squared_norm_over(with_one, i)).exp()).collect();
-    let x = kernel.scaled(&x)?;
-
-    // h(x, x') = k(x, x') - E k(x, y) - E k(x', y) + E k(y, y') has the discrepancy as its mean.
-    let rows: Vec<Row> = (0..x.len())
-        .into_par_iter()
-        .map(|i| {
-            let mut row = Row { sum: 0.0, sum_of_squares: 0.0 };
-            x.squared_distances(&x, i, |start, block| {
-                for (j, &squared) in block.iter().enumerate().filter(|(j, _)| start + j != i) {
-                    let h = kernel.of(squared) - to_normal[i] - to_normal[start + j] + between_normals;
-                    row.sum += h;
-                    row.sum_of_squares += h * h;
-                }
-            });
-            row
-        })
-        .collect();
+    let to_normal =
+        (0..x.len()).map(|i| scale * (-0.5 * x.squared_norm_over(with_one, i)).exp()).collect::<Vec<_>>();
+    let between_normals = (bandwidth / with_two).powf(d);
+    let terms = Centred { kernel: &kernel, to_normal: &to_normal, between_normals };
+    let Sums([sums, sums_of_squares]) = within(&kernel.scaled(&x)?, &terms);
 
     let pairs = n * (n - 1.0);
-    let value = rows.iter().map(|row| row.sum).sum::<f64>() / pairs;
-    let of_pairs = rows.iter().map(|row| row.sum_of_squares).sum::<f64>() / pairs - value * value;
-    let row_means: Vec<f64> = rows.iter().map(|row| row.sum / (n - 1.0)).collect();
+    let value = sums.iter().sum::<f64>() / pairs;
+    let of_pairs = sums_of_squares.iter().sum::<f64>() / pairs - value * value;
+    let row_means: Vec<f64> = sums.iter().map(|sum| sum / (n - 1.0)).collect();
     // A mean over a row varies by itself, by `of_pairs / n`, where the projection does not vary at all.
     let of_projection = variance(&row_means) - of_pairs / n;
     let variance = 4.0 * of_projection.max(0.0) / n + 2.0 * of_pairs / pairs;
     Ok(Estimate { value, standard_error: variance.sqrt() })
 }
 
-struct Row {
-    sum: f64,
-    sum_of_squares: f64,
+/// `h(x, x') = k(x, x') - E k(x, y) - E k(x', y) + E k(y, y')`, which has the discrepancy as its mean, and its square.
+struct Centred<'a> {
+    kernel: &'a Gaussian,
+    /// `E k(x, y)` of each sample.
+    to_normal: &'a [f64],
+    between_normals: f64,
+}
+
+impl Terms<2> for Centred<'_> {
+    #[inline(always)]
+    fn of(&self, i: usize, first: usize, squared_distances: &[f64], [h, squares]: &mut [[f64; BLOCK]; 2]) {
+        self.kernel.of(squared_distances, h);
+        let of_i = self.between_normals - self.to_normal[i];
+        let to_normal = &self.to_normal[first..first + squared_distances.len()];
+        for ((h, square), to_normal) in h.iter_mut().zip(squares).zip(to_normal) {
+            *h += of_i - to_normal;
+            *square = *h * *h;
+        }
+    }
 }
 
 /// The mean of the kernels of some bandwidths, over coordinates that are divided by a power of two near the smallest, so that
@@ -247,12 +246,16 @@ impl Gaussian {
     fn scaled(&self, points: &Points) -> Result<Points, SampleError> {
         points.scaled_by_power_of_two(-self.exponent).ok_or(SampleError::BandwidthTooSmall)
     }
+}
 
-    fn of(&self, squared_distance: f64) -> f64 {
-        match self.scales.as_slice() {
-            [scale] => (scale * squared_distance).exp(),
-            scales => {
-                scales.iter().map(|scale| (scale * squared_distance).exp()).sum::<f64>() / scales.len() as f64
+impl Kernel for Gaussian {
+    #[inline(always)]
+    fn of(&self, squared_distances: &[f64], values: &mut [f64; BLOCK]) {
+        values.fill(0.0);
+        let share = 1.0 / self.scales.len() as f64;
+        for scale in &self.scales {
+            for (value, squared) in values.iter_mut().zip(squared_distances) {
+                *value += share * exp_f64(scale * squared);
             }
         }
     }

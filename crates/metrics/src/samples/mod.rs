@@ -23,6 +23,7 @@ pub mod histogram;
 pub mod mmd;
 pub mod mutual_information;
 pub mod neighbours;
+mod pairs;
 pub mod permutation;
 mod points;
 pub mod transport;

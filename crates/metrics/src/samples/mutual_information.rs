@@ -1,13 +1,13 @@
 //! Mutual information from the distances to nearest neighbours.
 
-use ndarray::{ArrayView2, Axis, concatenate, s};
+use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::error::SampleError;
 use super::estimate::Estimate;
 use super::neighbours::{needed, with_batches};
 use super::points::Points;
-use super::tree::Tree;
+use super::tree::{Maximum, Tree};
 
 /// The mutual information of the variables X and Y in nats, from pairs of samples in the rows of `x` and `y`.
 ///
@@ -60,22 +60,18 @@ pub fn mutual_information(
     neighbours: usize,
 ) -> Result<Estimate, SampleError> {
     let needed = needed(neighbours)?;
-    for samples in [x, y] {
-        Points::check(samples, needed)?;
+    let (x, y) = (Points::new(x, needed)?, Points::new(y, needed)?);
+    if x.len() != y.len() {
+        return Err(SampleError::Unpaired { x: x.len(), y: y.len() });
     }
-    if x.nrows() != y.nrows() {
-        return Err(SampleError::Unpaired { x: x.nrows(), y: y.nrows() });
-    }
-    with_batches(|stride, first| {
-        let of = |samples: ArrayView2<'_, f64>| samples.slice(s![first..;stride, ..]).to_owned();
-        Ok(estimate(of(x).view(), of(y).view(), neighbours))
-    })
+    with_batches(|stride, first| Ok(estimate(&x.every(stride, first), &y.every(stride, first), neighbours)))
 }
 
-fn estimate(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, k: usize) -> f64 {
-    let n = x.nrows();
-    let joint = concatenate(Axis(1), &[x, y]).expect("there are as many samples of both");
-    let (of_joint, of_x, of_y) = (Tree::new(joint.view()), Tree::new(x), Tree::new(y));
+fn estimate(x: &Points, y: &Points, k: usize) -> f64 {
+    let n = x.len();
+    let joint = Tree::<Maximum>::new(&x.beside(y));
+    let (of_x, of_y) = (Tree::<Maximum>::new(x), Tree::<Maximum>::new(y));
+    let radii = joint.kth_distances(k);
     // psi(m) but for Euler's constant, of which as many are added as are taken off.
     let mut psi = vec![0.0; n + 1];
     for m in 2..=n {
@@ -84,12 +80,12 @@ fn estimate(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, k: usize) -> f64 {
     let sum: f64 = (0..n)
         .into_par_iter()
         .map(|i| {
-            let radius = of_joint.kth_distance(i, k);
-            let [near, in_x, in_y] = if radius > 0.0 {
-                [&of_joint, &of_x, &of_y].map(|tree| tree.count_nearer(i, radius))
-            } else {
-                [&of_joint, &of_x, &of_y].map(|tree| tree.count_equal(i))
+            let (in_x, in_y, both) = (x.sample(i), y.sample(i), x.sample(i).chain(y.sample(i)));
+            let count = |tree: &Tree<Maximum>, query: Vec<f64>| {
+                if radii[i] > 0.0 { tree.count_nearer(&query, radii[i]) } else { tree.count_equal(&query) }
             };
+            let near = count(&joint, both.collect());
+            let (in_x, in_y) = (count(&of_x, in_x.collect()), count(&of_y, in_y.collect()));
             // Paired so that a variable without information leaves exactly 0, whichever it is.
             if in_x == n { psi[near] - psi[in_y] } else { (psi[near] - psi[in_x]) + (psi[n] - psi[in_y]) }
         })

@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use super::error::SampleError;
 use super::estimate::{Estimate, variance};
 use super::points::Points;
+use super::tree::{Euclidean, Tree};
 
 /// Batches from which a standard error is taken.
 const BATCHES: usize = 10;
@@ -134,20 +135,22 @@ pub(super) fn needed(neighbours: usize) -> Result<usize, SampleError> {
 
 /// The estimate from all samples, and its error from those of batches.
 pub(super) fn with_batches(
-    estimate: impl Fn(usize, usize) -> Result<f64, SampleError>,
+    estimate: impl Fn(usize, usize) -> Result<f64, SampleError> + Sync,
 ) -> Result<Estimate, SampleError> {
     let value = estimate(1, 0)?;
     if value.is_infinite() {
         return Ok(Estimate::INFINITE);
     }
-    let batches = (0..BATCHES).map(|first| estimate(BATCHES, first)).collect::<Result<Vec<_>, _>>()?;
+    let batches: Vec<_> = (0..BATCHES).into_par_iter().map(|first| estimate(BATCHES, first)).collect();
+    let batches = batches.into_iter().collect::<Result<Vec<_>, _>>()?;
     let standard_error = (variance(&batches) / BATCHES as f64).sqrt();
     Ok(Estimate { value, standard_error })
 }
 
 fn two_sample(x: &Points, y: &Points, neighbours: usize) -> Result<f64, SampleError> {
-    let own = kth_squared_distances(x, x, neighbours, true);
-    let other = kth_squared_distances(x, y, neighbours, false);
+    let (of_x, of_y) = rayon::join(|| Tree::<Euclidean>::new(x), || Tree::new(y));
+    let own = of_x.kth_distances(neighbours);
+    let other = of_y.kth_distances_from(&of_x, neighbours);
     if own.contains(&0.0) {
         return Ok(f64::INFINITY);
     }
@@ -166,34 +169,13 @@ fn one_sample(x: &Points, neighbours: usize) -> f64 {
 }
 
 fn negative_entropy(x: &Points, neighbours: usize) -> f64 {
-    let own = kth_squared_distances(x, x, neighbours, true);
+    let own = Tree::<Euclidean>::new(x).kth_distances(neighbours);
     let (n, d) = (x.len() as f64, x.dimensions() as f64);
     let mean_log_distance = own.iter().map(|squared| 0.5 * squared.ln()).sum::<f64>() / n;
     let log_ball = 0.5 * d * PI.ln() - libm::lgamma(0.5 * d + 1.0);
     // psi(n) - psi(k) = 1 / k + ... + 1 / (n - 1).
     let digammas: f64 = (neighbours..x.len()).map(|i| 1.0 / i as f64).sum();
     -digammas - log_ball - d * mean_log_distance
-}
-
-/// The squared distance of each sample of `x` to its `k`-th nearest in `y`, itself left out if the two are the same.
-fn kth_squared_distances(x: &Points, y: &Points, k: usize, same: bool) -> Vec<f64> {
-    (0..x.len())
-        .into_par_iter()
-        .map(|i| {
-            // The k smallest so far, in order.
-            let mut nearest = vec![f64::INFINITY; k];
-            y.squared_distances(x, i, |start, block| {
-                for (j, &distance) in block.iter().enumerate() {
-                    if distance < nearest[k - 1] && !(same && start + j == i) {
-                        let position = nearest.partition_point(|&other| other <= distance);
-                        nearest[position..].rotate_right(1);
-                        nearest[position] = distance;
-                    }
-                }
-            });
-            nearest[k - 1]
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -207,14 +189,6 @@ mod tests {
     /// `KL(N(mean, sd^2 I) ‖ N(0, I))`.
     fn exact(dimensions: usize, mean: f64, sd: f64) -> f64 {
         dimensions as f64 * 0.5 * (sd * sd + mean * mean - 1.0 - 2.0 * sd.ln())
-    }
-
-    #[test]
-    fn the_kth_distance() {
-        let x = Points::new(array![[0.0], [1.0], [3.0], [7.0]].view(), 1).unwrap();
-        assert_eq!(kth_squared_distances(&x, &x, 1, true), [1.0, 1.0, 4.0, 16.0]);
-        assert_eq!(kth_squared_distances(&x, &x, 2, true), [9.0, 4.0, 9.0, 36.0]);
-        assert_eq!(kth_squared_distances(&x, &x, 1, false), [0.0; 4]);
     }
 
     #[test]

@@ -1,12 +1,8 @@
 //! Samples laid out for distances: one contiguous column a dimension.
 
-use kernels::{Vectorized, vectorized};
 use ndarray::ArrayView2;
 
 use super::error::SampleError;
-
-/// Distances that are computed together: few enough for the first-level cache.
-pub(crate) const BLOCK: usize = 512;
 
 /// Finite samples, dimension by dimension.
 pub(crate) struct Points {
@@ -67,6 +63,16 @@ impl Points {
         &self.columns[dimension]
     }
 
+    /// The coordinates of sample `i`.
+    pub(crate) fn sample(&self, i: usize) -> impl Iterator<Item = f64> {
+        self.columns.iter().map(move |column| column[i])
+    }
+
+    /// The samples with the dimensions of the same samples of `other` after theirs.
+    pub(crate) fn beside(&self, other: &Self) -> Self {
+        Self { columns: [self.columns.as_slice(), &other.columns].concat(), len: self.len }
+    }
+
     /// Every `stride`-th sample from `first` on.
     pub(crate) fn every(&self, stride: usize, first: usize) -> Self {
         let columns: Vec<Vec<f64>> = self
@@ -93,40 +99,6 @@ impl Points {
     pub(crate) fn squared_norm(&self, i: usize) -> f64 {
         self.columns.iter().map(|column| column[i] * column[i]).sum()
     }
-
-    /// Calls `visit` with the squared distances from sample `i` of `from` to all samples of `self`, in blocks: with the
-    /// index of the first sample of the block and its distances.
-    pub(crate) fn squared_distances(&self, from: &Self, i: usize, mut visit: impl FnMut(usize, &[f64])) {
-        let mut distances = [0.0; BLOCK];
-        for start in (0..self.len).step_by(BLOCK) {
-            let block = &mut distances[..BLOCK.min(self.len - start)];
-            block.fill(0.0);
-            for (column, origin) in self.columns.iter().zip(&from.columns) {
-                let values = &column[start..start + block.len()];
-                vectorized(AddSquares { values, origin: origin[i], sums: block });
-            }
-            visit(start, block);
-        }
-    }
-}
-
-/// Adds `(x - origin)^2` to each sum.
-struct AddSquares<'a> {
-    values: &'a [f64],
-    origin: f64,
-    sums: &'a mut [f64],
-}
-
-impl Vectorized for AddSquares<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (sum, value) in self.sums.iter_mut().zip(self.values) {
-            let difference = value - self.origin;
-            *sum += difference * difference;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -134,19 +106,6 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-
-    #[test]
-    fn distances_across_block_boundaries() {
-        let samples = ndarray::Array2::from_shape_fn((BLOCK + 3, 2), |(i, j)| (i * (j + 1)) as f64);
-        let points = Points::new(samples.view(), 1).unwrap();
-        let mut all = Vec::new();
-        points.squared_distances(&points, 2, |start, block| {
-            assert_eq!(start, all.len());
-            all.extend_from_slice(block);
-        });
-        let expected: Vec<f64> = (0..BLOCK + 3).map(|i| 5.0 * (i as f64 - 2.0).powi(2)).collect();
-        assert_eq!(all, expected);
-    }
 
     #[test]
     fn bad_coordinates_are_named() {

@@ -10,7 +10,7 @@ use super::draws::Draws;
 use super::error::SampleError;
 use super::estimate::{Estimate, mean, variance};
 use super::points::Points;
-use crate::bures::squared_bures_distance;
+use crate::numeric::squared_bures_distance;
 
 /// The Wasserstein-1 distance in one dimension, the mean distance that is moved: `∫ |F - G| = ∫_0^1 |F^-1 - G^-1|`.
 ///

@@ -3,7 +3,6 @@
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use data::Images;
-use kernels::bernoulli_nll_of_codes;
 use model::Vae;
 
 use super::posteriors::EncodedImages;
@@ -55,6 +54,7 @@ pub fn importance_gap(
     device: &Device,
 ) -> Result<ImportanceGap> {
     let (pixels, latent) = (images.pixels(), vae.latent());
+    let likelihood = vae.decoder.likelihood_on_host();
     let stride = images.count().div_ceil(most_images);
     let taken: Vec<usize> = (0..images.count()).step_by(stride).collect();
     let mut gaps = Vec::with_capacity(taken.len());
@@ -77,13 +77,13 @@ pub fn importance_gap(
             }
         }
         let codes = Tensor::from_data(TensorData::new(codes, [chunk.len() * samples, latent]), device);
-        let logits = vae.decoder.forward(codes).into_data();
-        let logits = logits.as_slice::<f32>().expect("the network computes with 32-bit numbers");
+        let outputs = vae.decoder.forward(codes).into_data();
+        let outputs = outputs.as_slice::<f32>().expect("the network computes with 32-bit numbers");
         for (row, &image) in chunk.iter().enumerate() {
             let grey = images.grey(image);
             let log_weights = &mut log_weights[row * samples..(row + 1) * samples];
-            let logits = &logits[row * samples * pixels..][..samples * pixels];
-            for (log_weight, nll) in log_weights.iter_mut().zip(bernoulli_nll_of_codes(logits, &grey)) {
+            let outputs = &outputs[row * samples * pixels..][..samples * pixels];
+            for (log_weight, nll) in log_weights.iter_mut().zip(likelihood.nll_of_codes(outputs, &grey)) {
                 *log_weight -= f64::from(nll);
             }
             let gap = gap(log_weights);

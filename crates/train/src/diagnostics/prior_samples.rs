@@ -1,6 +1,5 @@
 //! Whether what the decoder makes of the prior looks like the data.
 
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use data::Images;
 use model::Vae;
@@ -18,7 +17,7 @@ const BATCH: usize = 1000;
 
 /// The share of decoded prior samples that lie as near to some test image as 95 % of the reconstructions do.
 ///
-/// What is compared are grey levels, `sigmoid(logits)`, by their Euclidean distance to the nearest test image. The limit is
+/// What is compared are the means of the pixels, by their Euclidean distance to the nearest test image. The limit is
 /// the network's own: the 95 % quantile of that distance over the reconstructions of up to 1,000 evenly spaced test images
 /// from their `codes`, so that a decoder that blurs everything is held against its own blur. A decoder that finds nothing
 /// but known territory under the prior comes to about 0.95, one for which the prior's codes lie between or beside those
@@ -31,7 +30,8 @@ pub fn prior_near_data(vae: &Vae, images: &Images, codes: &Array2<f64>, seed: u6
         codes.rows().into_iter().step_by(every).flatten().map(|&value| value as f32).collect();
     let distances = |codes: Vec<f32>| {
         let codes = Tensor::from_data(TensorData::new(codes.clone(), [codes.len() / latent, latent]), device);
-        nearest_distances(sigmoid(vae.decoder.forward(codes)), images, device)
+        let pixels = vae.decoder.distribution(vae.decoder.forward(codes));
+        nearest_distances(pixels.mean(), images, device)
     };
     let mut reconstructions = distances(of_images);
     reconstructions.sort_by(f32::total_cmp);
@@ -65,7 +65,8 @@ mod tests {
 
     /// Images of one pixel and a decoder of one latent dimension without hidden layer: `grey = sigmoid(weight * z)`.
     fn vae(weight: f32, device: &Device) -> Vae {
-        let config = VaeConfig { encoder_hidden: vec![], latent: 1, decoder_hidden: vec![] };
+        let config =
+            VaeConfig { encoder_hidden: vec![], latent: 1, decoder_hidden: vec![], ..VaeConfig::default() };
         let mut vae = config.init(1, &mut StdRng::seed_from_u64(0), device);
         let weight = Tensor::<2>::from_data([[weight]], device);
         vae.decoder.logits.weight = vae.decoder.logits.weight.map(|_| weight);

@@ -1,31 +1,17 @@
-//! The bases that the user asked for, and numbers as they are printed.
+//! The forms of what is printed.
 
-use anyhow::{Result, bail};
-use metrics::Base;
+use clap::ValueEnum;
 
-/// A base with the name of its unit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Unit {
-    pub name: String,
-    pub base: Base,
-}
-
-/// Reads `nats`, `bits` or a number above 1.
-pub fn parse(text: &str) -> Result<Unit> {
-    let base = match text {
-        "nats" | "e" => Base::Nats,
-        "bits" => Base::Bits,
-        _ => match text.parse::<f64>() {
-            Ok(base) if base > 1.0 && base.is_finite() => Base::Of(base),
-            _ => bail!("'{text}' is no base: use nats, bits, or a number above 1"),
-        },
-    };
-    let name = match base {
-        Base::Nats => "nats".to_owned(),
-        Base::Bits => "bits".to_owned(),
-        Base::Of(base) => format!("base {base}"),
-    };
-    Ok(Unit { name, base })
+/// Form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For reading.
+    #[default]
+    Table,
+    /// One JSON object. An infinite value is the string "inf", as JSON has no number for it.
+    Json,
+    /// A header and a row for each value.
+    Csv,
 }
 
 /// Six decimals, of a smaller number six significant digits and of a larger one seven: enough to recognise a number and few
@@ -49,13 +35,6 @@ pub fn number(value: f64) -> String {
     }
     let decimals = if exponent < 0 { 5 - exponent } else { (6 - exponent).max(1) };
     format!("{value:.*}", decimals as usize)
-}
-
-/// Every digit, with an exponent where plain notation would be a row of zeros.
-pub fn exact(value: f64) -> String {
-    let magnitude = value.abs();
-    let plain = magnitude == 0.0 || !magnitude.is_finite() || (1e-4..1e16).contains(&magnitude);
-    if plain { value.to_string() } else { format!("{value:e}") }
 }
 
 /// As JSON: a number, or the string that [`number`] prints where JSON has no number.
@@ -85,11 +64,5 @@ mod tests {
         ] {
             assert_eq!(number(value), expected, "{value}");
         }
-    }
-
-    #[test]
-    fn every_digit_without_a_row_of_zeros() {
-        let texts = [0.1, 1e162, 1.25e-300, f64::INFINITY].map(exact);
-        assert_eq!(texts, ["0.1", "1e162", "1.25e-300", "inf"]);
     }
 }

@@ -2,9 +2,9 @@
 
 /// An integral and the estimate of its error.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Integral {
-    pub(super) value: f64,
-    pub(super) error: f64,
+pub(crate) struct Integral {
+    pub(crate) value: f64,
+    pub(crate) error: f64,
 }
 
 /// Positive nodes of the 15-point Kronrod rule on [-1, 1], its weights, and those of the 7-point Gauss rule at every second
@@ -61,7 +61,7 @@ impl Panel {
 /// `tolerance` times the integral of |f|. Then every panel is halved once more: two rules may agree on a panel by accident,
 /// and not on both of its halves. The error is what that changed, and the differences that are left; for a smooth integrand
 /// both are far above that of the value.
-pub(super) fn integrate(f: impl Fn(f64) -> f64, cuts: &[f64], tolerance: f64) -> Integral {
+pub(crate) fn integrate(f: impl Fn(f64) -> f64, cuts: &[f64], tolerance: f64) -> Integral {
     let mut panels: Vec<Panel> = cuts.windows(2).map(|cut| Panel::of(&f, cut[0], cut[1])).collect();
     while panels.len() < MOST_PANELS {
         let whole = sum(&panels);

@@ -14,23 +14,23 @@ use std::f64::consts::TAU;
 
 use spec_math::cephes64;
 
-pub(super) use libm::erf;
+pub(crate) use libm::erf;
 
 /// The Euler-Mascheroni constant, `-ψ(1)`.
-pub(super) const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
+pub(crate) const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
 
 /// `ln Γ(x)`, x > 0.
-pub(super) fn ln_gamma(x: f64) -> f64 {
+pub(crate) fn ln_gamma(x: f64) -> f64 {
     libm::lgamma(x)
 }
 
 /// `ln Γ(1 + x)`, x > -1, accurate near 0 too.
-pub(super) fn ln_gamma_of_one_plus(x: f64) -> f64 {
+pub(crate) fn ln_gamma_of_one_plus(x: f64) -> f64 {
     cephes64::lgam1p(x)
 }
 
 /// `Γ(a + k) / Γ(a)` for positive `a` and `a + k`, infinite beyond the range of f64.
-pub(super) fn gamma_ratio(a: f64, k: f64) -> f64 {
+pub(crate) fn gamma_ratio(a: f64, k: f64) -> f64 {
     if k == 1.0 {
         return a;
     }
@@ -45,7 +45,7 @@ pub(super) fn gamma_ratio(a: f64, k: f64) -> f64 {
 }
 
 /// `ln Γ(a + k) - ln Γ(a)`.
-pub(super) fn ln_gamma_ratio(a: f64, k: f64) -> f64 {
+pub(crate) fn ln_gamma_ratio(a: f64, k: f64) -> f64 {
     if a.min(a + k) < STIRLING_FROM {
         return ln_gamma(a + k) - ln_gamma(a);
     }
@@ -54,33 +54,33 @@ pub(super) fn ln_gamma_ratio(a: f64, k: f64) -> f64 {
 }
 
 /// `ψ(x)`, the derivative of `ln Γ`, x > 0.
-pub(super) fn digamma(x: f64) -> f64 {
+pub(crate) fn digamma(x: f64) -> f64 {
     cephes64::psi(x)
 }
 
 /// `ψ'(x)`, x > 0.
-pub(super) fn trigamma(x: f64) -> f64 {
+pub(crate) fn trigamma(x: f64) -> f64 {
     cephes64::zeta(2.0, x)
 }
 
 /// `I0(x) exp(-x)`, x >= 0.
-pub(super) fn bessel_i0_scaled(x: f64) -> f64 {
+pub(crate) fn bessel_i0_scaled(x: f64) -> f64 {
     cephes64::i0e(x)
 }
 
 /// `I1(x) exp(-x)`, x >= 0.
-pub(super) fn bessel_i1_scaled(x: f64) -> f64 {
+pub(crate) fn bessel_i1_scaled(x: f64) -> f64 {
     cephes64::i1e(x)
 }
 
 /// `ln(a / b)`, through two logarithms where the ratio leaves the range of f64.
-pub(super) fn ln_ratio(a: f64, b: f64) -> f64 {
+pub(crate) fn ln_ratio(a: f64, b: f64) -> f64 {
     let ratio = a / b;
     if ratio.is_normal() { ratio.ln() } else { a.ln() - b.ln() }
 }
 
 /// `r - 1 - ln r` for `r = a / b`, both positive: 0 at `a = b`, positive elsewhere.
-pub(super) fn ratio_excess(a: f64, b: f64) -> f64 {
+pub(crate) fn ratio_excess(a: f64, b: f64) -> f64 {
     let u = (a - b) / b;
     if u.abs() < 0.5 {
         // log1pmx is ln(1 + u) - u, by its own series near 0.
@@ -91,13 +91,13 @@ pub(super) fn ratio_excess(a: f64, b: f64) -> f64 {
 }
 
 /// `(r^2 - 1 - ln r^2) / 2` for `r = a / b`, both positive: the scale part of the KL between two Normals.
-pub(super) fn squared_ratio_half_excess(a: f64, b: f64) -> f64 {
+pub(crate) fn squared_ratio_half_excess(a: f64, b: f64) -> f64 {
     let (r, u) = (a / b, (a - b) / b * (a / b + 1.0));
     if u.abs() < 0.5 { -0.5 * cephes64::log1pmx(u) } else { 0.5 * (r * r - 1.0) - ln_ratio(a, b) }
 }
 
 /// `p ln(p / q) - p + q` for `p, q >= 0`: KL between two Poisson laws, and one term of a discrete KL made non-negative.
-pub(super) fn relative_entropy_excess(p: f64, q: f64) -> f64 {
+pub(crate) fn relative_entropy_excess(p: f64, q: f64) -> f64 {
     match (p == 0.0, q == 0.0) {
         (true, _) => q,
         (false, true) => f64::INFINITY,
@@ -108,13 +108,13 @@ pub(super) fn relative_entropy_excess(p: f64, q: f64) -> f64 {
 }
 
 /// KL(Bernoulli(p) ‖ Bernoulli(q)) in nats.
-pub(super) fn binary_kl(p: f64, q: f64) -> f64 {
+pub(crate) fn binary_kl(p: f64, q: f64) -> f64 {
     // The added parts, q - p and (1 - q) - (1 - p), cancel.
     relative_entropy_excess(p, q) + relative_entropy_excess(1.0 - p, 1.0 - q)
 }
 
 /// `e^x - 1 - x`, non-negative.
-pub(super) fn exp_excess(x: f64) -> f64 {
+pub(crate) fn exp_excess(x: f64) -> f64 {
     if x.abs() >= 0.5 {
         // At +infinity the difference would be infinity less infinity.
         return if x == f64::INFINITY { x } else { x.exp_m1() - x };
@@ -130,20 +130,20 @@ pub(super) fn exp_excess(x: f64) -> f64 {
 }
 
 /// `(a - b) / scale`, also where the difference alone leaves the range of f64.
-pub(super) fn standardized(a: f64, b: f64, scale: f64) -> f64 {
+pub(crate) fn standardized(a: f64, b: f64, scale: f64) -> f64 {
     let difference = a - b;
     if difference.is_finite() { difference / scale } else { a / scale - b / scale }
 }
 
 /// Even Bernoulli numbers B2 to B14, the coefficients of Stirling's series.
-pub(super) const BERNOULLI: [f64; 7] =
+pub(crate) const BERNOULLI: [f64; 7] =
     [1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0, -691.0 / 2730.0, 7.0 / 6.0];
 
 /// From here on Stirling's series with seven terms is exact to rounding: B16 / 12^15 is below 1e-15 of the sum.
 const STIRLING_FROM: f64 = 12.0;
 
 /// `S(x) = ln Γ(x) - x ln x + x`: what `ln Γ` has beyond its leading part. Convex and slowly varying.
-pub(super) fn stirling(x: f64) -> f64 {
+pub(crate) fn stirling(x: f64) -> f64 {
     if x < STIRLING_FROM {
         return ln_gamma(x) - x * x.ln() + x;
     }
@@ -157,7 +157,7 @@ pub(super) fn stirling(x: f64) -> f64 {
 }
 
 /// `x S'(x) = x (ψ(x) - ln x)`, between -1 (at 0) and -1/2 (at infinity).
-pub(super) fn stirling_slope(x: f64) -> f64 {
+pub(crate) fn stirling_slope(x: f64) -> f64 {
     if x < 1.0 {
         // ψ(x) = ψ(x + 1) - 1 / x, with the pole taken out by hand.
         return x * digamma(x + 1.0) - 1.0 - x * x.ln();
@@ -190,7 +190,7 @@ fn stirling_curvature(x: f64) -> f64 {
 }
 
 /// Positive nodes and weights of the 12-point Gauss-Legendre rule on [-1, 1] (Abramowitz and Stegun, table 25.4).
-pub(super) const GAUSS_LEGENDRE: [(f64, f64); 6] = [
+pub(crate) const GAUSS_LEGENDRE: [(f64, f64); 6] = [
     (0.125_233_408_511_468_9, 0.249_147_045_813_402_8),
     (0.367_831_498_998_180_2, 0.233_492_536_538_354_8),
     (0.587_317_954_286_617_4, 0.203_167_426_723_065_92),
@@ -203,7 +203,7 @@ pub(super) const GAUSS_LEGENDRE: [(f64, f64); 6] = [
 ///
 /// `curvature(s)` is `(y - x)^2 f''(s)`. Every term of the sum is non-negative, so nothing cancels. The rule is exact
 /// to rounding where f'' is analytic within about six half-widths of the interval's middle.
-pub(super) fn bregman_by_curvature(x: f64, y: f64, curvature: impl Fn(f64) -> f64) -> f64 {
+pub(crate) fn bregman_by_curvature(x: f64, y: f64, curvature: impl Fn(f64) -> f64) -> f64 {
     let mut sum = 0.0;
     for (node, weight) in GAUSS_LEGENDRE {
         for node in [-node, node] {
@@ -215,7 +215,7 @@ pub(super) fn bregman_by_curvature(x: f64, y: f64, curvature: impl Fn(f64) -> f6
 }
 
 /// `S(y) - S(x) - (y - x) S'(x)`, non-negative.
-pub(super) fn stirling_divergence(y: f64, x: f64) -> f64 {
+pub(crate) fn stirling_divergence(y: f64, x: f64) -> f64 {
     if y == x {
         return 0.0;
     }
@@ -227,7 +227,7 @@ pub(super) fn stirling_divergence(y: f64, x: f64) -> f64 {
 }
 
 /// `ln Γ(y) - ln Γ(x) - (y - x) ψ(x)`, non-negative.
-pub(super) fn ln_gamma_divergence(y: f64, x: f64) -> f64 {
+pub(crate) fn ln_gamma_divergence(y: f64, x: f64) -> f64 {
     // ln Γ(x) = (x ln x - x) + S(x), and a Bregman divergence is linear in its function.
     relative_entropy_excess(y, x) + stirling_divergence(y, x)
 }

@@ -8,10 +8,10 @@
 use kernels::{Vectorized, vectorized};
 use rayon::prelude::*;
 
-use super::logarithm::SMALLEST_REGULAR;
-use super::sum::{CompensatedSum, LANES, LaneSums};
 use super::validate::{check_distribution, check_sum};
 use crate::error::{Argument, DivergenceError};
+use crate::numeric::logarithm::SMALLEST_REGULAR;
+use crate::numeric::{CompensatedSum, LANES, LaneSums};
 
 /// Entries that are checked, computed and summed before the next ones are touched: three arrays of 2 KiB.
 const BLOCK: usize = 256;
@@ -121,16 +121,21 @@ fn fold_blocks<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> O
     let mut sums = BlockSums { p: LaneSums::ZERO, q: LaneSums::ZERO, terms: [LaneSums::ZERO; N] };
     let whole_lanes = p.len() - p.len() % LANES;
     for (p, q) in p[..whole_lanes].chunks(BLOCK).zip(q[..whole_lanes].chunks(BLOCK)) {
-        sums.add(p, q, terms)?;
+        sums.add::<BLOCK>(p, q, terms)?;
     }
     if whole_lanes < p.len() {
         // The rest, filled up with outcomes of probability 0, which add nothing to any divergence.
         let (mut p_rest, mut q_rest) = ([0.0; LANES], [0.0; LANES]);
         p_rest[..p.len() - whole_lanes].copy_from_slice(&p[whole_lanes..]);
         q_rest[..q.len() - whole_lanes].copy_from_slice(&q[whole_lanes..]);
-        sums.add(&p_rest, &q_rest, terms)?;
+        sums.add::<LANES>(&p_rest, &q_rest, terms)?;
     }
-    Some(Folded { p: sums.p.total(), q: sums.q.total(), terms: sums.terms.map(|terms| terms.total()) })
+    let lanes = p.len().min(LANES);
+    Some(Folded {
+        p: sums.p.total(lanes),
+        q: sums.q.total(lanes),
+        terms: sums.terms.map(|terms| terms.total(lanes)),
+    })
 }
 
 struct BlockSums<const N: usize> {
@@ -140,11 +145,12 @@ struct BlockSums<const N: usize> {
 }
 
 impl<const N: usize> BlockSums<N> {
+    /// Adds at most `MOST` entries.
     #[inline(always)]
-    fn add(&mut self, p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<()> {
-        let mut values = [[0.0; BLOCK]; N];
+    fn add<const MOST: usize>(&mut self, p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<()> {
+        let mut values = [[0.0; MOST]; N];
         // Slices of one length that is known to be in bounds: otherwise the loop is not vectorised.
-        let length = p.len().min(BLOCK);
+        let length = p.len().min(MOST);
         let (p, q) = (&p[..length], &q[..length]);
         if all_regular(p, q) {
             for i in 0..length {
@@ -197,8 +203,8 @@ fn irregularity(x: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discrete::logarithm::{careful_kl_term, kl_term};
     use crate::discrete::normalized;
+    use crate::numeric::logarithm::{careful_kl_term, kl_term};
 
     struct Kl;
 

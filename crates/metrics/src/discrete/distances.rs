@@ -1,6 +1,7 @@
 //! The arithmetic members of the family: total variation, Hellinger, chi-squared, Bhattacharyya.
 
-use super::fold::{Folded, Terms, fold};
+use super::pass::{Folded, Terms, fold};
+use super::probabilities::{Probabilities, with_pair};
 use crate::error::DivergenceError;
 
 /// The total variation distance
@@ -20,7 +21,14 @@ use crate::error::DivergenceError;
 /// assert_eq!(metrics::total_variation(&[0.5, 0.5, 0.0], &[0.0, 0.5, 0.5])?, 0.5);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn total_variation(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
+pub fn total_variation(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<f64, DivergenceError> {
+    with_pair(p, q, half_of_differences)
+}
+
+fn half_of_differences(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
     let sums = fold(p, q, &())?;
     let (p_sum, q_sum) = (sums.p.value(), sums.q.value());
     let Folded { terms: [terms], .. } =
@@ -62,8 +70,11 @@ impl Terms<1> for ScaledDifference {
 /// assert_eq!(metrics::hellinger(&[1.0, 0.0], &[0.0, 1.0])?, 1.0);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn hellinger(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
-    Ok(Affinity::of(p, q)?.squared_hellinger.sqrt())
+pub fn hellinger(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<f64, DivergenceError> {
+    Ok(with_pair(p, q, Affinity::of)?.squared_hellinger.sqrt())
 }
 
 /// The Bhattacharyya coefficient
@@ -86,8 +97,11 @@ pub fn hellinger(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
 /// assert_eq!(metrics::bhattacharyya_coefficient(&[0.5, 0.5], &[0.5, 0.5])?, 1.0);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn bhattacharyya_coefficient(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
-    Ok(Affinity::of(p, q)?.coefficient)
+pub fn bhattacharyya_coefficient(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<f64, DivergenceError> {
+    Ok(with_pair(p, q, Affinity::of)?.coefficient)
 }
 
 /// The Bhattacharyya distance `-ln BC(P, Q)`, in nats: half the Rényi divergence of order 1/2.
@@ -102,8 +116,11 @@ pub fn bhattacharyya_coefficient(p: &[f64], q: &[f64]) -> Result<f64, Divergence
 /// assert_eq!(metrics::bhattacharyya_distance(&[1.0, 0.0], &[0.0, 1.0])?, f64::INFINITY);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn bhattacharyya_distance(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
-    let Affinity { coefficient, squared_hellinger } = Affinity::of(p, q)?;
+pub fn bhattacharyya_distance(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<f64, DivergenceError> {
+    let Affinity { coefficient, squared_hellinger } = with_pair(p, q, Affinity::of)?;
     // Each of the two is precise where it is small.
     Ok(if squared_hellinger < 0.5 { -libm::log1p(-squared_hellinger) } else { -libm::log(coefficient) })
 }
@@ -162,7 +179,14 @@ impl Terms<2> for Roots {
 /// assert_eq!(metrics::chi_squared(&[0.75, 0.25], &[0.5, 0.5])?, 0.25);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn chi_squared(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
+pub fn chi_squared(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+) -> Result<f64, DivergenceError> {
+    with_pair(p, q, pearson)
+}
+
+fn pearson(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
     let Folded { p, q, terms: [terms] } = fold(p, q, &Pearson)?;
     let (p_sum, q_sum) = (p.value(), q.value());
     let x = p.minus(q) / p_sum;

@@ -103,9 +103,16 @@ impl LaneSums {
         *self = Self { high, low };
     }
 
-    pub(crate) fn total(&self) -> CompensatedSum {
-        let mut sum = CompensatedSum::of(self.high);
-        sum.low += self.low.iter().sum::<f64>();
+    /// The sum of the first `lanes` sums. The others may be left out where they are 0, which changes no bit.
+    #[inline(always)]
+    pub(crate) fn total(&self, lanes: usize) -> CompensatedSum {
+        let mut sum = CompensatedSum::default();
+        for high in &self.high[..lanes] {
+            sum.add(*high);
+        }
+        for low in &self.low[..lanes] {
+            sum.low += low;
+        }
         sum
     }
 }
@@ -135,7 +142,7 @@ mod tests {
         let whole = CompensatedSum::of(values.iter().copied()).value();
         let mut lanes = LaneSums::ZERO;
         lanes.add(&values);
-        assert_eq!(lanes.total().value(), whole);
+        assert_eq!(lanes.total(LANES).value(), whole);
         let mut merged = CompensatedSum::of(values[..700].iter().copied());
         merged.merge(CompensatedSum::of(values[700..].iter().copied()));
         assert_eq!(merged.value(), whole);

@@ -1,10 +1,11 @@
 //! The divergences with an order: Rényi's and Tsallis'.
 
-use super::fold::{Folded, Terms, fold};
-use super::logarithm::careful_ln_ratio;
-use super::relative_entropy::kl_divergence;
-use super::sum::CompensatedSum;
+use super::pass::{Folded, Terms, fold};
+use super::probabilities::{Probabilities, with_pair};
+use super::relative_entropy::kl;
 use crate::error::DivergenceError;
+use crate::numeric::CompensatedSum;
+use crate::numeric::logarithm::careful_ln_ratio;
 
 /// The Rényi divergence of `p` from the reference `q`, of order `alpha`,
 ///
@@ -13,12 +14,12 @@ use crate::error::DivergenceError;
 /// ```
 ///
 /// in nats. It is at least 0 and grows with the order. The limits are taken where the formula has none: order 0 is
-/// `-ln Q(p > 0)`, order 1 [`kl_divergence`], infinite order `ln max(p / q)`. Infinite where only `q` is 0 for orders from
+/// `-ln Q(p > 0)`, order 1 [`kl_divergence`](super::kl_divergence), infinite order `ln max(p / q)`. Infinite where only `q` is 0 for orders from
 /// 1 up, and for distributions without a common outcome for all.
 ///
 /// # Errors
 ///
-/// As for [`kl_divergence`], and [`DivergenceError::InvalidOrder`] if `alpha` is negative or NaN.
+/// As for [`kl_divergence`](super::kl_divergence), and [`DivergenceError::InvalidOrder`] if `alpha` is negative or NaN.
 ///
 /// # Source
 ///
@@ -33,17 +34,25 @@ use crate::error::DivergenceError;
 /// }
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn renyi_divergence(p: &[f64], q: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
+pub fn renyi_divergence(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+    alpha: f64,
+) -> Result<f64, DivergenceError> {
+    with_pair(p, q, |p, q| renyi(p, q, alpha))
+}
+
+fn renyi(p: &[f64], q: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
     if alpha.is_nan() || alpha < 0.0 {
         return Err(DivergenceError::InvalidOrder { alpha, expected: "0, a positive number or infinity" });
     }
     if alpha == 1.0 {
-        return kl_divergence(p, q);
+        return kl(p, q);
     }
     if alpha > LARGEST_ORDER {
         return largest_log_ratio(p, q);
     }
-    let tsallis = tsallis_divergence(p, q, alpha)?;
+    let tsallis = tsallis(p, q, alpha)?;
     let power_sum_less_one = (alpha - 1.0) * tsallis;
     // Between these limits the sum is close enough to 1 that its distance from 1 is the better number.
     let renyi = if (-0.5..=1.0).contains(&power_sum_less_one) {
@@ -64,7 +73,7 @@ pub(super) const LARGEST_ORDER: f64 = 1e300;
 /// T_a(P ‖ Q) = (sum_i p_i^a q_i^(1 - a) - 1) / (a - 1)
 /// ```
 ///
-/// in nats in the sense that order 1 is [`kl_divergence`]; order 2 is [`chi_squared`](super::chi_squared) and order 1/2
+/// in nats in the sense that order 1 is [`kl_divergence`](super::kl_divergence); order 2 is [`chi_squared`](super::chi_squared) and order 1/2
 /// four times the squared [`hellinger`](super::hellinger) distance. At least 0. For orders below 1 it is at most
 /// `1 / (1 - a)`; for orders from 1 up it is infinite where only `q` is 0.
 ///
@@ -73,7 +82,7 @@ pub(super) const LARGEST_ORDER: f64 = 1e300;
 ///
 /// # Errors
 ///
-/// As for [`kl_divergence`], and [`DivergenceError::InvalidOrder`] unless `alpha` is finite and at least 0.
+/// As for [`kl_divergence`](super::kl_divergence), and [`DivergenceError::InvalidOrder`] unless `alpha` is finite and at least 0.
 ///
 /// # Source
 ///
@@ -83,12 +92,20 @@ pub(super) const LARGEST_ORDER: f64 = 1e300;
 /// assert_eq!(metrics::tsallis_divergence(&[0.75, 0.25], &[0.5, 0.5], 2.0)?, 0.25);
 /// # Ok::<(), metrics::DivergenceError>(())
 /// ```
-pub fn tsallis_divergence(p: &[f64], q: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
+pub fn tsallis_divergence(
+    p: &(impl Probabilities + ?Sized),
+    q: &(impl Probabilities + ?Sized),
+    alpha: f64,
+) -> Result<f64, DivergenceError> {
+    with_pair(p, q, |p, q| tsallis(p, q, alpha))
+}
+
+fn tsallis(p: &[f64], q: &[f64], alpha: f64) -> Result<f64, DivergenceError> {
     if !(alpha.is_finite() && alpha >= 0.0) {
         return Err(DivergenceError::InvalidOrder { alpha, expected: "0 or a positive number" });
     }
     if alpha == 1.0 {
-        return kl_divergence(p, q);
+        return kl(p, q);
     }
     let order = Order::of(alpha);
     let Folded { p, q, terms: [terms] } = fold(p, q, &order)?;
@@ -212,7 +229,7 @@ fn largest_log_ratio(p: &[f64], q: &[f64]) -> Result<f64, DivergenceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discrete::{chi_squared, hellinger};
+    use crate::discrete::{chi_squared, hellinger, kl_divergence};
 
     const P: [f64; 3] = [0.10, 0.40, 0.50];
     const Q: [f64; 3] = [0.80, 0.15, 0.05];

@@ -1,0 +1,11 @@
+//! Arithmetic that the divergences have in common: sums, logarithms, special functions, quadrature.
+
+mod bures;
+pub(crate) mod logarithm;
+mod quadrature;
+pub(crate) mod special;
+mod sum;
+
+pub(crate) use bures::squared_bures_distance;
+pub(crate) use quadrature::{Integral, integrate};
+pub(crate) use sum::{CompensatedSum, LANES, LaneSums};
