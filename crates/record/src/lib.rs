@@ -12,13 +12,16 @@ mod collapse;
 mod config;
 mod did_you_mean;
 mod error;
+mod estimate;
 mod examples;
 mod failure;
 mod files;
 #[doc(hidden)]
 pub mod for_tests;
+mod held_out;
 mod history;
 mod likelihood;
+mod losses;
 mod member_id;
 mod outputs;
 mod quantities;
@@ -35,17 +38,20 @@ mod warnings;
 pub use backend::Backend;
 pub use config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig};
 pub use error::{RecordError, Result};
+pub use estimate::Estimate;
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions};
 pub use failure::{Failure, NotFinite};
 pub use files::{create_dir, write_atomically, write_keeping_previous};
+pub use held_out::HeldOut;
 pub use history::{EpochRow, HistoryFile, read_history};
 pub use likelihood::{Likelihood, Variance};
+pub use losses::{ImageTerms, LogLikelihoods, Losses, PartLosses};
 pub use member_id::{MemberId, Part};
 pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
 };
-pub use result::{Diagnostics, MemberResult, dimensions_by_kl};
+pub use result::{Diagnostics, MemberResult, Nll, NllMethod, PartDiagnostics, TermErrors, dimensions_by_kl};
 pub use run_dir::{MemberDir, RunDir};
 pub use run_record::{ImageCounts, RunRecord, Status, now};
 pub use schema::{SCHEMA, VERSION, check_schema};

@@ -11,6 +11,7 @@ use crate::examples::Examples;
 use crate::failure::Failure;
 use crate::files::{create_dir, remove_temporary_files, write_atomically};
 use crate::history::{EpochRow, HistoryFile, read_history};
+use crate::losses::Losses;
 use crate::member_id::MemberId;
 use crate::outputs::Outputs;
 use crate::result::MemberResult;
@@ -241,6 +242,24 @@ impl MemberDir {
 
     fn outputs_path(&self) -> PathBuf {
         self.path.join("outputs.safetensors")
+    }
+
+    /// The losses of single images; `None` if they are not recorded.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file is damaged.
+    pub fn losses(&self) -> Result<Option<Losses>> {
+        Losses::read(&self.losses_path())
+    }
+
+    /// Writes the losses of single images.
+    pub fn write_losses(&self, losses: &Losses) -> Result<()> {
+        losses.write(&self.losses_path())
+    }
+
+    fn losses_path(&self) -> PathBuf {
+        self.path.join("losses.safetensors")
     }
 
     /// Where the member's figures are.

@@ -11,6 +11,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod device;
 pub mod diagnostics;
+pub mod encode_images;
 pub mod evaluate;
 pub mod example_choice;
 pub mod finished_epochs;

@@ -10,7 +10,7 @@ use record::{Failure, MemberDir, MemberId, MemberResult, NotFinite};
 
 use crate::batches::Batches;
 use crate::checkpoint::{self, Snapshot};
-use crate::diagnostics::diagnose;
+use crate::diagnostics::{Measurement, diagnose};
 use crate::evaluate::evaluate;
 use crate::finished_epochs::FinishedEpochs;
 use crate::finiteness::{LOOK_EVERY, first_not_finite};
@@ -180,7 +180,7 @@ fn finish(
     let seconds = state.seconds();
     let started = Instant::now();
     let vae = state.vae.valid();
-    let diagnostics = diagnose(&vae, run.dataset, &last.test, seed, run.device)
+    let Measurement { diagnostics, losses } = diagnose(&vae, run.dataset, &last.test, dir.id(), run.device)
         .with_context(|| format!("cannot measure {}", dir.id()))?;
     let recorder =
         Recorder { dataset: run.dataset, examples: run.examples, device: run.device, grid: CLASSIC_GRID };
@@ -201,6 +201,7 @@ fn finish(
     };
     write_weights(&dir.weights(), &named_parameters(&state.vae))?;
     dir.write_outputs(&outputs)?;
+    dir.write_losses(&losses)?;
     // Last: where it stands, all the rest does too.
     dir.write_result(&result)?;
     Ok(result)

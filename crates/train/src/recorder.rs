@@ -3,15 +3,13 @@
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, TensorData};
 use data::{Dataset, Images};
-use model::{Likelihood, Posterior, Vae};
+use model::{Likelihood, Vae};
 use ndarray::{Array1, Array2, Array3, Array4};
-use record::{
-    DenseDecoder, DenseLayer, Encoded, ExamplePart, Examples, Grid, Outputs, Traversals, dimensions_by_kl,
-};
+use record::{DenseDecoder, DenseLayer, ExamplePart, Examples, Grid, Outputs, Traversals, dimensions_by_kl};
 use spec_math::cephes64::ndtri;
 
-use crate::image_tensors::ImageTensors;
-use crate::random::{Purpose, noise};
+use crate::encode_images::{encode_images, values};
+use crate::random::Purpose;
 
 /// Images encoded, or codes decoded, at a time.
 const BATCH: usize = 500;
@@ -42,8 +40,12 @@ impl Recorder<'_> {
     /// The codes of the test examples are those that the [diagnostics](crate::diagnostics) of the seed draw.
     pub fn outputs(&self, vae: &Vae, epoch: usize, kl_per_dim: &[f64], seed: u64) -> Result<Outputs> {
         let Self { dataset, examples, .. } = *self;
-        let test = self.encoded(vae, &dataset.test, &examples.test, seed, Purpose::DiagnosticNoise);
-        let train = self.encoded(vae, &dataset.train, &examples.train, seed, Purpose::TrainingExampleNoise);
+        let encoded = |images: &Images, part: &ExamplePart, purpose| {
+            let positions = part.positions.as_slice().expect("positions are contiguous");
+            encode_images(vae, images, positions, seed, purpose, self.device)
+        };
+        let test = encoded(&dataset.test, &examples.test, Purpose::DiagnosticNoise);
+        let train = encoded(&dataset.train, &examples.train, Purpose::TrainingExampleNoise);
         let reconstructions = examples.reconstructed.as_ref().map(|shown| {
             let means = shown.examples.iter().flat_map(|&example| test.mean.row(example as usize).to_vec());
             self.decode(vae, means.collect())
@@ -66,47 +68,6 @@ impl Recorder<'_> {
             test: Some(test),
             train: Some(train),
         })
-    }
-
-    fn encoded(
-        &self,
-        vae: &Vae,
-        images: &Images,
-        part: &ExamplePart,
-        seed: u64,
-        purpose: Purpose,
-    ) -> Encoded {
-        let (count, latent) = (part.positions.len(), vae.latent());
-        // Of all images of the part, so that an example has its code whatever others there are.
-        let noise = noise(seed, purpose, 0, 0, images.count() * latent);
-        let positions = part.positions.as_slice().expect("positions are contiguous");
-        let (mut means, mut log_vars, mut codes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut losses = Vec::with_capacity(count);
-        for batch in positions.chunks(BATCH) {
-            let images = images.batch(batch, self.device);
-            let Posterior { mean, log_var } = vae.encoder.forward(images.clone());
-            let [mean, log_var] = [mean, log_var].map(values);
-            let noise = batch.iter().flat_map(|&position| &noise[position as usize * latent..][..latent]);
-            let code = mean.iter().zip(&log_var).zip(noise);
-            let code: Vec<f32> =
-                code.map(|((mean, log_var), noise)| mean + (0.5 * log_var).exp() * noise).collect();
-            let outputs = vae.decoder.forward(self.tensor(code.clone(), latent));
-            losses.extend(values(vae.decoder.distribution(outputs).nll(images)));
-            means.extend(mean);
-            log_vars.extend(log_var);
-            codes.extend(code);
-        }
-        let kl = means.chunks(latent).zip(log_vars.chunks(latent)).map(|(mean, log_var)| kl(mean, log_var));
-        let of_dimensions = |values| {
-            Array2::from_shape_vec((count, latent), values).expect("every example has as many dimensions")
-        };
-        Encoded {
-            kl: Some(kl.collect()),
-            reconstruction: Some(Array1::from(losses)),
-            mean: of_dimensions(means),
-            log_var: of_dimensions(log_vars),
-            code: Some(of_dimensions(codes)),
-        }
     }
 
     fn tensor(&self, codes: Vec<f32>, latent: usize) -> Tensor<2> {
@@ -178,19 +139,6 @@ fn on_axes(kl_per_dim: &[f64]) -> Vec<usize> {
         0..=2 => (0..kl_per_dim.len()).collect(),
         _ => dimensions_by_kl(kl_per_dim)[..2].to_vec(),
     }
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
-}
-
-/// `KL(N(mean, exp(log_var)) ‖ N(0, I))` of one posterior, in nats.
-fn kl(mean: &[f32], log_var: &[f32]) -> f32 {
-    let of_dimension = |(&mean, &log_var): (&f32, &f32)| {
-        let (mean, log_var) = (f64::from(mean), f64::from(log_var));
-        0.5 * (mean * mean + log_var.exp() - 1.0 - log_var)
-    };
-    mean.iter().zip(log_var).map(of_dimension).sum::<f64>() as f32
 }
 
 /// So many numbers from -3 to 3; 0 where there is one.
@@ -289,40 +237,6 @@ mod tests {
             assert_eq!(run.examples().unwrap(), Some(examples.clone()));
             assert_eq!(member.outputs(&examples, latent).unwrap(), Some(outputs));
             assert_eq!(member.outputs_epoch(), Some(3));
-        }
-    }
-
-    #[test]
-    fn the_losses_are_those_of_the_network_and_their_codes() {
-        let vae = vae(2);
-        let (_, outputs) = outputs(&vae, &[1.0, 2.0]);
-        let Encoded { mean, log_var, code, reconstruction, kl } = outputs.test.unwrap();
-        let device = Device::flex();
-        let images = dataset().test.range(0..30, &device);
-        let tensor = |array: &Array2<f32>| {
-            Tensor::<2>::from_data(
-                TensorData::new(array.iter().copied().collect::<Vec<f32>>(), [30, 2]),
-                &device,
-            )
-        };
-        let posterior = vae.encoder.forward(images.clone());
-        posterior.mean.into_data().assert_eq(&tensor(&mean).into_data(), true);
-        // Each loss as it is defined, in 64-bit numbers.
-        let logits = values(vae.decoder.forward(tensor(&code.unwrap())));
-        let grey = values(images);
-        for (example, found) in reconstruction.unwrap().iter().enumerate() {
-            let range = example * PIXELS..(example + 1) * PIXELS;
-            let of_pixel = |(&l, &x): (&f32, &f32)| {
-                let (l, x) = (f64::from(l), f64::from(x));
-                l.max(0.0) + (-l.abs()).exp().ln_1p() - x * l
-            };
-            let expected: f64 = logits[range.clone()].iter().zip(&grey[range]).map(of_pixel).sum();
-            assert!((f64::from(*found) - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
-        }
-        let expected = values(model::gaussian_kl(tensor(&mean), tensor(&log_var)));
-        for (found, expected) in kl.unwrap().iter().zip(expected.chunks(2)) {
-            let expected: f32 = expected.iter().sum();
-            assert!((found - expected).abs() < 1e-5 * expected, "{found}, not {expected}");
         }
     }
 

@@ -56,6 +56,14 @@ impl EncodedImages {
         encoded
     }
 
+    /// At most so many of them, evenly spaced, as [`Subset::thinned`](super::Subset::thinned) takes the images.
+    pub fn thinned(&self, most: usize) -> Self {
+        let stride = self.means.nrows().div_ceil(most).max(1);
+        let rows: Vec<usize> = (0..self.means.nrows()).step_by(stride).collect();
+        let select = |array: &Array2<f64>| array.select(Axis(0), &rows);
+        Self { means: select(&self.means), log_vars: select(&self.log_vars) }
+    }
+
     /// How far each latent dimension is in use. Parameters that are not finite make its KL no number.
     pub fn latent_use(&self) -> LatentUse {
         let latent = self.means.ncols();
