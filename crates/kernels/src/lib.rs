@@ -6,12 +6,13 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod adam;
-mod bernoulli;
 mod dense;
 mod exponential;
 mod exponential_f64;
 mod gaussian;
 mod helper;
+mod likelihood;
+mod logarithm;
 mod logistic;
 mod memory;
 mod product;
@@ -21,13 +22,13 @@ mod vectorized;
 mod vectors;
 
 pub use adam::{AdamStep, adam};
-pub use bernoulli::{bernoulli_nll, bernoulli_nll_and_gradient, bernoulli_nll_of_codes};
 pub use dense::{Activation, DenseGradients, dense, dense_backward};
 pub use exponential_f64::{EXP_F64_LEAST, exp_f64};
 pub use gaussian::{
     PosteriorGradients, kl_to_standard_normal, kl_to_standard_normal_backward, sample, sample_backward,
 };
 pub use helper::assisted;
+pub use likelihood::{Family, Likelihood, NllGradients};
 pub use product::{Matrix, multiply};
 pub use scale::scale_rows;
 pub use set::{KernelSet, SetError, VARIABLE};

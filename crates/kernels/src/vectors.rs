@@ -36,34 +36,35 @@ pub(crate) type Portable = Fused;
 #[cfg(not(target_arch = "aarch64"))]
 pub(crate) type Portable = Separate;
 
-/// Defines a function that runs `$body::<A>`, compiled for each set of kernels, with the set given first.
+/// Defines a function that runs `$body::<A>`, compiled for each set of kernels, with the set given first. It may have one
+/// generic type, which is passed on.
 macro_rules! for_each_set {
-    ($(#[$doc:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? = $body:ident) => {
+    ($(#[$doc:meta])* $visibility:vis fn $name:ident $(<$generic:ident: $bound:ident>)? ($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? = $body:ident) => {
         $(#[$doc])*
-        $visibility fn $name(set: $crate::KernelSet, $($argument: $type),*) $(-> $output)? {
+        $visibility fn $name $(<$generic: $bound>)? (set: $crate::KernelSet, $($argument: $type),*) $(-> $output)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]
-                fn avx512($($argument: $type),*) $(-> $output)? {
-                    $body::<$crate::vectors::Fused>($($argument),*)
+                fn avx512 $(<$generic: $bound>)? ($($argument: $type),*) $(-> $output)? {
+                    $body::<$crate::vectors::Fused $(, $generic)?>($($argument),*)
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2($($argument: $type),*) $(-> $output)? {
-                    $body::<$crate::vectors::Fused>($($argument),*)
+                fn avx2 $(<$generic: $bound>)? ($($argument: $type),*) $(-> $output)? {
+                    $body::<$crate::vectors::Fused $(, $generic)?>($($argument),*)
                 }
                 match set {
                     $crate::KernelSet::Portable => {}
                     // SAFETY: a set is only chosen where the processor has its features: see `KernelSet::is_available`.
-                    $crate::KernelSet::Avx2 => return unsafe { avx2($($argument),*) },
+                    $crate::KernelSet::Avx2 => return unsafe { avx2 $(::<$generic>)? ($($argument),*) },
                     $crate::KernelSet::Avx512 | $crate::KernelSet::Avx512Packed => {
                         // SAFETY: as above.
-                        return unsafe { avx512($($argument),*) };
+                        return unsafe { avx512 $(::<$generic>)? ($($argument),*) };
                     }
                 }
             }
             #[cfg(not(target_arch = "x86_64"))]
             let _ = set;
-            $body::<$crate::vectors::Portable>($($argument),*)
+            $body::<$crate::vectors::Portable $(, $generic)?>($($argument),*)
         }
     };
 }

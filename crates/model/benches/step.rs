@@ -37,7 +37,8 @@ impl Work {
 }
 
 fn step(criterion: &mut Criterion) {
-    let tiny = VaeConfig { encoder_hidden: vec![4], latent: 2, decoder_hidden: vec![4] };
+    let tiny =
+        VaeConfig { encoder_hidden: vec![4], latent: 2, decoder_hidden: vec![4], ..VaeConfig::default() };
     // The share is MNIST's.
     let works = [
         ("81 % black", Work::new(&VaeConfig::default(), 128, 784, 0.81)),

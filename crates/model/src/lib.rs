@@ -1,7 +1,7 @@
 //! The variational autoencoder that klsweep trains, and nothing about files or terminals.
 //!
 //! An encoder maps an image `x` to a Gaussian posterior `q(z|x) = N(mean, diag(exp(log_var)))`, a decoder maps a
-//! code `z` to the logits of one Bernoulli distribution per pixel, and the objective is
+//! code `z` to the distribution `p(x|z)` of the pixels, one [`Likelihood`] or another, and the objective is
 //!
 //! ```text
 //! objective = reconstruction + c * KL(q(z|x) ‖ N(0, I))
@@ -46,6 +46,7 @@ mod adam;
 mod config;
 mod decoder;
 mod encoder;
+mod likelihood;
 mod linear;
 mod loss;
 mod ops;
@@ -58,6 +59,7 @@ pub use config::VaeConfig;
 pub use decoder::Decoder;
 pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
 pub use kernels::Activation;
+pub use likelihood::{Likelihood, PixelDistribution, Variance};
 pub use loss::ElboTerms;
 pub use ops::{bernoulli_nll, dense, gaussian_kl, linear, reparameterize};
 pub use parameters::{NamedTensor, ParameterError, load_parameters, named_parameters};

@@ -32,7 +32,7 @@ impl Vae {
     ///
     /// # Shapes
     ///
-    /// - images: `[batch, pixels]`, values between 0 and 1
+    /// - images: `[batch, pixels]`, values that the likelihood knows
     /// - noise: `[batch, latent]`, standard normal
     ///
     /// # Panics
@@ -51,7 +51,7 @@ impl Vae {
     ///
     /// # Shapes
     ///
-    /// - images: `[batch, pixels]`, values between 0 and 1
+    /// - images: `[batch, pixels]`, values that the likelihood knows
     /// - noise: `[batch, latent]`, standard normal
     ///
     /// # Panics
@@ -66,12 +66,18 @@ impl Vae {
         adam: &mut Adam,
     ) -> TrainStep {
         refuse_empty(&images);
-        let output = self.forward(images.clone(), noise);
+        let mut output = self.forward(images.clone(), noise);
         let clamped = output.posterior.clamped();
+        let optimal_variance = output.pixels.take_optimal_variance(&images);
         let terms = output.elbo_terms(images);
-        let gradients = GradientsParams::from_grads(terms.objective(kl_coefficient).backward(), &self);
+        let objective = self.decoder.without_training_variance(terms.objective(kl_coefficient));
+        let gradients = GradientsParams::from_grads(objective.backward(), &self);
+        let mut vae = adam.step(self, gradients);
+        if let Some(variance) = optimal_variance {
+            vae.decoder = vae.decoder.keep_variance(variance, adam.updates());
+        }
         TrainStep {
-            vae: adam.step(self, gradients),
+            vae,
             terms: ElboTerms { reconstruction: terms.reconstruction.inner(), kl: terms.kl.inner() },
             clamped,
         }

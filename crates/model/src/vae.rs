@@ -1,9 +1,9 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::{Decoder, ElboTerms, Encoder, Posterior, bernoulli_nll, gaussian_kl, reparameterize};
+use crate::{Decoder, ElboTerms, Encoder, PixelDistribution, Posterior, gaussian_kl, reparameterize};
 
-/// A variational autoencoder with Gaussian posteriors and Bernoulli pixels.
+/// A variational autoencoder with Gaussian posteriors.
 #[derive(Module, Debug)]
 pub struct Vae {
     /// From images to posteriors.
@@ -19,8 +19,8 @@ pub struct VaeOutput {
     pub posterior: Posterior,
     /// One code drawn from each posterior, `[batch, latent]`.
     pub codes: Tensor<2>,
-    /// The logits of the pixels, decoded from the codes, `[batch, pixels]`.
-    pub logits: Tensor<2>,
+    /// The distributions of the pixels, decoded from the codes.
+    pub pixels: PixelDistribution,
 }
 
 impl Vae {
@@ -33,7 +33,7 @@ impl Vae {
     ///
     /// # Shapes
     ///
-    /// - images: `[batch, pixels]`, values between 0 and 1
+    /// - images: `[batch, pixels]`, values that the likelihood knows
     /// - noise: `[batch, latent]`, standard normal
     ///
     /// # Panics
@@ -42,8 +42,8 @@ impl Vae {
     pub fn forward(&self, images: Tensor<2>, noise: Tensor<2>) -> VaeOutput {
         let posterior = self.encoder.forward(images);
         let codes = reparameterize(posterior.mean.clone(), posterior.log_var.clone(), noise);
-        let logits = self.decoder.forward(codes.clone());
-        VaeOutput { posterior, codes, logits }
+        let pixels = self.decoder.distribution(self.decoder.forward(codes.clone()));
+        VaeOutput { posterior, codes, pixels }
     }
 }
 
@@ -52,15 +52,15 @@ impl VaeOutput {
     ///
     /// # Shapes
     ///
-    /// - images: `[batch, pixels]`, values between 0 and 1
+    /// - images: `[batch, pixels]`, values that the likelihood knows
     ///
     /// # Panics
     ///
-    /// Panics if the images are not of the shape of the logits.
+    /// Panics if the images are not of the shape of the decoder's outputs.
     pub fn elbo_terms(self, images: Tensor<2>) -> ElboTerms {
         let [batch, _] = images.dims();
         ElboTerms {
-            reconstruction: bernoulli_nll(self.logits, images).mean(),
+            reconstruction: self.pixels.nll(images).mean(),
             kl: gaussian_kl(self.posterior.mean, self.posterior.log_var).sum().div_scalar(batch as f64),
         }
     }
@@ -100,12 +100,12 @@ mod tests {
         for (encoder_hidden, latent, decoder_hidden) in
             [(vec![], 1, vec![]), (vec![5, 4], 3, vec![6]), (vec![8], 16, vec![4, 5, 6])]
         {
-            let config = VaeConfig { encoder_hidden, latent, decoder_hidden };
+            let config = VaeConfig { encoder_hidden, latent, decoder_hidden, ..VaeConfig::default() };
             let vae = config.init(9, &mut StdRng::seed_from_u64(0), &device);
             let output = vae.forward(Tensor::zeros([7, 9], &device), Tensor::zeros([7, latent], &device));
             assert_eq!(output.posterior.mean.dims(), [7, latent]);
             assert_eq!(output.codes.dims(), [7, latent]);
-            assert_eq!(output.logits.dims(), [7, 9]);
+            assert_eq!(output.pixels.outputs.dims(), [7, 9]);
         }
     }
 }

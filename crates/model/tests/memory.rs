@@ -43,7 +43,8 @@ fn memory_does_not_grow_with_the_steps() {
         Device::ndarray(),
     ];
     for device in devices {
-        let config = VaeConfig { encoder_hidden: vec![5], latent: 2, decoder_hidden: vec![5] };
+        let config =
+            VaeConfig { encoder_hidden: vec![5], latent: 2, decoder_hidden: vec![5], ..VaeConfig::default() };
         let mut vae = config.init(6, &mut StdRng::seed_from_u64(0), &device.clone().autodiff());
         let mut adam = Adam::new(AdamConfig::default(), &vae);
         let images = Tensor::random([4, 6], Distribution::Uniform(0.0, 1.0), &device);

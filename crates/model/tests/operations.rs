@@ -8,7 +8,8 @@ use burn::nn::Linear;
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData, Tolerance};
 use model::{
-    Activation, Adam, AdamConfig, bernoulli_nll, dense, gaussian_kl, linear, named_parameters, reparameterize,
+    Activation, Adam, AdamConfig, Likelihood, PixelDistribution, Variance, bernoulli_nll, dense, gaussian_kl,
+    linear, named_parameters, reparameterize,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -118,18 +119,51 @@ fn samples_and_divergences() {
     assert_as_plain(posterior(), 2, |[mean, log_var]| gaussian_kl(turned(mean), turned(log_var)).log1p());
 }
 
+/// Levels from 0 to 1, half of them 0.
+fn grey(shape: [usize; 2]) -> TensorData {
+    let level = |value: f32| (255.0 * value.max(0.0)).round() / 255.0;
+    TensorData::new(random(shape, 1.0, 5).iter::<f32>().map(level).collect::<Vec<_>>(), shape)
+}
+
 #[test]
-fn the_likelihood_of_images() {
-    let grey = |shape| {
-        let values: Vec<f32> = random(shape, 1.0, 5).iter::<f32>().map(|value| value.max(0.0)).collect();
-        TensorData::new(values, shape)
-    };
+fn every_likelihood_of_images() {
+    let gaussian = |variance| Likelihood::Gaussian { variance };
     for (rows, pixels) in [(1, 1), (6, 50), (3, 784)] {
-        // The images get no gradient. Sums of hundreds of nats are compared as a share of them.
-        assert_as_plain([random([rows, pixels], 30.0, 4), grey([rows, pixels])], 1, |[logits, images]| {
-            bernoulli_nll(logits, images).reshape([rows, 1]).div_scalar(pixels as f64)
+        // Sums of hundreds of nats are compared as a share of them.
+        let nll = |likelihood, outputs, images, log_scales| {
+            let nll = PixelDistribution { likelihood, outputs, log_scales }.nll(images);
+            nll.reshape([rows, 1]).div_scalar(pixels as f64)
+        };
+        for likelihood in [Likelihood::GreyBernoulli, Likelihood::Bernoulli, Likelihood::ContinuousBernoulli]
+        {
+            // The images get no gradient.
+            for reach in [0.5, 30.0] {
+                assert_as_plain(
+                    [random([rows, pixels], reach, 4), grey([rows, pixels])],
+                    1,
+                    |[outputs, images]| nll(likelihood, outputs, images, None),
+                );
+            }
+        }
+        for likelihood in [gaussian(Variance::Learned), Likelihood::DiscretisedLogistic] {
+            for scales in [1, pixels] {
+                let inputs =
+                    [random([rows, pixels], 1.0, 4), grey([rows, pixels]), random([1, scales], 1.5, 6)];
+                assert_as_plain(inputs, 2, |[outputs, images, log_scales]| {
+                    nll(likelihood, outputs, images, Some(log_scales.reshape([-1])))
+                });
+            }
+        }
+        let inputs = [random([rows, pixels], 1.0, 4), grey([rows, pixels])];
+        assert_as_plain(inputs, 1, |[outputs, images]| {
+            let log_scales = Tensor::from_data([-0.7f32], &images.device());
+            nll(gaussian(Variance::Fixed(0.5)), outputs, images, Some(log_scales))
         });
     }
+}
+
+#[test]
+fn the_likelihood_of_tensors_in_any_order_of_memory() {
     assert_as_plain([random([50, 8], 30.0, 4), grey([50, 6])], 1, |[logits, images]| {
         let logits = logits.transpose().slice([2..8, 0..50]);
         bernoulli_nll(logits, images.transpose()).reshape([6, 1]).div_scalar(50.0)

@@ -119,7 +119,8 @@ fn the_reconstruction_and_its_gradient_match_pytorch() {
 fn two_training_steps_match_pytorch() {
     let TrainingReference { kl_coefficient, initial, steps } = reference().training;
     for device in devices() {
-        let config = VaeConfig { encoder_hidden: vec![7], latent: 2, decoder_hidden: vec![7] };
+        let config =
+            VaeConfig { encoder_hidden: vec![7], latent: 2, decoder_hidden: vec![7], ..VaeConfig::default() };
         let vae = config.init(12, &mut StdRng::seed_from_u64(0), &device);
         let initial = named_parameters(&vae)
             .into_iter()

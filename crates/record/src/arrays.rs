@@ -83,6 +83,10 @@ impl Arrays {
         self.fields.insert(key.to_string(), number.into());
     }
 
+    pub fn insert_texts(&mut self, key: &str, texts: &[String]) {
+        self.fields.insert(key.to_string(), texts.into());
+    }
+
     pub fn insert<T: Element, S: Data<Elem = T>, D: Dimension>(
         &mut self,
         name: &str,
@@ -143,6 +147,12 @@ impl Arrays {
         Ok(Some(Self { path: path.to_path_buf(), arrays: file.iter().map(stored).collect(), fields }))
     }
 
+    /// A list of texts of the header; `None` if it is not there.
+    pub fn texts(&self, key: &str) -> Result<Option<Vec<String>>> {
+        let texts = self.fields.get(key).map(|texts| serde_json::from_value(texts.clone()));
+        texts.transpose().map_err(RecordError::damaged(&self.path))
+    }
+
     /// A number of the header.
     pub fn number(&self, key: &str) -> Result<usize> {
         let number = self.fields.get(key).and_then(serde_json::Value::as_u64);
@@ -191,6 +201,12 @@ impl Arrays {
 
 /// A number in the header of a file, without reading the arrays; `None` if there is no such file or no such number.
 pub(crate) fn header_number(path: &Path, key: &str) -> Option<usize> {
+    let fields: Fields = serde_json::from_str(&header_text(path, KEY)?).ok()?;
+    fields.get(key)?.as_u64().map(|number| number as usize)
+}
+
+/// A text in the header of a safetensors file, without reading the tensors; `None` if there is no such file or no such text.
+pub fn header_text(path: &Path, key: &str) -> Option<String> {
     /// More than any header of klsweep's.
     const LONGEST: u64 = 1 << 20;
 
@@ -201,8 +217,7 @@ pub(crate) fn header_number(path: &Path, key: &str) -> Option<usize> {
     let mut header = Vec::new();
     file.take(length.min(LONGEST)).read_to_end(&mut header).ok()?;
     let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
-    let fields: Fields = serde_json::from_str(header.get("__metadata__")?.get(KEY)?.as_str()?).ok()?;
-    fields.get(key)?.as_u64().map(|number| number as usize)
+    Some(header.get("__metadata__")?.get(key)?.as_str()?.to_string())
 }
 
 #[cfg(test)]

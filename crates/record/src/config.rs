@@ -3,13 +3,15 @@
 //! Everything is checked before a device is touched or a file is written.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
+use crate::data_config::DataConfig;
 use crate::did_you_mean::nearest_known_key;
 use crate::error::{RecordError, Result};
+use crate::likelihood::{Likelihood, Variance};
 use crate::member_id::{MemberId, Part};
 
 /// What a run trains, with every default filled in and every value checked.
@@ -34,7 +36,7 @@ pub struct RunConfig {
     pub backend: Backend,
     /// Members that train at the same time; 0 for one on each physical core. Does not change any result.
     pub workers: usize,
-    /// The images.
+    /// The data set.
     pub data: DataConfig,
     /// The network.
     pub model: NetworkConfig,
@@ -42,28 +44,20 @@ pub struct RunConfig {
     pub optimizer: OptimizerConfig,
 }
 
-/// Where the images come from and how many of them are used.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataConfig {
-    /// A folder of four IDX files named as MNIST's, gzipped or not; empty for MNIST itself.
-    pub dir: PathBuf,
-    /// Use only so many of the training images, from the first on; 0 for all.
-    pub train_images: usize,
-    /// Use only so many of the test images, from the first on; 0 for all.
-    pub test_images: usize,
-}
-
-/// The sizes of the network, all but that of the images, which the data decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The network: its sizes, all but that of the images, which the data decides, and its likelihood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// Widths of the encoder's hidden layers, from the image to the code.
+    /// Widths of the encoder's hidden layers, from the image to the code; empty for a linear encoder.
     pub encoder_hidden: Vec<usize>,
     /// Dimensions of the code.
     pub latent: usize,
-    /// Widths of the decoder's hidden layers, from the code to the image.
+    /// Widths of the decoder's hidden layers, from the code to the image; empty for a linear decoder.
     pub decoder_hidden: Vec<usize>,
+    /// The distribution of the pixels.
+    pub likelihood: Likelihood,
+    /// The variance of the Gaussian likelihood.
+    pub variance: Variance,
 }
 
 /// The constants of Adam.
@@ -101,7 +95,13 @@ impl Default for RunConfig {
 impl Default for NetworkConfig {
     /// The classic network.
     fn default() -> Self {
-        Self { encoder_hidden: vec![256], latent: 2, decoder_hidden: vec![256] }
+        Self {
+            encoder_hidden: vec![256],
+            latent: 2,
+            decoder_hidden: vec![256],
+            likelihood: Likelihood::GreyBernoulli,
+            variance: Variance::Fixed(1.0),
+        }
     }
 }
 
@@ -119,6 +119,7 @@ macro_rules! ensure {
         }
     };
 }
+pub(crate) use ensure;
 
 impl RunConfig {
     /// Reads a configuration file, puts `key=value` overrides over it in their order, and checks the result.
@@ -128,6 +129,11 @@ impl RunConfig {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         Self::parse(&text, &stem, overrides)
             .map_err(|error| RecordError::Config(format!("in {}: {error}", path.display())))
+    }
+
+    /// The same with `key=value` overrides put over it in their order, checked.
+    pub fn with_overrides(&self, overrides: &[String]) -> Result<Self> {
+        Self::parse(&self.to_toml(), &self.name, overrides)
     }
 
     fn parse(text: &str, default_name: &str, overrides: &[String]) -> Result<Self> {
@@ -237,6 +243,19 @@ impl RunConfig {
         {
             ensure!(!widths.contains(&0), "model.{key} = {widths:?}: a hidden layer has at least one unit");
         }
+        if let Variance::Fixed(variance) = model.variance {
+            ensure!(
+                variance.is_finite() && variance > 0.0,
+                "model.variance = {variance}: it must be a finite number above 0, or one of {}",
+                Variance::NAMES.map(|name| format!("\"{name}\"")).join(", ")
+            );
+        }
+        ensure!(
+            model.likelihood == Likelihood::Gaussian || model.variance == NetworkConfig::default().variance,
+            "model.variance is that of the likelihood \"gaussian\", and model.likelihood is \"{}\"",
+            model.likelihood
+        );
+        self.data.check()?;
         let OptimizerConfig { learning_rate, beta_1, beta_2, epsilon } = *optimizer;
         for (key, value) in [("learning_rate", learning_rate), ("epsilon", epsilon)] {
             ensure!(
@@ -315,6 +334,31 @@ mod tests {
     }
 
     #[test]
+    fn the_variance_is_a_number_or_how_it_is_found_and_only_of_the_gaussian() {
+        let variance = |written: &str| {
+            let text =
+                format!("kl_coefficients = [1]\n[model]\nlikelihood = \"gaussian\"\nvariance = {written}");
+            parse(&text, &[]).map(|config| {
+                assert_eq!(parse(&config.to_toml(), &[]).unwrap(), config);
+                config.model.variance
+            })
+        };
+        assert_eq!(variance("2").unwrap(), Variance::Fixed(2.0));
+        assert_eq!(variance("0.25").unwrap(), Variance::Fixed(0.25));
+        assert_eq!(variance("\"learned_per_pixel\"").unwrap(), Variance::LearnedPerPixel);
+        for wrong in ["0", "-1.5", "inf", "\"lerned\"", "true"] {
+            let error = variance(wrong).unwrap_err().to_string();
+            let expected =
+                "a finite number above 0, or one of \"learned\", \"learned_per_pixel\", \"optimal\"";
+            assert!(error.contains(expected), "{error}");
+        }
+        let error = message("kl_coefficients = [1]\n[model]\nvariance = 0.5", &[]);
+        assert!(error.contains("model.likelihood is \"grey_bernoulli\""), "{error}");
+        let error = message("kl_coefficients = [1]\n[model]\nlikelihood = \"normal\"", &[]);
+        assert!(error.contains("`gaussian`"), "{error}");
+    }
+
+    #[test]
     fn overrides_go_over_the_file_in_their_order() {
         let file = "kl_coefficients = [1.0]\nepochs = 5\n[optimizer]\nlearning_rate = 0.1\nbeta_1 = 0.5";
         let config =
@@ -353,6 +397,10 @@ mod tests {
             (format!("{one}seeds = [-1]"), "invalid value"),
             (format!("{one}name = \"a/b\""), "cannot be the name of a directory"),
             (format!("{one}backend = \"tpu\""), "unknown variant `tpu`"),
+            (format!("{one}[data]\nshares = [0.9, 0.2, 0.1]"), "data.shares = [0.9, 0.2, 0.1]"),
+            (format!("{one}[data]\nmemory_mib = 0"), "data.memory_mib = 0"),
+            (format!("{one}[data]\nimage_shape = [28]"), "data.image_shape = [28]"),
+            (format!("{one}[data]\nchannels = 2"), "data.channels = 2"),
             (format!("{one}[model]\nlatent = 0"), "model.latent = 0"),
             (format!("{one}[model]\nencoder_hidden = [4, 0]"), "model.encoder_hidden = [4, 0]"),
             (format!("{one}[optimizer]\nlearning_rate = nan"), "optimizer.learning_rate = NaN"),

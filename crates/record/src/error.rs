@@ -66,6 +66,14 @@ pub enum RecordError {
         /// The same line of the configuration that was to be run.
         here: String,
     },
+    /// Another process took over what this one was working on.
+    #[error("{} was taken over by {owner}, since this process did not move for two minutes", dir.display())]
+    TakenOver {
+        /// The directory.
+        dir: PathBuf,
+        /// Who has it now.
+        owner: String,
+    },
     /// The directory holds files, but no run.
     #[error(
         "{} is not empty but holds no config.toml ({file} is in it): it is no run's; give this run another name with \

@@ -24,11 +24,7 @@ pub fn write_keeping_previous(path: &Path, previous: &Path, bytes: &[u8]) -> Res
 
 fn replace(path: &Path, previous: Option<&Path>, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // As any other new file, not hidden from everyone else: the process's mask decides.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".").suffix(TEMPORARY).tempfile_in(dir)?;
+    let mut file = new_file_builder().prefix(".klsweep").suffix(TEMPORARY).tempfile_in(dir)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     if let Some(previous) = previous
@@ -39,6 +35,14 @@ fn replace(path: &Path, previous: Option<&Path>, bytes: &[u8]) -> io::Result<()>
     }
     file.persist(path)?;
     sync_dir(dir)
+}
+
+/// Of temporary files with the permissions of any other new file: the process's mask decides, and nobody else is shut out.
+pub(crate) fn new_file_builder<'a, 'b>() -> tempfile::Builder<'a, 'b> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }
 
 /// Only once the directory is on disk does a new name in it survive a power cut.
@@ -54,7 +58,7 @@ pub(crate) fn remove_temporary_files(dir: &Path) -> Result<()> {
         for entry in fs::read_dir(dir)? {
             let name = entry?.file_name();
             let text = name.to_string_lossy();
-            if text.starts_with('.') && text.ends_with(TEMPORARY) {
+            if text.starts_with(".klsweep") && text.ends_with(TEMPORARY) {
                 fs::remove_file(dir.join(name))?;
             }
         }
@@ -119,7 +123,7 @@ mod tests {
         }
         assert_eq!(fs::read(&path).unwrap(), b"3");
         assert_eq!(fs::read(&previous).unwrap(), b"2");
-        fs::write(dir.path().join(".x7.tmp"), "half").unwrap();
+        fs::write(dir.path().join(".klsweepx7.tmp"), "half").unwrap();
         remove_temporary_files(dir.path()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
         remove_temporary_files(&dir.path().join("absent")).unwrap();

@@ -1,18 +1,34 @@
 //! Members for tests.
 
-use crate::result::{Diagnostics, MemberResult};
+use crate::estimate::Estimate;
+use crate::result::{Diagnostics, MemberResult, Nll, NllMethod, PartDiagnostics, TermErrors};
 use crate::terms::Terms;
 
 /// A finished member of plausible numbers, after a change.
 pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> MemberResult {
+    let estimate = |value, error| Some(Estimate { value, standard_error: Some(error) });
+    let part = |offset: f64| PartDiagnostics {
+        images: 5000,
+        reconstruction: estimate(146.0 + offset, 0.6),
+        kl: estimate(5.9, 0.01),
+        elbo_loss: estimate(151.9 + offset, 0.6),
+        nll: Some(Nll {
+            mean: Estimate { value: 149.0 + offset, standard_error: Some(0.6) },
+            images: 2000,
+            method: NllMethod::ImportanceSampling { samples: 100, unreliable: 0.01, effective_samples: 60.0 },
+        }),
+        probe_accuracy: estimate(0.7, 0.0065),
+        few_labels_accuracy: estimate(0.6, 0.0069),
+        knn_accuracy: estimate(0.74, 0.0062),
+    };
     let diagnostics = Diagnostics {
         active_units: Some(2),
         iwae_nll: Some(149.0),
         iwae_standard_error: Some(0.02),
-        mutual_information: Some(5.0),
-        marginal_kl: Some(0.9),
-        total_correlation: Some(0.5),
-        dimension_kl: Some(0.4),
+        mutual_information: estimate(5.0, 0.01),
+        marginal_kl: estimate(0.9, 0.01),
+        total_correlation: estimate(0.5, 0.01),
+        dimension_kl: estimate(0.4, 0.01),
         js_to_prior: Some(0.08),
         kl_to_prior: Some(0.4),
         prior_near_data: Some(0.94),
@@ -20,6 +36,12 @@ pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> Me
         kl_per_dim: vec![3.0, 2.9],
         z_mean: vec![0.0, 0.1],
         z_std: vec![1.0, 0.9],
+        information_upper: estimate(5.2, 0.02),
+        information_saturated: Some(false),
+        term_errors: Some(TermErrors { reconstruction: 0.4, kl: 0.01, objective: 0.4, elbo_loss: 0.4 }),
+        choose: part(0.0),
+        report: part(0.25),
+        not_measured: Vec::new(),
         #[cfg(test)]
         added_by_a_test: Some(seed as f64),
     };

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::estimate::Estimate;
 use crate::history::EpochRow;
 use crate::result::MemberResult;
 
@@ -26,6 +27,9 @@ pub struct Quantity {
     /// Its value for a finished member; `None` if it was not measured.
     #[serde(skip)]
     pub value: fn(&MemberResult) -> Option<f64>,
+    /// The standard error of that value, where it has one.
+    #[serde(skip)]
+    pub standard_error: Option<fn(&MemberResult) -> Option<f64>>,
     /// Its value on the test images after an epoch of a member of some coefficient, where it is known by then.
     #[serde(skip)]
     pub of_epoch: Option<fn(&EpochRow, f64) -> f64>,
@@ -60,7 +64,24 @@ pub const NATS: &str = "nats per image";
 pub const SHARE: &str = "share";
 
 /// Every quantity, in the order of files and tables.
-pub const QUANTITIES: &[Quantity] = &[
+pub const QUANTITIES: &[Quantity] = &{
+    const TABLES: [&[Quantity]; 4] = [OF_ALL, OF_CHOOSING, OF_REPORTING, OF_TRAINING];
+    const COUNT: usize = OF_ALL.len() + OF_CHOOSING.len() + OF_REPORTING.len() + OF_TRAINING.len();
+    let mut rows = [OF_ALL[0]; COUNT];
+    let (mut table, mut row, mut at) = (0, 0, 0);
+    while at < COUNT {
+        if row == TABLES[table].len() {
+            (table, row) = (table + 1, 0);
+        } else {
+            rows[at] = TABLES[table][row];
+            (row, at) = (row + 1, at + 1);
+        }
+    }
+    rows
+};
+
+/// What is measured on all test images.
+const OF_ALL: &[Quantity] = &[
     Quantity {
         key: "reconstruction",
         label: "Reconstruction",
@@ -70,6 +91,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 2,
         kind: Kind::Term,
         value: |result| Some(result.test.reconstruction),
+        standard_error: Some(|result| Some(result.diagnostics.term_errors?.reconstruction)),
         of_epoch: Some(|row, _| row.test.reconstruction),
     },
     Quantity {
@@ -81,6 +103,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 2,
         kind: Kind::Term,
         value: |result| Some(result.test.kl),
+        standard_error: Some(|result| Some(result.diagnostics.term_errors?.kl)),
         of_epoch: Some(|row, _| row.test.kl),
     },
     Quantity {
@@ -92,6 +115,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 2,
         kind: Kind::Term,
         value: |result| Some(result.objective),
+        standard_error: Some(|result| Some(result.diagnostics.term_errors?.objective)),
         of_epoch: Some(|row, c| row.test.objective(c)),
     },
     Quantity {
@@ -103,6 +127,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 2,
         kind: Kind::Term,
         value: |result| Some(result.elbo_loss),
+        standard_error: Some(|result| Some(result.diagnostics.term_errors?.elbo_loss)),
         of_epoch: Some(|row, _| row.test.elbo_loss()),
     },
     Quantity {
@@ -114,6 +139,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 0,
         kind: Kind::Detail,
         value: |result| Some(result.saturated_log_vars as f64),
+        standard_error: None,
         of_epoch: None,
     },
     Quantity {
@@ -125,6 +151,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 0,
         kind: Kind::Diagnostic,
         value: |result| result.diagnostics.active_units.map(|units| units as f64),
+        standard_error: None,
         of_epoch: Some(|row, _| row.test_latent.active_units as f64),
     },
     Quantity {
@@ -137,6 +164,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 2,
         kind: Kind::Diagnostic,
         value: |result| result.diagnostics.iwae_nll,
+        standard_error: None,
         of_epoch: None,
     },
     Quantity {
@@ -148,18 +176,46 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 3,
         kind: Kind::Detail,
         value: |result| result.diagnostics.iwae_standard_error,
+        standard_error: None,
         of_epoch: None,
     },
     Quantity {
         key: "mutual_information",
         label: "I(x; z)",
         unit: "nats",
-        description: "Mutual information of image and code: what a code tells about which image it is of. At most the KL and \
-                      the logarithm of the number of test images.",
+        description: "What a code tells about which of the test images it is of. A lower bound of the mutual information of \
+                      image and code, saturated near the logarithm of the number of images.",
         better: Some(Better::High),
         digits: 2,
         kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.mutual_information,
+        value: |result| Some(result.diagnostics.mutual_information?.value),
+        standard_error: Some(|result| result.diagnostics.mutual_information?.standard_error),
+        of_epoch: None,
+    },
+    Quantity {
+        key: "information_upper",
+        label: "I(x; z), at most",
+        unit: "nats",
+        description: "Upper bound of the mutual information of image and code: the KL less that of the Normal with the moments \
+                      of the codes from the prior.",
+        better: None,
+        digits: 2,
+        kind: Kind::Detail,
+        value: |result| Some(result.diagnostics.information_upper?.value),
+        standard_error: Some(|result| result.diagnostics.information_upper?.standard_error),
+        of_epoch: None,
+    },
+    Quantity {
+        key: "information_saturated",
+        label: "I(x; z) is saturated",
+        unit: "yes or no",
+        description: "1 where the estimate of I(x; z) has reached three quarters of the logarithm of the number of test images, \
+                      so that it says more of their number than of the network.",
+        better: None,
+        digits: 0,
+        kind: Kind::Detail,
+        value: |result| result.diagnostics.information_saturated.map(|saturated| saturated.into()),
+        standard_error: None,
         of_epoch: None,
     },
     Quantity {
@@ -171,7 +227,8 @@ pub const QUANTITIES: &[Quantity] = &[
         better: Some(Better::Low),
         digits: 3,
         kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.marginal_kl,
+        value: |result| Some(result.diagnostics.marginal_kl?.value),
+        standard_error: Some(|result| result.diagnostics.marginal_kl?.standard_error),
         of_epoch: None,
     },
     Quantity {
@@ -183,7 +240,8 @@ pub const QUANTITIES: &[Quantity] = &[
         better: Some(Better::Low),
         digits: 3,
         kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.total_correlation,
+        value: |result| Some(result.diagnostics.total_correlation?.value),
+        standard_error: Some(|result| result.diagnostics.total_correlation?.standard_error),
         of_epoch: None,
     },
     Quantity {
@@ -195,7 +253,8 @@ pub const QUANTITIES: &[Quantity] = &[
         better: Some(Better::Low),
         digits: 3,
         kind: Kind::Diagnostic,
-        value: |result| result.diagnostics.dimension_kl,
+        value: |result| Some(result.diagnostics.dimension_kl?.value),
+        standard_error: Some(|result| result.diagnostics.dimension_kl?.standard_error),
         of_epoch: None,
     },
     Quantity {
@@ -208,6 +267,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 3,
         kind: Kind::Diagnostic,
         value: |result| result.diagnostics.js_to_prior,
+        standard_error: None,
         of_epoch: None,
     },
     Quantity {
@@ -219,6 +279,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 3,
         kind: Kind::Diagnostic,
         value: |result| result.diagnostics.kl_to_prior,
+        standard_error: None,
         of_epoch: None,
     },
     Quantity {
@@ -230,6 +291,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 3,
         kind: Kind::Diagnostic,
         value: |result| result.diagnostics.prior_near_data,
+        standard_error: None,
         of_epoch: None,
     },
     Quantity {
@@ -242,8 +304,110 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 3,
         kind: Kind::Diagnostic,
         value: |result| result.diagnostics.knn_accuracy,
+        standard_error: None,
         of_epoch: None,
     },
+];
+
+/// What is measured on one part of the held-out images, its column named by it. What single numbers are is said of both
+/// parts alike.
+macro_rules! quantities_of_part {
+    ($part:ident, $images:literal, $shown:expr) => {
+        &[
+            quantities_of_part!(
+                @row $part, Kind::Detail, "reconstruction", "Reconstruction", NATS, Better::Low, 2,
+                concat!("−E[log p(x|z)] of ", $images, " with one sampled code each."),
+                |of_part| of_part.reconstruction
+            ),
+            quantities_of_part!(
+                @row $part, Kind::Detail, "kl", "KL", NATS, None, 2,
+                concat!("KL(q(z|x) ‖ N(0, I)) of ", $images, "."),
+                |of_part| of_part.kl
+            ),
+            quantities_of_part!(
+                @row $part, Kind::Detail, "elbo_loss", "ELBO loss", NATS, Better::Low, 2,
+                concat!("reconstruction + KL of ", $images, "."),
+                |of_part| of_part.elbo_loss
+            ),
+            quantities_of_part!(
+                @row $part, $shown, "nll", "−log p(x)", NATS, Better::Low, 2,
+                concat!(
+                    "−log p(x) of ", $images, ", fair to every coefficient. Of grey pixels it is an upper bound on the NLL of \
+                     images binarised at random with the grey level as probability."
+                ),
+                |of_part| Some(of_part.nll.as_ref()?.mean)
+            ),
+            quantities_of_part!(
+                @row $part, Kind::Detail, "nll_images", "Images of −log p(x)", "images", None, 0,
+                concat!("How many of ", $images, " the mean of −log p(x) is over."),
+                |of_part| Some((of_part.nll.as_ref()?.images as f64).into())
+            ),
+            quantities_of_part!(
+                @row $part, $shown, "probe_accuracy", "Logistic probe", SHARE, Better::High, 3,
+                concat!(
+                    "Share of ", $images, " whose class a multinomial logistic regression on the posterior means of training \
+                     images finds."
+                ),
+                |of_part| of_part.probe_accuracy
+            ),
+            quantities_of_part!(
+                @row $part, $shown, "few_labels_accuracy", "Probe of ten labels a class", SHARE, Better::High, 3,
+                concat!("The same of a regression that learns from ten labels of each class, on ", $images, "."),
+                |of_part| of_part.few_labels_accuracy
+            ),
+            quantities_of_part!(
+                @row $part, $shown, "knn_accuracy", "10-NN accuracy", SHARE, Better::High, 3,
+                concat!(
+                    "Share of ", $images, " whose class is that of most of their 10 nearest training images, by the \
+                     posterior means."
+                ),
+                |of_part| of_part.knn_accuracy
+            ),
+        ]
+    };
+    (@row $part:ident, $kind:expr, $key:literal, $label:literal, $unit:expr, None, $($rest:tt)*) => {
+        quantities_of_part!(@made $part, $kind, $key, $label, $unit, None, $($rest)*)
+    };
+    (@row $part:ident, $kind:expr, $key:literal, $label:literal, $unit:expr, $better:path, $($rest:tt)*) => {
+        quantities_of_part!(@made $part, $kind, $key, $label, $unit, Some($better), $($rest)*)
+    };
+    (
+        @made $part:ident, $kind:expr, $key:literal, $label:literal, $unit:expr, $better:expr, $digits:literal,
+        $description:expr, |$of_part:ident| $estimate:expr
+    ) => {
+        Quantity {
+            key: concat!(stringify!($part), "_", $key),
+            label: concat!($label, " (", stringify!($part), ")"),
+            unit: $unit,
+            description: $description,
+            better: $better,
+            digits: $digits,
+            kind: $kind,
+            value: |result| {
+                let $of_part = &result.diagnostics.$part;
+                let estimate: Option<Estimate> = $estimate;
+                Some(estimate?.value)
+            },
+            standard_error: Some(|result| {
+                let $of_part = &result.diagnostics.$part;
+                let estimate: Option<Estimate> = $estimate;
+                estimate?.standard_error
+            }),
+            of_epoch: None,
+        }
+    };
+}
+
+/// What decides between coefficients.
+const OF_CHOOSING: &[Quantity] =
+    quantities_of_part!(choose, "the held-out images that choose", Kind::Diagnostic);
+
+/// What the chosen coefficient is worth. It is no column of a report: a reader who compares coefficients by it chooses on it.
+const OF_REPORTING: &[Quantity] =
+    quantities_of_part!(report, "the held-out images that report", Kind::Detail);
+
+/// What training took.
+const OF_TRAINING: &[Quantity] = &[
     #[cfg(test)]
     Quantity {
         key: "added_by_a_test",
@@ -254,6 +418,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 1,
         kind: Kind::Diagnostic,
         value: |result| result.diagnostics.added_by_a_test,
+        standard_error: None,
         of_epoch: None,
     },
     Quantity {
@@ -265,6 +430,7 @@ pub const QUANTITIES: &[Quantity] = &[
         digits: 1,
         kind: Kind::Machine,
         value: |result| result.seconds,
+        standard_error: None,
         of_epoch: None,
     },
 ];

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::estimate::Estimate;
+use crate::held_out::HeldOut;
 use crate::terms::Terms;
 use crate::warnings::Warning;
 
@@ -59,14 +61,19 @@ pub struct Diagnostics {
     pub iwae_nll: Option<f64>,
     /// The standard error of that gap.
     pub iwae_standard_error: Option<f64>,
-    /// `I(x; z)`, what a code tells about which image it is of: between 0 and the lesser of the KL and `ln N`.
-    pub mutual_information: Option<f64>,
+    /// What a code tells about which of the `N` images it is of: between 0 and the lesser of the KL and `ln N`. A lower bound
+    /// of `I(x; z)`, and near `ln N` saturated.
+    pub mutual_information: Option<Estimate>,
+    /// An upper bound of `I(x; z)`: the KL less that of the Normal with the moments of the codes from the prior.
+    pub information_upper: Option<Estimate>,
+    /// Whether `mutual_information` is so near `ln N` that it says more of the number of images than of the network.
+    pub information_saturated: Option<bool>,
     /// `KL(q(z) ‖ p(z))`; with the mutual information it adds up to the KL.
-    pub marginal_kl: Option<f64>,
+    pub marginal_kl: Option<Estimate>,
     /// `KL(q(z) ‖ prod_d q(z_d))`, how much the latent dimensions depend on each other.
-    pub total_correlation: Option<f64>,
+    pub total_correlation: Option<Estimate>,
     /// `sum_d KL(q(z_d) ‖ p(z_d))`; with the total correlation it adds up to the marginal KL.
-    pub dimension_kl: Option<f64>,
+    pub dimension_kl: Option<Estimate>,
     /// `JS` in bits between the codes and the prior, on a grid of 24 bins over [-4, 4] an axis, the outer ones open;
     /// between 0 and 1. With more than two latent dimensions, of the two of highest KL. `None` if there are fewer codes
     /// than cells of the grid.
@@ -84,9 +91,102 @@ pub struct Diagnostics {
     pub z_mean: Vec<f64>,
     /// The standard deviation of the codes in each latent dimension, with `N` in the denominator.
     pub z_std: Vec<f64>,
+    /// The standard errors of the terms of the objective.
+    pub term_errors: Option<TermErrors>,
+    /// What was measured on the images that decide between coefficients.
+    pub choose: PartDiagnostics,
+    /// The same on the images that say what the chosen coefficient is worth.
+    pub report: PartDiagnostics,
+    /// What could not be measured, and why, in sentences.
+    pub not_measured: Vec<String>,
     /// Stands for any diagnostic that is added: see the test in `quantities.rs`.
     #[cfg(test)]
     pub added_by_a_test: Option<f64>,
+}
+
+/// Standard errors over the images, one code each, of the terms that a member's result has.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TermErrors {
+    /// Of the reconstruction.
+    pub reconstruction: f64,
+    /// Of the KL.
+    pub kl: f64,
+    /// Of the objective.
+    pub objective: f64,
+    /// Of the ELBO loss.
+    pub elbo_loss: f64,
+}
+
+/// What is measured on one part of the held-out images; `None` where something was not.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PartDiagnostics {
+    /// How many images the part has.
+    pub images: usize,
+    /// `-E[log p(x|z)]` with one code an image.
+    pub reconstruction: Option<Estimate>,
+    /// `KL(q(z|x) ‖ p(z))`.
+    pub kl: Option<Estimate>,
+    /// Their sum.
+    pub elbo_loss: Option<Estimate>,
+    /// `-log p(x)`.
+    pub nll: Option<Nll>,
+    /// The share of images whose class a multinomial logistic regression on the posteriors' means finds.
+    pub probe_accuracy: Option<Estimate>,
+    /// The same of a regression that learns from ten labels of each class.
+    pub few_labels_accuracy: Option<Estimate>,
+    /// The share of images whose class is that of most of their 10 nearest training images, by the posteriors' means.
+    pub knn_accuracy: Option<Estimate>,
+}
+
+/// `-log p(x)`, averaged over images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Nll {
+    /// In nats; the standard error is over the images.
+    pub mean: Estimate,
+    /// Images that the mean is over: all of the part, or some that are evenly spaced.
+    pub images: usize,
+    /// How it was computed.
+    pub method: NllMethod,
+}
+
+/// How `log p(x)` was computed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum NllMethod {
+    /// Importance sampling from the posterior that the encoder would have at `c = 1`, with some of the prior mixed in: a
+    /// lower bound of `log p(x)` in expectation.
+    ImportanceSampling {
+        /// Codes an image.
+        samples: usize,
+        /// The share of images whose weights have so heavy a tail that their estimate is not to be relied upon: Pareto
+        /// shapes above 0.7.
+        unreliable: f64,
+        /// How many independent codes an image's weights are worth, on average.
+        effective_samples: f64,
+    },
+}
+
+/// The share of images of unreliable weights from which on the whole number counts as a bound.
+const MOST_UNRELIABLE: f64 = 0.05;
+
+impl Nll {
+    /// Whether the number is a bound on `-log p(x)` rather than an estimate of it.
+    pub fn is_bound(&self) -> bool {
+        match self.method {
+            NllMethod::ImportanceSampling { unreliable, .. } => unreliable >= MOST_UNRELIABLE,
+        }
+    }
+}
+
+impl Diagnostics {
+    /// What was measured on one part.
+    pub fn part(&self, part: HeldOut) -> &PartDiagnostics {
+        match part {
+            HeldOut::Choose => &self.choose,
+            HeldOut::Report => &self.report,
+        }
+    }
 }
 
 /// The latent dimensions by falling KL, those whose KL is NaN last.

@@ -1,9 +1,10 @@
 //! The directory of a run: which file is where, and what is in it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::claim::{self, Claim, Claims, Owner, Taken};
 use crate::collapse;
 use crate::config::RunConfig;
 use crate::error::{RecordError, Result};
@@ -11,6 +12,7 @@ use crate::examples::Examples;
 use crate::failure::Failure;
 use crate::files::{create_dir, remove_temporary_files, write_atomically};
 use crate::history::{EpochRow, HistoryFile, read_history};
+use crate::losses::Losses;
 use crate::member_id::MemberId;
 use crate::outputs::Outputs;
 use crate::result::MemberResult;
@@ -88,6 +90,7 @@ impl RunDir {
     /// The examples by which members are shown; `None` if none are recorded.
     pub fn examples(&self) -> Result<Option<Examples>> {
         Examples::read(&self.examples_path())
+            .map_err(with_remedy("delete it, and `klsweep report` or the next training writes it anew"))
     }
 
     /// Writes the examples.
@@ -115,15 +118,17 @@ impl RunDir {
         MemberDir { path: self.path.join(id.dir()), id }
     }
 
-    /// Waits for the lock of the files that all members share, and holds it until the file that it gives back is dropped.
-    pub fn lock(&self) -> Result<File> {
-        let path = self.path.join("lock");
-        let lock = || {
-            let file = File::create(&path)?;
-            file.lock()?;
-            Ok(file)
-        };
-        lock().map_err(RecordError::io("lock", &path))
+    /// Waits until no other process writes the files that all members share, and claims them.
+    pub fn claim(&self, claims: &Claims) -> Result<Claim> {
+        let claim = claims.wait(&self.path)?;
+        remove_temporary_files(&self.path)?;
+        Ok(claim)
+    }
+
+    /// Whoever trains a member, as far as can be seen at once.
+    pub fn owner(&self, id: MemberId) -> Result<Option<Owner>> {
+        let dir = self.member(id).path;
+        if dir.is_dir() { claim::owner(&dir) } else { Ok(None) }
     }
 
     /// Writes `run.json`.
@@ -134,6 +139,7 @@ impl RunDir {
     /// What `run.json` says; `None` if it is not there.
     pub fn record(&self) -> Result<Option<RunRecord>> {
         read_json(&self.path.join("run.json"))
+            .map_err(with_remedy("delete it, and the next training writes it anew"))
     }
 
     /// The results of all members that are finished, in the order of the configuration.
@@ -181,19 +187,15 @@ impl MemberDir {
         create_dir(&self.path)
     }
 
-    /// The member's lock, held until the file is dropped; `None` if another process has it.
-    pub fn lock(&self) -> Result<Option<File>> {
-        let path = self.path.join("lock");
-        let file = File::create(&path).map_err(RecordError::io("write", &path))?;
-        match file.try_lock() {
-            Ok(()) => {
-                remove_temporary_files(&self.path)?;
-                remove_temporary_files(&self.path.join("checkpoint"))?;
-                Ok(Some(file))
-            }
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(RecordError::io("lock", &path)(error)),
+    /// Tries to claim the member, whose directory is made if need be.
+    pub fn claim(&self, claims: &Claims) -> Result<Taken> {
+        self.create()?;
+        let taken = claims.take(&self.path)?;
+        if matches!(taken, Taken::Ours(_)) {
+            remove_temporary_files(&self.path)?;
+            remove_temporary_files(&self.path.join("checkpoint"))?;
         }
+        Ok(taken)
     }
 
     /// The state of a member in training: one file, since only a single rename replaces an old state by a new one at once.
@@ -243,6 +245,24 @@ impl MemberDir {
         self.path.join("outputs.safetensors")
     }
 
+    /// The losses of single images; `None` if they are not recorded.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file is damaged.
+    pub fn losses(&self) -> Result<Option<Losses>> {
+        Losses::read(&self.losses_path())
+    }
+
+    /// Writes the losses of single images.
+    pub fn write_losses(&self, losses: &Losses) -> Result<()> {
+        losses.write(&self.losses_path())
+    }
+
+    fn losses_path(&self) -> PathBuf {
+        self.path.join("losses.safetensors")
+    }
+
     /// Where the member's figures are.
     pub fn figures(&self) -> PathBuf {
         self.path.join("figures")
@@ -260,12 +280,16 @@ impl MemberDir {
 
     /// The result; `None` if the member was not trained to its end.
     pub fn result(&self) -> Result<Option<MemberResult>> {
-        read_json(&self.path.join("result.json")).map_err(|error| match error {
-            RecordError::Damaged { path, reason } => {
-                RecordError::Damaged { path, reason: reason + "; delete it to train this member again" }
-            }
-            error => error,
-        })
+        read_json(&self.result_path()).map_err(with_remedy("delete it to train this member again"))
+    }
+
+    /// Whether the member was trained to its end.
+    pub fn is_finished(&self) -> bool {
+        self.result_path().exists()
+    }
+
+    fn result_path(&self) -> PathBuf {
+        self.path.join("result.json")
     }
 
     /// Why the member could not be trained to its end when that was last tried; `None` if it was not tried, or is going on.
@@ -294,15 +318,27 @@ impl MemberDir {
 
     /// Writes `result.json`. Where it stands, a member is finished: everything else is written before.
     pub fn write_result(&self, result: &MemberResult) -> Result<()> {
-        write_json(&self.path.join("result.json"), result)
+        write_json(&self.result_path(), result)
+    }
+}
+
+/// Adds what helps to an error about a damaged file.
+fn with_remedy(remedy: &str) -> impl FnOnce(RecordError) -> RecordError {
+    move |error| match error {
+        RecordError::Damaged { path, reason } => {
+            RecordError::Damaged { path, reason: format!("{reason}; {remedy}") }
+        }
+        error => error,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_record::DataRecord;
     use crate::for_tests::finished;
-    use crate::run_record::{ImageCounts, Status, now};
+    use crate::run_record::{Status, now};
+    use crate::shape::Shape;
     use tempfile::TempDir;
 
     fn config() -> RunConfig {
@@ -345,10 +381,11 @@ mod tests {
             device: "Flex".into(),
             kernels: Some("avx2".into()),
             workers: 2,
-            images: ImageCounts { train: 60_000, test: 10_000, height: 28, width: 28 },
+            data: DataRecord { train: 60_000, test: 10_000, ..DataRecord::of_shape(&Shape::grey(28, 28)) },
             started: now(),
             ended: None,
             status: Status::Running,
+            files: [("c=1/seed=0/history.csv".to_string(), "00".to_string())].into(),
         };
         dir.write_record(&record).unwrap();
         assert_eq!(dir.record().unwrap(), Some(record));
@@ -382,17 +419,5 @@ mod tests {
         result.as_object_mut().unwrap().remove("total_correlation");
         fs::write(member.path().join("result.json"), result.to_string()).unwrap();
         assert_eq!(member.result().unwrap().unwrap().diagnostics.total_correlation, None);
-    }
-
-    #[test]
-    fn a_member_is_locked_by_one_at_a_time() {
-        let root = TempDir::new().unwrap();
-        let member = RunDir::create(root.path(), &config()).unwrap().member(config().members()[0]);
-        member.create().unwrap();
-        let lock = member.lock().unwrap();
-        assert!(lock.is_some());
-        assert!(member.lock().unwrap().is_none());
-        drop(lock);
-        assert!(member.lock().unwrap().is_some());
     }
 }

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data_record::DataRecord;
+use crate::hashes::FileHashes;
+
 /// The circumstances of a run: `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -15,34 +18,25 @@ pub struct RunRecord {
     pub kernels: Option<String>,
     /// Members that trained at the same time.
     pub workers: usize,
-    /// The images, for readers that do not have them.
-    pub images: ImageCounts,
+    /// The data set, for readers that do not have it.
+    #[serde(alias = "images")]
+    pub data: DataRecord,
     /// When the latest process began, RFC 3339.
     pub started: String,
     /// When it ended, RFC 3339; `None` while it runs or if it was killed.
     pub ended: Option<String>,
     /// How it ended.
     pub status: Status,
-}
-
-/// How many images of which size a run has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageCounts {
-    /// Images that are trained on.
-    pub train: usize,
-    /// Images that are measured on.
-    pub test: usize,
-    /// Rows of pixels of an image.
-    pub height: usize,
-    /// Pixels of a row.
-    pub width: usize,
+    /// The hashes of the files of finished members.
+    #[serde(default)]
+    pub files: FileHashes,
 }
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// A process trains, or was killed.
+    /// A process trains, or all that did were killed.
     Running,
     /// A signal stopped it.
     Interrupted,

@@ -17,6 +17,11 @@ enum Cell {
     Number(Option<f64>),
 }
 
+/// The quantities that have a standard error.
+fn with_errors() -> impl Iterator<Item = (&'static Quantity, fn(&MemberResult) -> Option<f64>)> {
+    quantities_of(&KINDS).filter_map(|quantity| Some((quantity, quantity.standard_error?)))
+}
+
 /// The columns of the quantities: those of the members, then those of their latent dimensions.
 fn columns(latent: usize) -> impl Iterator<Item = String> {
     let of_dimensions = DIMENSION_QUANTITIES.iter().flat_map(move |quantity| {
@@ -33,17 +38,20 @@ fn of_dimensions(latent: usize, result: &MemberResult) -> impl Iterator<Item = O
     DIMENSION_QUANTITIES.iter().flat_map(move |quantity| values(quantity.values))
 }
 
-/// `summary.csv`: a row for each member.
+/// `summary.csv`: a row for each member; standard errors over images are the last columns.
 pub(crate) fn summary_csv(latent: usize, results: &[MemberResult]) -> csv::Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(["c", "seed", "epochs"].map(String::from).into_iter().chain(columns(latent)))?;
+    let errors = with_errors().map(|(quantity, _)| format!("{}_se", quantity.key));
+    let first = ["c", "seed", "epochs"].map(String::from);
+    table.write_record(first.into_iter().chain(columns(latent)).chain(errors))?;
     for result in results {
         let cell = |quantity: &Quantity| match (quantity.value)(result) {
             Some(count) if quantity.digits == 0 => Cell::Count(count as u64),
             value => Cell::Number(value),
         };
-        let cells: Vec<Cell> =
-            quantities_of(&KINDS).map(cell).chain(of_dimensions(latent, result).map(Cell::Number)).collect();
+        let errors = with_errors().map(|(_, error)| error(result));
+        let numbers = of_dimensions(latent, result).chain(errors).map(Cell::Number);
+        let cells: Vec<Cell> = quantities_of(&KINDS).map(cell).chain(numbers).collect();
         table.serialize((result.c, result.seed, result.epochs, cells))?;
     }
     into_bytes(table)
@@ -87,6 +95,7 @@ fn into_bytes(table: csv::Writer<Vec<u8>>) -> csv::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::for_tests::finished;
+    use std::collections::HashMap;
 
     fn text(bytes: csv::Result<Vec<u8>>) -> String {
         String::from_utf8(bytes.unwrap()).unwrap()
@@ -98,13 +107,27 @@ mod tests {
             result.diagnostics.js_to_prior = None;
             result.diagnostics.z_std.clear();
         });
-        let expected = "c,seed,epochs,reconstruction,kl,objective,elbo_loss,saturated_log_vars,active_units,iwae_nll,\
-                        iwae_standard_error,mutual_information,marginal_kl,total_correlation,dimension_kl,js_to_prior,\
-                        kl_to_prior,prior_near_data,knn_accuracy,added_by_a_test,kl_dim_0,kl_dim_1,z_mean_0,z_mean_1,\
-                        z_std_0,z_std_1\n\
-                        0.02,3,40,146.0,5.9,146.118,151.9,0,2,149.0,0.02,5.0,0.9,0.5,0.4,,0.4,0.94,0.74,3.0,3.0,2.9,\
-                        0.0,0.1,,\n";
-        assert_eq!(text(summary_csv(2, &[member])), expected);
+        let table = text(summary_csv(2, &[member]));
+        let (header, row) = table.split_once('\n').unwrap();
+        assert!(header.starts_with("c,seed,epochs,reconstruction,kl,objective,elbo_loss,"), "{header}");
+        let cells: HashMap<&str, &str> = header.split(',').zip(row.trim_end().split(',')).collect();
+        for (column, expected) in [
+            ("c", "0.02"),
+            ("epochs", "40"),
+            ("objective", "146.118"),
+            ("active_units", "2"),
+            ("js_to_prior", ""),
+            ("choose_nll", "149.0"),
+            ("report_nll", "149.25"),
+            ("choose_nll_images", "2000"),
+            ("kl_dim_1", "2.9"),
+            ("z_std_0", ""),
+            ("mutual_information_se", "0.01"),
+            ("report_probe_accuracy_se", "0.0065"),
+        ] {
+            assert_eq!(cells[column], expected, "{column}");
+        }
+        assert!(!cells.contains_key("active_units_se"), "a count has no error");
     }
 
     #[test]

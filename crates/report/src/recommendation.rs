@@ -436,7 +436,7 @@ mod tests {
         for member in &mut members {
             member.diagnostics.knn_accuracy = None;
             // ln 10,000 = 9.21.
-            member.diagnostics.mutual_information = Some(if member.c < 0.5 { 9.2 } else { 4.0 });
+            member.diagnostics.mutual_information = Some(if member.c < 0.5 { 9.2 } else { 4.0 }.into());
         }
         assert_eq!(recommended(&members).represent.coefficients, [0.02], "c = 0 tells as much with more KL");
     }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use model::{Adam, Moments, NamedTensor, Vae, load_parameters, named_parameters};
 use record::{
-    MemberDir, NotFinite, OptimizerConfig, SCHEMA, VERSION, check_schema, create_dir, write_keeping_previous,
+    MemberDir, NotFinite, OptimizerConfig, SCHEMA, VERSION, check_schema, create_dir, header_text,
+    write_keeping_previous,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ const POSITION_KEY: &str = "klsweep";
 
 /// What a checkpoint holds beside tensors.
 #[derive(Clone, Serialize, Deserialize)]
-struct Position {
+pub struct Position {
     #[serde(default)]
     schema: u32,
     #[serde(default)]
@@ -30,10 +31,12 @@ struct Position {
     /// The instruction set of the kernels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kernels: Option<String>,
-    epoch: usize,
+    /// Epochs finished.
+    pub epoch: usize,
     step: usize,
     updates: u64,
-    seconds: f64,
+    /// Seconds of training up to here.
+    pub seconds: f64,
     /// Of everything else in the file, so that a bit that changed on disk is noticed. Checkpoints of the first version have
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,11 +133,9 @@ pub struct Saved {
     pub damage: Option<anyhow::Error>,
 }
 
-/// The epochs that a member's checkpoint has finished; `None` if there is none, or it cannot be read.
-pub fn finished_epochs(dir: &MemberDir) -> Option<usize> {
-    let SafetensorsFile { metadata, .. } = read_safetensors(&dir.checkpoint()).ok()?;
-    let position: Position = toml::from_str(metadata.get(POSITION_KEY)?).ok()?;
-    Some(position.epoch)
+/// Where a member's checkpoint stands, without its tensors being read; `None` if there is none, or it cannot be read.
+pub fn position(dir: &MemberDir) -> Option<Position> {
+    toml::from_str(&header_text(&dir.checkpoint(), POSITION_KEY)?).ok()
 }
 
 /// The state of a member as it was last saved; `None` if it never was. Where the last checkpoint is damaged, it is the one

@@ -2,29 +2,38 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use data::Dataset;
+use indicatif::HumanDuration;
 use kernels::KernelSet;
 use model::{NamedTensor, named_parameters};
 use record::{
-    Backend, ImageCounts, MemberResult, Part, Quantity, RunConfig, RunDir, RunRecord, Spread, Status,
-    by_coefficient, now,
+    Backend, Claims, DataRecord, FileHashes, MemberId, MemberResult, Part, Quantity, RunConfig, RunDir,
+    RunRecord, Spread, Status, by_coefficient, now,
 };
 use report::{FigureSet, Report, ReportOptions, Written};
 
 use crate::device::device;
+use crate::example_choice::choose_examples;
 use crate::network::initial_vae;
-use crate::progress::{Style, SweepProgress};
+use crate::own_data::{
+    describe_columns, describe_data, describe_training, estimated_time, name_run, understand,
+};
+use crate::progress::{ReadingProgress, Style, SweepProgress};
 use crate::recorder::CLASSIC_GRID;
 use crate::recording::{Recording, record_collapse, record_examples};
 use crate::run_context::RunContext;
+use crate::scheduler::first_to_look_at;
+use crate::status::RunStatus;
 use crate::sweep::SweepOutcome;
 use crate::tensor_file::write_weights;
+use crate::verify::{Choice, check_hashes, retrain};
 use crate::watch::Watch;
 use crate::{signals, sweep};
 
@@ -35,9 +44,25 @@ struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
+    /// Data to train on with everything else chosen by what it is: a folder of images, .npy, .npz, .csv, .parquet
+    #[arg(value_name = "DATA", conflicts_with_all = ["config", "resume"])]
+    data: Option<PathBuf>,
+
     /// The configuration file: what it does not name keeps its default
-    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["resume", "data"])]
     config: Option<PathBuf>,
+
+    /// The coefficients to try, instead of the configuration's: --c 0.1,1,10
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "resume")]
+    c: Option<Vec<f64>>,
+
+    /// Passes over the training examples
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    epochs: Option<usize>,
+
+    /// How many seeds, from 0 on
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    seeds: Option<u64>,
 
     /// Go on with the run in this directory, every member from where it stood
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "overrides", "backend"])]
@@ -55,9 +80,14 @@ struct Args {
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
 
-    /// Train only the K-th of N parts of the sweep into the shared run directory, as one job of an array
-    #[arg(long, value_name = "K/N")]
-    member: Option<Part>,
+    /// Train into a run directory that other processes share: with `auto` any member that no other one has, also on other
+    /// machines; or only the K-th of N parts of the sweep
+    #[arg(long, value_name = "auto|K/N")]
+    member: Option<Share>,
+
+    /// Hold whoever left members or the run unfinished to be gone, in a folder whose file system has no locks
+    #[arg(long)]
+    take_over: bool,
 
     /// Go on with a member on a processor whose kernels round otherwise; its bits are then those of no undisturbed run
     #[arg(long)]
@@ -122,11 +152,61 @@ enum Command {
         #[arg(long)]
         open: bool,
     },
+    /// Say what there is in data, by a configuration or alone, and show some of its images
+    Data {
+        /// A configuration file, or data itself
+        #[arg(value_name = "CONFIG")]
+        path: PathBuf,
+
+        /// Put a value over the configuration's
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        overrides: Vec<String>,
+
+        /// Where to write the sheet of images
+        #[arg(long, value_name = "FILE", default_value = "contact-sheet.png")]
+        sheet: PathBuf,
+    },
+    /// Check that the files of a finished run are as they were written
+    Verify {
+        /// The directory of the run
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+
+        /// Train members again, apart from the run, and compare the bits: c=1, or c=1,seed=0
+        #[arg(long, value_name = "MEMBER")]
+        retrain: Vec<Choice>,
+    },
+    /// Show which members of a run are finished, running, waiting or failed
+    Status {
+        /// The directory of the run
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the completions of a shell, to be put where that looks for them
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+/// What a process trains of a sweep that it shares with others.
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    /// Whatever no other process has.
+    Free,
+    Part(Part),
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" { Ok(Self::Free) } else { text.parse().map(Self::Part) }
+    }
 }
 
 /// Names of backends, those that this program was built without too: the error about these says how to build it with them.
@@ -139,6 +219,8 @@ fn backend() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse::<Backend>())
 }
 
+/// Images along each side of a contact sheet.
+const SHEET_SIDE: usize = 10;
 /// The greatest grid of images that a figure can show.
 const GREATEST_GRID: usize = 50;
 
@@ -152,6 +234,8 @@ fn grid(text: &str) -> Result<usize, String> {
 /// The exit codes of the program that neither success nor a signal gives.
 #[derive(Clone, Copy)]
 enum Failed {
+    /// A check found something.
+    Check = 1,
     /// The input cannot be worked with.
     Input = 2,
     /// Members could not be trained to their end; the others were.
@@ -167,12 +251,41 @@ impl From<Failed> for ExitCode {
 /// The program. It exits with 0 when everything asked for was done, with a number of [`Failed`], or as the signal demands
 /// that stopped it: 130 for Ctrl-C, 75 where a scheduler is to start the same command again.
 pub fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Where it cannot be printed, there is nobody to tell.
+            let _ = error.print();
+            if let Some(hint) = error.use_stderr().then(command_or_data).flatten() {
+                eprintln!("\n{hint}");
+            }
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    match run(&args) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             Failed::Input.into()
         }
+    }
+}
+
+/// What to write where the first argument names a command and data too.
+fn command_or_data() -> Option<String> {
+    let first = std::env::args().nth(1)?;
+    let is_command = Args::command().get_subcommands().any(|command| command.get_name() == first);
+    (is_command && Path::new(&first).exists())
+        .then(|| format!("{first} is a command, and there is something here that is called so: to train on it, write ./{first}"))
+}
+
+impl Args {
+    /// What is put over the configuration: the flags that have keys of their own after the others.
+    fn overrides(&self) -> Vec<String> {
+        let coefficients = self.c.as_ref().map(|c| format!("kl_coefficients={c:?}"));
+        let epochs = self.epochs.map(|epochs| format!("epochs={epochs}"));
+        let seeds = self.seeds.map(|count| format!("seeds={:?}", (0..count).collect::<Vec<_>>()));
+        self.overrides.iter().cloned().chain(coefficients).chain(epochs).chain(seeds).collect()
     }
 }
 
@@ -183,6 +296,14 @@ fn run(args: &Args) -> Result<ExitCode> {
             return report(dirs, &options, *grid, *open);
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
+        Some(Command::Data { path, overrides, sheet }) => return show_data(path, overrides, sheet),
+        Some(Command::Verify { dir, retrain }) => return verify(dir, retrain),
+        Some(Command::Status { dir, json }) => {
+            let status = RunStatus::read(dir)?;
+            let text = if *json { serde_json::to_string_pretty(&status)? + "\n" } else { status.table() };
+            print!("{text}");
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();
             let name = command.get_name().to_string();
@@ -191,10 +312,18 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         None => {}
     }
-    let mut config = match (&args.config, &args.resume) {
-        (_, Some(dir)) => RunDir::open(dir)?.config()?,
-        (Some(path), None) => RunConfig::load(path, &args.overrides)?,
-        (None, None) => bail!("name a configuration with --config, or a run with --resume"),
+    let overrides = args.overrides();
+    let mut dataset = None;
+    let mut config = match (&args.data, &args.config, &args.resume) {
+        (Some(data), ..) => {
+            let progress = ReadingProgress::new(Style::detect(args.quiet));
+            let understood = understand(data, &overrides, &progress)?;
+            dataset = Some(understood.dataset);
+            understood.config
+        }
+        (None, _, Some(dir)) => RunDir::open(dir)?.config()?,
+        (None, Some(path), None) => RunConfig::load(path, &overrides)?,
+        (None, None, None) => bail!("name data, a configuration with --config, or a run with --resume"),
     };
     config.backend = args.backend.unwrap_or(config.backend);
     config.workers = args.workers.unwrap_or(config.workers);
@@ -202,62 +331,128 @@ fn run(args: &Args) -> Result<ExitCode> {
         print!("{}", config.to_toml());
         return Ok(ExitCode::SUCCESS);
     }
-    let dir = match &args.resume {
-        Some(dir) => dir.clone(),
-        None => Path::new("runs").join(&config.name),
+    let runs = Path::new("runs");
+    let dir = match (&args.data, &args.resume) {
+        (Some(_), _) => name_run(&mut config, runs),
+        (None, Some(dir)) => dir.clone(),
+        (None, None) => runs.join(&config.name),
     };
-    train(&config, args, &dir)
+    train(&config, args, &dir, dataset)
 }
 
-fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
+/// Says what there is in data, and writes a sheet of its images.
+fn show_data(path: &Path, overrides: &[String], sheet: &Path) -> Result<ExitCode> {
+    let progress = ReadingProgress::new(Style::detect(false));
+    let dataset = if path.extension().is_some_and(|extension| extension == "toml") {
+        data::load(&RunConfig::load(path, overrides)?.data, &progress).context("cannot read the data")?
+    } else {
+        understand(path, overrides, &progress)?.dataset
+    };
+    drop(progress);
+    describe_data(&dataset).iter().for_each(|line| println!("{line}"));
+    match data::contact_sheet(&dataset.train, SHEET_SIDE)? {
+        Some(png) => {
+            record::write_atomically(sheet, &png)?;
+            println!("images: {}", sheet.display());
+        }
+        None => describe_columns(&dataset)?.iter().for_each(|line| println!("{line}")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn train(config: &RunConfig, args: &Args, path: &Path, dataset: Option<Dataset>) -> Result<ExitCode> {
     signals::catch()?;
     let set = KernelSet::from_environment()?;
     let kernels = (config.backend == Backend::Flex).then(|| set.name());
-    let dataset = data::load(&config.data).context("cannot load the images")?;
+    let dataset = match dataset {
+        Some(dataset) => dataset,
+        None => {
+            let progress = ReadingProgress::new(Style::detect(args.quiet));
+            data::load(&config.data, &progress).context("cannot read the data")?
+        }
+    };
     config.check_batch_size(dataset.train.count())?;
     let device = device(config.backend)?;
-    let members = match args.member {
-        Some(part) => config.members_of(part),
-        None => config.members(),
+    let mut members = match args.member {
+        Some(Share::Part(part)) => config.members_of(part),
+        Some(Share::Free) | None => config.members(),
     };
+    let shares = matches!(args.member, Some(Share::Free));
+    if shares {
+        let first = first_to_look_at(members.len());
+        members.rotate_left(first);
+    }
     let dir = RunDir::create(path, config)?;
-    let lock = dir.lock()?;
-    prepare(&dir, config, dataset.train.pixels(), &device)?;
+    let claims = Claims::new(args.take_over);
+    let claim = dir.claim(&claims)?;
+    check_data(&dir, &dataset.record)?;
+    prepare(&dir, config, dataset.train.numbers(), &device)?;
     let examples = match dir.examples()? {
         Some(examples) => examples,
         None => record_examples(&dir, config, &dataset)?,
     };
     let workers = sweep::worker_count(config.workers, members.len());
+    if args.data.is_some() && !args.quiet {
+        describe_data(&dataset).iter().for_each(|line| println!("{line}"));
+        describe_training(config, &dataset).iter().for_each(|line| println!("{line}"));
+        let time = estimated_time(config, &dataset, members.len().div_ceil(workers), &device)?;
+        println!("time: about {}; run: {}", HumanDuration(time), path.display());
+    }
     let context = RunContext {
         config,
         dataset: &dataset,
         examples: &examples,
         device: &device,
         dir: &dir,
+        claims: &claims,
         kernels,
+        // What others have stopped is not theirs alone to try again.
+        retry: !shares,
         allow_other_processor: args.allow_other_processor,
     };
+    let before = dir.record()?;
     let mut record = begin_record(&context, workers);
+    record.files = before.as_ref().map(|record| record.files.clone()).unwrap_or_default();
     dir.write_record(&record)?;
-    drop(lock);
+    let process = dir.begin_process(&claims, &record)?;
+    drop(claim);
 
     let progress =
         SweepProgress::new(Style::detect(args.quiet), members.len(), config.epochs, dataset.train.count());
-    let outcome = sweep::run(&context, &members, workers, &progress, args.tensorboard)?;
+    let mut outcome = sweep::run(&context, &members, workers, &progress, args.tensorboard)?;
+    // Who had a member at first may have been stopped since.
+    let mut trained = outcome.trained.len();
+    while shares && trained > 0 && !outcome.taken.is_empty() && !outcome.interrupted {
+        let left: Vec<MemberId> = outcome.taken.drain(..).map(|(member, _)| member).collect();
+        let more = sweep::run(&context, &left, workers, &progress, args.tensorboard)?;
+        trained = more.trained.len();
+        outcome.add(more);
+    }
     progress.finish();
 
-    let _lock = dir.lock()?;
+    let claim = dir.claim(&claims)?;
+    record.ended = Some(now());
+    let own_end = match &outcome {
+        outcome if outcome.interrupted => Status::Interrupted,
+        outcome if !outcome.failures.is_empty() => Status::Failed,
+        _ => Status::Finished,
+    };
+    process.end(own_end, now())?;
     let results = dir.results(config)?;
     let tables = dir.write_summary(config, &results)?;
     record_collapse(&dir, config, &dataset, &device)?;
-    record.ended = Some(now());
-    record.status = match &outcome {
+    // Other processes may have added theirs.
+    let files = dir.record()?.map(|record| record.files).unwrap_or_default();
+    record.files = dir.hashes(config, files, &outcome.trained)?;
+    let others_work = dir.processes()?.iter().any(|(_, at_work)| *at_work);
+    record.status = match own_end {
         _ if results.len() == config.members().len() => Status::Finished,
-        outcome if outcome.interrupted => Status::Interrupted,
-        outcome if !outcome.failures.is_empty() => Status::Failed,
-        _ => Status::Partial,
+        _ if others_work => Status::Running,
+        Status::Finished => Status::Partial,
+        stopped => stopped,
     };
     dir.write_record(&record)?;
+    drop(claim);
 
     if !args.quiet && !results.is_empty() {
         print_results(config, &results);
@@ -268,17 +463,36 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
             path.display()
         );
     }
-    if !args.no_report && matches!(record.status, Status::Finished | Status::Failed) {
+    // Of many processes, the one that finishes the last member makes the report.
+    let was_finished = before.is_some_and(|record| record.status == Status::Finished);
+    let is_others = shares && was_finished && outcome.trained.is_empty();
+    if !args.no_report && !is_others && matches!(record.status, Status::Finished | Status::Failed) {
         write_report(path, args)?;
     }
     Ok(exit_code(outcome, members.len(), path))
 }
 
-/// Creates the members' directories and writes the weights that they start from.
+/// Refuses to go on with a run whose data has changed since it began.
+fn check_data(dir: &RunDir, data: &DataRecord) -> Result<()> {
+    let Some(before) = dir.record()?.map(|record| record.data) else { return Ok(()) };
+    ensure!(
+        before.is_same_data(data),
+        "the data in {} is no longer that on which {} was trained ({} training and {} test examples, SHA-256 {}; now {}, {}, \
+         {}): put it back, or give the run another name with --set 'name=\"…\"'",
+        data.source,
+        dir.path().display(),
+        before.train,
+        before.test,
+        before.sha256,
+        data.train,
+        data.test,
+        data.sha256
+    );
+    Ok(())
+}
+
+/// Writes the weights that the members start from.
 fn prepare(dir: &RunDir, config: &RunConfig, pixels: usize, device: &Device) -> Result<()> {
-    for id in config.members() {
-        dir.member(id).create()?;
-    }
     let path = dir.initial_weights();
     if path.exists() {
         return Ok(());
@@ -294,21 +508,16 @@ fn prepare(dir: &RunDir, config: &RunConfig, pixels: usize, device: &Device) -> 
 
 /// The record of a run that begins.
 fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
-    let Dataset { train, test } = context.dataset;
     RunRecord {
         backend: context.config.backend.name().to_string(),
         device: format!("{:?}", context.device),
         kernels: context.kernels.map(str::to_string),
         workers,
-        images: ImageCounts {
-            train: train.count(),
-            test: test.count(),
-            height: test.height,
-            width: test.width,
-        },
+        data: context.dataset.record.clone(),
         started: now(),
         ended: None,
         status: Status::Running,
+        files: FileHashes::new(),
     }
 }
 
@@ -338,8 +547,9 @@ fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -
 
 /// Says how a sweep of so many members ended, and gives the exit code.
 fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> ExitCode {
-    for member in &outcome.locked {
-        eprintln!("{member} is being trained by another process");
+    for (member, owner) in &outcome.taken {
+        let owner = owner.as_ref().map_or("another process".to_string(), |owner| owner.to_string());
+        eprintln!("{member} is being trained by {owner}");
     }
     for (member, error) in outcome.failures.iter().take(NAMED) {
         eprintln!("error: {member} failed: {error:#}");
@@ -395,6 +605,58 @@ fn watch(dirs: &[PathBuf], port: u16, open: bool) -> Result<ExitCode> {
     }
     watch.serve()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn verify(path: &Path, choices: &[Choice]) -> Result<ExitCode> {
+    let dir = RunDir::open(path)?;
+    let config = dir.config()?;
+    let mut found = check_hashes(&dir, &config)?;
+    if !choices.is_empty() {
+        let members: Vec<Vec<MemberId>> =
+            choices.iter().map(|choice| choice.of(&config)).collect::<Result<_>>()?;
+        found.extend(retrain_and_compare(&dir, &config, &members.concat())?);
+    }
+    for line in &found {
+        eprintln!("{line}");
+    }
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { Failed::Check.into() })
+}
+
+fn retrain_and_compare(dir: &RunDir, config: &RunConfig, members: &[MemberId]) -> Result<Vec<String>> {
+    signals::catch()?;
+    let set = KernelSet::from_environment()?;
+    let progress = ReadingProgress::new(Style::detect(false));
+    let dataset = data::load(&config.data, &progress).context("cannot read the data")?;
+    drop(progress);
+    let examples = match dir.examples()? {
+        Some(examples) => examples,
+        None => choose_examples(config, &dataset)?,
+    };
+    let context = RunContext {
+        config,
+        dataset: &dataset,
+        examples: &examples,
+        device: &device(config.backend)?,
+        dir,
+        claims: &Claims::new(false),
+        kernels: (config.backend == Backend::Flex).then(|| set.name()),
+        retry: true,
+        allow_other_processor: false,
+    };
+    let workers = sweep::worker_count(config.workers, members.len());
+    let progress =
+        SweepProgress::new(Style::detect(false), members.len(), config.epochs, dataset.train.count());
+    let differences = retrain(&context, members, |context| {
+        let outcome = sweep::run(context, members, workers, &progress, false)?;
+        progress.finish();
+        match outcome.failures.into_iter().next() {
+            Some((member, error)) => Err(error.context(format!("{member} could not be trained again"))),
+            None if outcome.interrupted => bail!("stopped before the members were trained again"),
+            None => Ok(()),
+        }
+    })?;
+    println!("{} members trained again: {} files have other bits", members.len(), differences.len());
+    Ok(differences)
 }
 
 fn open_in_browser(what: &std::ffi::OsStr) -> Result<()> {

@@ -1,16 +1,17 @@
 //! One member of a sweep: one coefficient, one seed, from its first step to its last.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use burn::module::Module;
 use model::named_parameters;
-use record::{Failure, MemberDir, MemberId, MemberResult, NotFinite};
+use record::{Claim, Failure, MemberDir, MemberId, MemberResult, NotFinite, Owner, RecordError, Taken};
 
 use crate::batches::Batches;
 use crate::checkpoint::{self, Snapshot};
-use crate::diagnostics::diagnose;
+use crate::diagnostics::{Measurement, diagnose};
 use crate::evaluate::evaluate;
 use crate::finished_epochs::FinishedEpochs;
 use crate::finiteness::{LOOK_EVERY, first_not_finite};
@@ -25,38 +26,70 @@ use crate::writer::Writer;
 
 /// How a call of [`train`] ended.
 pub enum Outcome {
-    /// The member was trained to its end, now or before.
-    Finished(Box<MemberResult>),
+    /// The member was trained to its end.
+    Finished,
+    /// There was nothing to do: it was trained to its end before, or stopped where it would stop again.
+    Done,
     /// A signal stopped it; its checkpoint holds everything.
     Interrupted,
-    /// Another process trains it.
-    Locked,
+    /// Another process has it, by its name where that is known.
+    Taken {
+        owner: Option<Owner>,
+        /// Whether that process is known to live; if not, a later attempt tells.
+        alive: bool,
+    },
 }
 
 /// Trains a member from where its directory says that it stands.
 pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) -> Result<Outcome> {
     let dir = run.dir.member(id);
-    let Some(_lock) = dir.lock()? else { return Ok(Outcome::Locked) };
-    if let Some(result) = dir.result()? {
-        return Ok(Outcome::Finished(Box::new(result)));
+    let is_done = || -> Result<bool> {
+        // Read, so that a damaged result is noticed.
+        if dir.result()?.is_some() {
+            return Ok(true);
+        }
+        Ok(!run.retry && dir.failure()?.is_some_and(|failure| failure.not_finite.is_some()))
+    };
+    if is_done()? {
+        return Ok(Outcome::Done);
+    }
+    let claim = match dir.claim(run.claims)? {
+        Taken::Ours(claim) => Arc::new(claim),
+        Taken::Theirs { owner, alive } => return Ok(Outcome::Taken { owner, alive }),
+    };
+    // Another process may have finished it meanwhile.
+    if is_done()? {
+        return Ok(Outcome::Done);
     }
     dir.remove_failure()?;
-    let outcome = match train_on(run, &dir, observer) {
-        Err(error) => match error.downcast() {
-            Ok(found) => Err(explain(run, &dir, found)),
-            Err(other) => Err(other),
-        },
-        outcome => outcome,
+    let error = match train_on(run, &dir, &claim, observer) {
+        Err(error) => error,
+        outcome => return outcome,
     };
-    if let Err(error) = &outcome {
-        let not_finite = error.downcast_ref::<Diverged>().map(|diverged| diverged.first.clone());
-        // On a full disk, this cannot be written either, and the error itself is the one to be told.
-        let _ = dir.write_failure(&Failure { message: format!("{error:#}"), not_finite });
-    }
-    outcome
+    let error = match error.downcast() {
+        Ok(RecordError::TakenOver { owner, .. }) => {
+            observer.say(&format!("{id} was taken over by {owner}"));
+            return Ok(Outcome::Taken { owner: None, alive: true });
+        }
+        Ok(other) => other.into(),
+        Err(other) => other,
+    };
+    let error = match error.downcast() {
+        Ok(found) => explain(run, &dir, found),
+        Err(other) => other,
+    };
+    let not_finite = error.downcast_ref::<Diverged>().map(|diverged| diverged.first.clone());
+    // On a full disk, this cannot be written either, and the error itself is the one to be told.
+    let _ = dir.write_failure(&Failure { message: format!("{error:#}"), not_finite });
+    Err(error)
 }
 
-fn train_on(run: &RunContext<'_>, dir: &MemberDir, observer: &mut dyn Observer) -> Result<Outcome> {
+fn train_on(
+    run: &RunContext<'_>,
+    dir: &MemberDir,
+    claim: &Arc<Claim>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
     let RunContext { config, dataset, device, .. } = *run;
     let (id, images) = (dir.id(), dataset.train.count());
     let Resumed { mut state, damage } = resume_or_start(run, dir)?;
@@ -69,11 +102,11 @@ fn train_on(run: &RunContext<'_>, dir: &MemberDir, observer: &mut dyn Observer) 
 
     while state.epoch < config.epochs {
         let epoch = state.epoch;
-        let mut batches = Batches::of_epoch(run, id.seed, epoch, state.step);
+        let mut batches = Batches::of_epoch(run, id.seed, epoch, state.step)?;
         while let Some(batch) = batches.take() {
             let [size, _] = batch.images.dims();
             let terms;
-            Stepped { state, terms } = batches.beside(|| state.step(batch, id.kl_coefficient));
+            Stepped { state, terms } = batches.beside(|| state.step(batch, id.kl_coefficient))?;
             observer.step(epoch, size, &terms);
             if state.step % LOOK_EVERY == 0 && !state.sums.are_finite() {
                 let tensor = "the loss".to_string();
@@ -82,8 +115,11 @@ fn train_on(run: &RunContext<'_>, dir: &MemberDir, observer: &mut dyn Observer) 
             let due = config.checkpoint_every_steps > 0 && state.step % config.checkpoint_every_steps == 0;
             let interrupted = signals::interrupted();
             if batches.more() && (due || interrupted) {
-                let (snapshot, dir) = (Snapshot::of(&state, run.kernels), dir.clone());
-                writer.begin(move || snapshot.write(&dir))?;
+                let (snapshot, dir, claim) = (Snapshot::of(&state, run.kernels), dir.clone(), claim.clone());
+                writer.begin(move || {
+                    claim.check()?;
+                    snapshot.write(&dir)
+                })?;
                 if interrupted {
                     writer.finish()?;
                     return Ok(Outcome::Interrupted);
@@ -92,13 +128,15 @@ fn train_on(run: &RunContext<'_>, dir: &MemberDir, observer: &mut dyn Observer) 
         }
 
         let losses_are_finite = state.sums.are_finite();
-        let evaluation = evaluate(&state.vae.valid(), &dataset.test, id.seed, epoch, device);
+        let evaluation = evaluate(&state.vae.valid(), dataset.evaluated(), id.seed, epoch, device)?;
         let row = state.finish_epoch(images, evaluation, device);
         let warnings = epochs.push(row.clone());
         observer.epoch(&row, &warnings)?;
-        let (snapshot, file, dir) = (Snapshot::of(&state, run.kernels), epochs.file().clone(), dir.clone());
+        let (snapshot, file) = (Snapshot::of(&state, run.kernels), epochs.file().clone());
+        let (dir, claim) = (dir.clone(), claim.clone());
         let test_is_finite = row.test.objective(id.kl_coefficient).is_finite();
         writer.begin(move || {
+            claim.check()?;
             file.append(&row, &warnings)?;
             let of_epoch =
                 |tensor: &str| NotFinite { tensor: tensor.to_string(), epoch: row.epoch, step: None };
@@ -116,10 +154,10 @@ fn train_on(run: &RunContext<'_>, dir: &MemberDir, observer: &mut dyn Observer) 
     }
 
     writer.finish()?;
-    let result = finish(run, dir, &state, &epochs)?;
+    let result = finish(run, dir, claim, &state, &epochs)?;
     observer.finished(&result)?;
     dir.remove_checkpoint()?;
-    Ok(Outcome::Finished(Box::new(result)))
+    Ok(Outcome::Finished)
 }
 
 /// The error of a member in whose training a number was found that is not finite.
@@ -151,7 +189,7 @@ struct Resumed {
 
 fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<Resumed> {
     let RunContext { config, dataset, device, .. } = *run;
-    let vae = initial_vae(config, dataset.train.pixels(), dir.id().seed, device);
+    let vae = initial_vae(config, dataset.train.numbers(), dir.id().seed, device);
     let Some(saved) = checkpoint::load(dir, vae.clone(), &config.optimizer, device)? else {
         return Ok(Resumed { state: TrainState::start(vae, config, device), damage: None });
     };
@@ -172,6 +210,7 @@ fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<Resumed> {
 fn finish(
     run: &RunContext<'_>,
     dir: &MemberDir,
+    claim: &Claim,
     state: &TrainState,
     epochs: &FinishedEpochs,
 ) -> Result<MemberResult> {
@@ -180,7 +219,7 @@ fn finish(
     let seconds = state.seconds();
     let started = Instant::now();
     let vae = state.vae.valid();
-    let diagnostics = diagnose(&vae, run.dataset, &last.test, seed, run.device)
+    let Measurement { diagnostics, losses } = diagnose(&vae, run.dataset, &last.test, dir.id(), run.device)
         .with_context(|| format!("cannot measure {}", dir.id()))?;
     let recorder =
         Recorder { dataset: run.dataset, examples: run.examples, device: run.device, grid: CLASSIC_GRID };
@@ -199,8 +238,10 @@ fn finish(
         seconds: Some(seconds),
         diagnostics_seconds: Some(started.elapsed().as_secs_f64()),
     };
+    claim.check()?;
     write_weights(&dir.weights(), &named_parameters(&state.vae))?;
     dir.write_outputs(&outputs)?;
+    dir.write_losses(&losses)?;
     // Last: where it stands, all the rest does too.
     dir.write_result(&result)?;
     Ok(result)

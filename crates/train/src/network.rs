@@ -2,14 +2,26 @@
 
 use burn::tensor::Device;
 use model::{AdamConfig, Vae, VaeConfig};
-use record::{NetworkConfig, OptimizerConfig, RunConfig};
+use record::{Likelihood, NetworkConfig, OptimizerConfig, RunConfig, Variance};
 
 use crate::random::{Purpose, stream};
 
-/// The sizes of a network as `model` takes them.
+/// A network as `model` takes it.
 pub fn vae_config(config: &NetworkConfig) -> VaeConfig {
-    let NetworkConfig { encoder_hidden, latent, decoder_hidden } = config.clone();
-    VaeConfig { encoder_hidden, latent, decoder_hidden }
+    let NetworkConfig { encoder_hidden, latent, decoder_hidden, likelihood, variance } = config.clone();
+    let variance = match variance {
+        Variance::Fixed(variance) => model::Variance::Fixed(variance),
+        Variance::Learned => model::Variance::Learned,
+        Variance::LearnedPerPixel => model::Variance::LearnedPerPixel,
+        Variance::Optimal => model::Variance::Optimal,
+    };
+    let likelihood = match likelihood {
+        Likelihood::GreyBernoulli => model::Likelihood::GreyBernoulli,
+        Likelihood::ContinuousBernoulli => model::Likelihood::ContinuousBernoulli,
+        Likelihood::Gaussian => model::Likelihood::Gaussian { variance },
+        Likelihood::DiscretisedLogistic => model::Likelihood::DiscretisedLogistic,
+    };
+    VaeConfig { encoder_hidden, latent, decoder_hidden, likelihood }
 }
 
 /// The constants of the optimiser as `model` takes them.

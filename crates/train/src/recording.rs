@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use burn::tensor::Device;
 use data::{Dataset, load_at_hand};
-use record::{Examples, MemberDir, Outputs, RunConfig, RunDir};
+use record::{Claims, Examples, MemberDir, Outputs, RunConfig, RunDir};
 
 use crate::checkpoint;
 use crate::device::any_device;
@@ -56,9 +56,7 @@ impl Recording {
         if waiting.is_empty() && self.dir.collapse().is_ok_and(|collapse| collapse.is_some()) {
             return Ok(());
         }
-        let Some(dataset) = self.dataset.get_or_init(|| load_at_hand(&self.config.data).ok()) else {
-            return Ok(());
-        };
+        let Some(dataset) = self.dataset.get_or_init(|| self.load()) else { return Ok(()) };
         record_collapse(&self.dir, &self.config, dataset, &self.device)?;
         let examples = match recorded {
             Some(examples) => examples,
@@ -66,11 +64,24 @@ impl Recording {
         };
         let grid = grid.unwrap_or(CLASSIC_GRID);
         let recorder = Recorder { dataset, examples: &examples, device: &self.device, grid };
+        let mut written = Vec::new();
         for Stale { dir, epoch, network, kl_per_dim } in waiting {
             let Ok(vae) = read_network(&network, &self.config, &self.device) else { continue };
             dir.write_outputs(&recorder.outputs(&vae, epoch, &kl_per_dim, dir.id().seed)?)?;
+            written.push(dir.id().dir().join("outputs.safetensors"));
+        }
+        if !written.is_empty() {
+            let _claim = self.dir.claim(&Claims::new(false))?;
+            self.dir.rehash(&written)?;
         }
         Ok(())
+    }
+
+    /// The data set, if it is at hand and still that on which the run was trained.
+    fn load(&self) -> Option<Dataset> {
+        let dataset = load_at_hand(&self.config.data).ok()?;
+        let record = self.dir.record().ok().flatten();
+        record.is_none_or(|record| record.data.is_same_data(&dataset.record)).then_some(dataset)
     }
 
     /// The member, if it has a network of which nothing is recorded.
@@ -79,7 +90,7 @@ impl Recording {
             Some(result) => (result.epochs, dir.weights(), result.diagnostics.kl_per_dim),
             None => {
                 let last = dir.history().ok()?.pop()?;
-                (checkpoint::finished_epochs(&dir)?, dir.checkpoint(), last.test_latent.kl_per_dim)
+                (checkpoint::position(&dir)?.epoch, dir.checkpoint(), last.test_latent.kl_per_dim)
             }
         };
         let as_wanted = |outputs: &Outputs| match (grid, &outputs.manifold) {
@@ -104,7 +115,7 @@ struct Stale {
 
 /// Chooses the examples of a run and writes them.
 pub fn record_examples(dir: &RunDir, config: &RunConfig, dataset: &Dataset) -> Result<Examples> {
-    let examples = choose_examples(config, dataset);
+    let examples = choose_examples(config, dataset)?;
     dir.write_examples(&examples)?;
     Ok(examples)
 }
@@ -112,7 +123,7 @@ pub fn record_examples(dir: &RunDir, config: &RunConfig, dataset: &Dataset) -> R
 /// Writes where the latent dimensions of a linear decoder would collapse, unless that stands there.
 pub fn record_collapse(dir: &RunDir, config: &RunConfig, dataset: &Dataset, device: &Device) -> Result<()> {
     if !dir.collapse().is_ok_and(|collapse| collapse.is_some()) {
-        dir.write_collapse(&collapse_coefficients(&dataset.train, config.model.latent, device))?;
+        dir.write_collapse(&collapse_coefficients(&dataset.train, config.model.latent, device)?)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use data::Dataset;
-use record::{Examples, RunConfig, RunDir};
+use record::{Claims, Examples, RunConfig, RunDir};
 
 /// What all members of a run share.
 pub struct RunContext<'a> {
@@ -16,8 +16,12 @@ pub struct RunContext<'a> {
     pub device: &'a Device,
     /// The run's directory.
     pub dir: &'a RunDir,
+    /// What this process works on.
+    pub claims: &'a Claims,
     /// The set of kernels, on which the last bits of every number depend; `None` where the backend has none.
     pub kernels: Option<&'a str>,
+    /// Whether a member is tried again whose numbers were not finite before.
+    pub retry: bool,
     /// Whether a member may go on with other kernels than those that it was trained with.
     pub allow_other_processor: bool,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -43,5 +44,13 @@ pub fn exit_code() -> Option<u8> {
     match RECEIVED.get().map_or(0, |received| received.load(Ordering::Relaxed)) {
         0 => None,
         code => Some(code as u8),
+    }
+}
+
+/// Waits, not longer than until a signal asks to stop.
+pub fn sleep(time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time && !interrupted() {
+        std::thread::sleep(Duration::from_millis(20).min(time));
     }
 }

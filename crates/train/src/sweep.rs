@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
-use record::{Backend, MemberId};
+use record::{Backend, MemberId, Owner};
 
 use crate::member::{Outcome, train};
 use crate::observer::Observer;
@@ -18,11 +19,33 @@ use crate::tensorboard::TensorBoard;
 pub struct SweepOutcome {
     /// A signal stopped the sweep before its last member was trained.
     pub interrupted: bool,
-    /// Members that another process trains.
-    pub locked: Vec<MemberId>,
+    /// Members that this process trained to their end.
+    pub trained: Vec<MemberId>,
+    /// Members that another process has, by its name where that is known.
+    pub taken: Vec<(MemberId, Option<Owner>)>,
     /// Members that could not be trained to their end, and why.
     pub failures: Vec<(MemberId, Error)>,
 }
+
+impl SweepOutcome {
+    /// Takes up how more of the sweep ended.
+    pub fn add(&mut self, more: Self) {
+        self.interrupted |= more.interrupted;
+        self.trained.extend(more.trained);
+        self.taken.extend(more.taken);
+        self.failures.extend(more.failures);
+    }
+}
+
+/// A member that waits for a worker.
+struct Waiting {
+    member: MemberId,
+    /// Whether another process had it when it was last tried, of which it is not known whether it lives.
+    tried: bool,
+}
+
+/// How long to wait before such a member is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many members train at the same time: `configured`, or for 0 one on each physical core.
 pub fn worker_count(configured: usize, members: usize) -> usize {
@@ -57,11 +80,16 @@ pub fn run(
     progress: &SweepProgress,
     tensorboard: bool,
 ) -> Result<SweepOutcome> {
-    let waiting = Mutex::new(VecDeque::from(members.to_vec()));
+    let waiting = members.iter().map(|&member| Waiting { member, tried: false });
+    let waiting = Mutex::new(waiting.collect::<VecDeque<_>>());
     let outcome = Mutex::new(SweepOutcome::default());
     let work = || {
         while !signals::interrupted() {
-            let Some(member) = waiting.lock().expect("no worker panicked").pop_front() else { return };
+            let next = waiting.lock().expect("no worker panicked").pop_front();
+            let Some(Waiting { member, tried }) = next else { return };
+            if tried {
+                signals::sleep(PAUSE);
+            }
             let mut observers: Vec<Box<dyn Observer + '_>> = vec![Box::new(progress.member(member))];
             if tensorboard {
                 observers.push(Box::new(TensorBoard::new(context.dir, member)));
@@ -69,9 +97,22 @@ pub fn run(
             let result = train(context, member, &mut observers);
             let mut outcome = outcome.lock().expect("no worker panicked");
             match result {
-                Ok(Outcome::Finished(_)) => {}
+                Ok(Outcome::Finished) => outcome.trained.push(member),
+                Ok(Outcome::Done) => progress.leave_out(),
                 Ok(Outcome::Interrupted) => outcome.interrupted = true,
-                Ok(Outcome::Locked) => outcome.locked.push(member),
+                Ok(Outcome::Taken { owner, alive: true }) => {
+                    progress.leave_out();
+                    outcome.taken.push((member, owner));
+                }
+                Ok(Outcome::Taken { owner, alive: false }) => {
+                    if let (Some(owner), false) = (owner, tried) {
+                        progress.say(&format!(
+                            "{member} belongs to {owner}: waiting up to two minutes to see whether that still works; where it \
+                             does not, --take-over saves the time"
+                        ));
+                    }
+                    waiting.lock().expect("no worker panicked").push_back(Waiting { member, tried: true });
+                }
                 Err(error) => {
                     progress.say(&format!("{member} failed: {error:#}"));
                     outcome.failures.push((member, error));

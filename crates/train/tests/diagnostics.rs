@@ -5,16 +5,21 @@ use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
-use data::{Dataset, Images};
+use data::{Dataset, Split};
 use model::{LOG_VAR_MAX, LOG_VAR_MIN, NamedTensor, Vae, VaeConfig, load_parameters};
-use record::{DIMENSION_QUANTITIES, DataConfig, Diagnostics, Kind, MemberResult, Terms, quantities_of};
+use record::{
+    DIMENSION_QUANTITIES, DataConfig, Diagnostics, Estimate, HeldOut, Kind, MemberId, MemberResult, Shape,
+    Terms, quantities_of,
+};
 use serde::Deserialize;
-use train::diagnostics::{EncodedImages, diagnose, importance_gap};
+use train::diagnostics::{EncodedImages, Measurement, diagnose, importance_gap};
 use train::evaluate::evaluate;
 use train::random::{Purpose, stream};
 use train::tensor_file::read_safetensors;
 
 const SEED: u64 = 0;
+/// The kept networks were trained with this coefficient; to the others it is all the same.
+const MEMBER: MemberId = MemberId { kl_coefficient: 0.5, seed: SEED };
 
 /// What `scripts/reference_diagnostics.py` wrote.
 #[derive(Deserialize)]
@@ -42,7 +47,8 @@ fn network(config: &VaeConfig, pixels: usize) -> Vae {
 
 /// The small network of so many latent dimensions that is kept beside the reference.
 fn trained(latent: usize) -> Vae {
-    let config = VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8] };
+    let config =
+        VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8], ..VaeConfig::default() };
     let file =
         read_safetensors(&kept(&format!("latent_{latent}.safetensors"))).expect("the weights are kept");
     let parameters = file.tensors.into_iter().map(|(name, data)| NamedTensor { name, data }).collect();
@@ -50,16 +56,58 @@ fn trained(latent: usize) -> Vae {
 }
 
 fn mnist(train_images: usize, test_images: usize) -> Dataset {
-    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() })
+    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() }, &())
         .expect("MNIST is in the repository")
 }
 
 fn measure(vae: &Vae, dataset: &Dataset) -> Diagnostics {
     let device = Device::flex();
-    let terms = evaluate(vae, &dataset.test, SEED, 0, &device).terms;
-    let found = diagnose(vae, dataset, &terms, SEED, &device).expect("the network gives finite numbers");
-    assert_invariants(&found, terms.elbo_loss(), dataset.test.count());
-    found
+    let terms = evaluate(vae, &dataset.test, SEED, 0, &device).unwrap().terms;
+    let found = diagnose(vae, dataset, &terms, MEMBER, &device).expect("the network gives finite numbers");
+    assert_invariants(&found.diagnostics, terms.elbo_loss(), dataset.test.count());
+    assert_losses_add_up(&found, dataset);
+    found.diagnostics
+}
+
+/// The losses of single images are those whose means are in the table.
+fn assert_losses_add_up(found: &Measurement, dataset: &Dataset) {
+    let Measurement { diagnostics, losses } = found;
+    for part in HeldOut::ALL {
+        let (of_images, of_part) = (losses.part(part), diagnostics.part(part));
+        let terms = &of_images.terms;
+        assert_eq!(terms.index, part.dealt(dataset.test.count()));
+        assert_eq!(of_part.images, terms.count());
+        let close = |estimate: Option<Estimate>, values: &[f32]| {
+            let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64;
+            // Sums of 64-bit numbers in another order.
+            assert!(
+                estimate.is_none_or(|found| (found.value - mean).abs() <= 1e-9 * mean.abs()),
+                "{estimate:?}"
+            );
+            assert_eq!(estimate.is_none(), values.is_empty());
+        };
+        close(of_part.reconstruction, terms.reconstruction.as_slice().unwrap());
+        close(of_part.kl, terms.kl.as_slice().unwrap());
+        let rights = [
+            (of_part.probe_accuracy, &of_images.probe_right),
+            (of_part.few_labels_accuracy, &of_images.few_labels_right),
+            (of_part.knn_accuracy, &of_images.knn_right),
+        ];
+        for (accuracy, right) in rights {
+            assert_eq!(accuracy.is_some(), right.is_some());
+            if let Some(right) = right {
+                assert_eq!(right.len(), terms.count());
+                let mean = right.iter().map(|value| f64::from(*value)).sum::<f64>() / right.len() as f64;
+                // The mean of ten probes is rounded to 32 bits.
+                assert!((accuracy.unwrap().value - mean).abs() < 1e-6, "{accuracy:?}, not {mean}");
+            }
+        }
+        if let Some(likelihoods) = &of_images.log_likelihood {
+            assert_eq!(likelihoods.index.len(), of_part.nll.as_ref().unwrap().images);
+            assert!(likelihoods.index.iter().all(|index| terms.index.iter().any(|other| other == index)));
+        }
+    }
+    assert_eq!(losses.train.count(), dataset.train.count().min(20_000));
 }
 
 /// What holds for every network.
@@ -69,7 +117,7 @@ fn assert_invariants(found: &Diagnostics, elbo_loss: f64, images: usize) {
     let rounding = 1e-14 * kl;
     let [information, marginal_kl, total_correlation, dimension_kl] =
         [found.mutual_information, found.marginal_kl, found.total_correlation, found.dimension_kl]
-            .map(|value| value.expect("it is measured of every network"));
+            .map(|value| value.expect("it is measured of every network").value);
     assert!((0.0..=kl.min((images as f64).ln())).contains(&information), "{found:?}");
     assert!(marginal_kl >= 0.0, "{found:?}");
     assert!(total_correlation >= 0.0 && dimension_kl >= 0.0, "{found:?}");
@@ -141,7 +189,7 @@ fn two_trained_networks_measure_as_in_pytorch() {
 #[test]
 fn the_importance_weighted_bound_falls_with_more_samples() {
     let (vae, dataset, device) = (trained(2), mnist(10, 200), Device::flex());
-    let encoded = EncodedImages::encode(&vae, &dataset.test, &device);
+    let encoded = EncodedImages::encode(&vae, &dataset.test, &device).unwrap();
     let gap = |samples| importance_gap(&vae, &dataset.test, &encoded, samples, 200, SEED, &device).unwrap();
     let gaps: Vec<f64> = [1, 3, 10, 100, 1000].map(|samples| gap(samples).mean).to_vec();
     assert_eq!(gaps[0], 0.0, "with one sample it is the evidence lower bound");
@@ -150,20 +198,23 @@ fn the_importance_weighted_bound_falls_with_more_samples() {
 }
 
 /// Images of which nothing can be learnt, for networks that have learnt nothing.
-fn noise_images(count: usize, labelled: bool) -> Images {
+fn noise_images(count: usize, labelled: bool) -> Split {
     let bytes = (0..count * 4).map(|i| (i * 7919 % 251) as u8).collect();
     let labels = labelled.then(|| (0..count).map(|i| (i % 3) as u8).collect());
-    Images { height: 2, width: 2, bytes, labels }
+    Split::of_bytes(Shape::grey(2, 2), bytes, labels)
 }
 
 fn noise_dataset(train: usize, test: usize, labelled: bool) -> Dataset {
-    Dataset { train: noise_images(train, labelled), test: noise_images(test, labelled) }
+    Dataset::new(noise_images(train, labelled), None, noise_images(test, labelled))
 }
 
 /// A network whose posterior is the same for every image, and whose decoder does not look at the code.
 fn constant(mean: &[f32], log_var: &[f32]) -> Vae {
     let latent = mean.len();
-    let mut vae = network(&VaeConfig { encoder_hidden: vec![3], latent, decoder_hidden: vec![3] }, 4);
+    let mut vae = network(
+        &VaeConfig { encoder_hidden: vec![3], latent, decoder_hidden: vec![3], ..VaeConfig::default() },
+        4,
+    );
     let device = Device::flex();
     let parameter = |values: &[f32]| Some(Param::from_data(TensorData::from(values), &device));
     for head in [&mut vae.encoder.mean, &mut vae.encoder.log_var] {
@@ -180,7 +231,7 @@ fn a_collapsed_network_is_the_prior() {
     let found = measure(&constant(&[0.0, 0.0], &[0.0, 0.0]), &noise_dataset(100, 1000, true));
     assert_eq!(
         (found.active_units, found.mutual_information, found.marginal_kl),
-        (Some(0), Some(0.0), Some(0.0))
+        (Some(0), Some(0.0.into()), Some(0.0.into()))
     );
     assert_eq!(found.kl_per_dim, [0.0, 0.0]);
     // What the noise of 1000 codes in 576 bins looks like at most: (576 - 1) / 2n nats, a quarter of it for JS.
@@ -199,7 +250,7 @@ fn where_the_decoder_ignores_the_code_the_bound_gains_the_whole_kl() {
     let dataset = noise_dataset(10, 500, false);
     let found = measure(&vae, &dataset);
     let device = Device::flex();
-    let encoded = EncodedImages::encode(&vae, &dataset.test, &device);
+    let encoded = EncodedImages::encode(&vae, &dataset.test, &device).unwrap();
     let gap = importance_gap(&vae, &dataset.test, &encoded, 1000, 500, SEED, &device).unwrap();
     let kl: f64 = found.kl_per_dim.iter().sum();
     // What is still missing with K samples is var(w) / 2K, here about 2e-4; the rest is noise, five standard errors.
@@ -207,7 +258,7 @@ fn where_the_decoder_ignores_the_code_the_bound_gains_the_whole_kl() {
     assert!((gap.mean - kl).abs() < limit, "{gap:?}, not {kl} ± {limit}");
     assert!(limit < 0.1 * kl, "the limit tells the KL from nothing");
     // One posterior for all images says nothing of them, and all of the KL is that from the prior.
-    assert!(found.mutual_information.is_some_and(|information| information < 1e-12), "{found:?}");
+    assert!(found.mutual_information.is_some_and(|information| information.value < 1e-12), "{found:?}");
 }
 
 #[test]
@@ -220,7 +271,7 @@ fn networks_that_went_wrong_are_measured_all_the_same() {
     ] {
         let found = measure(&constant(&mean, &log_var), &noise_dataset(50, 700, true));
         assert!(found.js_to_prior.unwrap() > 0.5, "far from the prior: {found:?}");
-        assert!(found.mutual_information.is_some_and(|information| information < 1e-9), "{found:?}");
+        assert!(found.mutual_information.is_some_and(|information| information.value < 1e-9), "{found:?}");
     }
 }
 
@@ -229,7 +280,10 @@ fn any_number_of_dimensions_and_images_is_measured() {
     for (latent, train, test, labelled) in
         [(1, 10, 24, true), (1, 9, 1, true), (3, 40, 577, false), (7, 11, 30, true), (2, 1, 575, true)]
     {
-        let vae = network(&VaeConfig { encoder_hidden: vec![], latent, decoder_hidden: vec![5] }, 4);
+        let vae = network(
+            &VaeConfig { encoder_hidden: vec![], latent, decoder_hidden: vec![5], ..VaeConfig::default() },
+            4,
+        );
         let found = measure(&vae, &noise_dataset(train, test, labelled));
         assert_eq!(found.kl_per_dim.len(), latent);
         assert_eq!(found.knn_accuracy.is_some(), labelled && train >= 10, "{train} {labelled}");
@@ -242,8 +296,8 @@ fn any_number_of_dimensions_and_images_is_measured() {
 fn nan_posteriors_are_an_error() {
     let dataset = noise_dataset(20, 30, true);
     let device = Device::flex();
-    let terms = evaluate(&constant(&[0.0], &[0.0]), &dataset.test, SEED, 0, &device).terms;
-    let error = diagnose(&constant(&[f32::NAN], &[0.0]), &dataset, &terms, SEED, &device).unwrap_err();
+    let terms = evaluate(&constant(&[0.0], &[0.0]), &dataset.test, SEED, 0, &device).unwrap().terms;
+    let error = diagnose(&constant(&[f32::NAN], &[0.0]), &dataset, &terms, MEMBER, &device).unwrap_err();
     let error = format!("{error:#}");
     assert!(error.contains("posteriors of the test images") && error.contains("NaN"), "{error}");
 }

@@ -55,6 +55,12 @@ pub enum SampleError {
         /// How many labels there are.
         labels: usize,
     },
+    /// All samples are of one class.
+    #[error("all samples are of class {class}: there is nothing to tell apart")]
+    OneClass {
+        /// That class.
+        class: u8,
+    },
     /// Two variables do not have as many samples each.
     #[error("{y} samples of y for {x} of x: the samples of two variables come in pairs")]
     Unpaired {

@@ -10,8 +10,8 @@
 //! - [`transport`]: Wasserstein distances, in one dimension, of Normals, and sliced.
 //! - [`permutation`]: whether any of them is more than chance.
 //!
-//! What counts tell of an entropy: [`counts`]. How much two variables tell of each other: [`mutual_information`]. And [`classification`]: how far samples of different
-//! classes keep apart.
+//! What counts tell of an entropy: [`counts`]. How much two variables tell of each other: [`mutual_information`]. How far
+//! samples of different classes keep apart: [`classification`], [`logistic`]. What weighted samples are worth: [`importance`].
 
 pub mod classification;
 pub mod counts;
@@ -20,6 +20,8 @@ pub mod energy;
 mod error;
 mod estimate;
 pub mod histogram;
+pub mod importance;
+pub mod logistic;
 pub mod mmd;
 pub mod mutual_information;
 pub mod neighbours;

@@ -28,14 +28,15 @@ macro_rules! plain_backends {
 use plain_backends;
 
 mod adam;
-mod bernoulli;
 mod dense;
 #[cfg(feature = "flex")]
 mod flex;
 mod gaussian;
+mod likelihood;
 
 pub(crate) use adam::{AdamUpdate, adam};
-pub use bernoulli::bernoulli_nll;
 pub use dense::{dense, linear};
 pub(crate) use gaussian::count_at_bounds;
 pub use gaussian::{gaussian_kl, reparameterize};
+pub use likelihood::bernoulli_nll;
+pub(crate) use likelihood::{nll, scaled_nll};

@@ -2,8 +2,7 @@
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use data::Images;
-use kernels::bernoulli_nll_of_codes;
+use data::Split;
 use model::Vae;
 
 use super::posteriors::EncodedImages;
@@ -47,14 +46,15 @@ pub struct ImportanceGap {
 /// Burda, Grosse and Salakhutdinov, *Importance Weighted Autoencoders* (2016), equation 8 and theorem 1.
 pub fn importance_gap(
     vae: &Vae,
-    images: &Images,
+    images: &Split,
     encoded: &EncodedImages,
     samples: usize,
     most_images: usize,
     seed: u64,
     device: &Device,
 ) -> Result<ImportanceGap> {
-    let (pixels, latent) = (images.pixels(), vae.latent());
+    let (pixels, latent) = (images.numbers(), vae.latent());
+    let likelihood = vae.decoder.likelihood_on_host();
     let stride = images.count().div_ceil(most_images);
     let taken: Vec<usize> = (0..images.count()).step_by(stride).collect();
     let mut gaps = Vec::with_capacity(taken.len());
@@ -77,13 +77,13 @@ pub fn importance_gap(
             }
         }
         let codes = Tensor::from_data(TensorData::new(codes, [chunk.len() * samples, latent]), device);
-        let logits = vae.decoder.forward(codes).into_data();
-        let logits = logits.as_slice::<f32>().expect("the network computes with 32-bit numbers");
+        let outputs = vae.decoder.forward(codes).into_data();
+        let outputs = outputs.as_slice::<f32>().expect("the network computes with 32-bit numbers");
         for (row, &image) in chunk.iter().enumerate() {
-            let grey = images.grey(image);
+            let grey = images.rows(image..image + 1)?;
             let log_weights = &mut log_weights[row * samples..(row + 1) * samples];
-            let logits = &logits[row * samples * pixels..][..samples * pixels];
-            for (log_weight, nll) in log_weights.iter_mut().zip(bernoulli_nll_of_codes(logits, &grey)) {
+            let outputs = &outputs[row * samples * pixels..][..samples * pixels];
+            for (log_weight, nll) in log_weights.iter_mut().zip(likelihood.nll_of_codes(outputs, &grey)) {
                 *log_weight -= f64::from(nll);
             }
             let gap = gap(log_weights);
