@@ -76,6 +76,4 @@ pub use seeds::{Group, Spread, by_coefficient};
 pub use shape::Shape;
 pub use student::{differs_from_zero, t_quantile};
 pub use terms::{LatentUse, Terms};
-pub use warnings::{
-    COLLAPSED_KL, Warning, WarningKind, WarningWatch, standing, still_improving, warnings,
-};
+pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, standing, still_improving, warnings};

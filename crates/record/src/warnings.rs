@@ -315,7 +315,10 @@ mod tests {
     fn a_training_that_was_still_improving_is_named_and_one_that_had_settled_is_not() {
         let message = still_improving(&healthy(40), 1.0).unwrap().message;
         // From 0.99^30 to 0.99^40 of 150.
-        assert!(message.contains("in the last 10 of 40 epochs") && message.contains("by 10.61 nats"), "{message}");
+        assert!(
+            message.contains("in the last 10 of 40 epochs") && message.contains("by 10.61 nats"),
+            "{message}"
+        );
         let mut history = healthy(40);
         let settled = history[25].train;
         history[26..].iter_mut().for_each(|row| row.train = settled);
