@@ -39,10 +39,16 @@ fn the_summary_has_every_diagnostic_after_the_terms() {
         let close = |found: f64| (found - kl).abs() < 1e-5 * kl;
         assert!(close(value("kl_dim_0") + value("kl_dim_1") + value("kl_dim_2")), "{row:?}");
         assert!(close(value("mutual_information") + value("marginal_kl")), "{row:?}");
-        assert!(value("iwae_nll") <= value("elbo_loss"), "{row:?}");
-        assert!((0.0..=1.0).contains(&value("js_to_prior")), "{row:?}");
-        assert!((0.0..=1.0).contains(&value("prior_near_data")), "{row:?}");
-        assert!((0.0..=1.0).contains(&value("knn_accuracy")), "{row:?}");
+        // One code an image: by its noise the ELBO loss may be below.
+        let noise = 5.0 * value("choose_elbo_loss_se");
+        assert!(value("choose_nll") <= value("choose_elbo_loss") + noise, "{row:?}");
+        assert!((-0.1..=0.7).contains(&value("js_to_prior_nats")), "{row:?}");
+        assert!(value("choose_density") >= 0.0, "{row:?}");
+        for share in
+            ["choose_coverage", "report_knn_accuracy", "choose_probe_accuracy", "report_few_labels_accuracy"]
+        {
+            assert!((0.0..=1.0).contains(&value(share)), "{share}: {row:?}");
+        }
         // The images of both parts are those of the table, each part with half of them.
         let mean = 0.5 * (value("choose_kl") + value("report_kl"));
         assert!((mean - kl).abs() < 1e-5 * kl, "{row:?}");
@@ -52,6 +58,18 @@ fn the_summary_has_every_diagnostic_after_the_terms() {
         assert_eq!(result["kl_per_dim"][2].as_f64().unwrap(), value("kl_dim_2"));
         assert!(result["diagnostics_seconds"].as_f64().unwrap() > 0.0);
     }
+}
+
+#[test]
+fn the_data_without_a_network_is_measured_once_for_the_run() {
+    let folder = Folder::new();
+    folder.smoke(&[]).expect_code(0);
+    let path = folder.path().join("runs/smoke/baselines.json");
+    let baselines: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let accuracy = |what: &str| baselines[what]["choose"]["knn_accuracy"]["value"].as_f64().unwrap();
+    // Of ten classes, from 500 images: far above chance, in both spaces.
+    assert!(accuracy("pixels") > 0.6 && accuracy("components") > 0.6, "{baselines}");
+    assert!(baselines["ceiling"]["report"]["coverage"]["value"].as_f64().unwrap() > 0.8, "{baselines}");
 }
 
 #[test]

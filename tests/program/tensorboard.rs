@@ -58,6 +58,7 @@ fn tensorboard_reads_what_the_history_says_also_after_a_resume() {
     }
     let result: Value =
         serde_json::from_str(&fs::read_to_string(member.join("result.json")).unwrap()).unwrap();
-    let nll = scalars["diagnostics/iwae_nll"].as_array().unwrap();
-    assert_eq!(nll.last().unwrap()[1].as_f64().unwrap() as f32, result["iwae_nll"].as_f64().unwrap() as f32);
+    let nll = scalars["diagnostics/choose_nll"].as_array().unwrap();
+    let expected = result["choose"]["nll"]["mean"]["value"].as_f64().unwrap();
+    assert_eq!(nll.last().unwrap()[1].as_f64().unwrap() as f32, expected as f32);
 }

@@ -74,4 +74,4 @@ pub use schema::{SCHEMA, VERSION, check_schema};
 pub use seeds::{Group, Spread, by_coefficient};
 pub use shape::Shape;
 pub use terms::{LatentUse, Terms};
-pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, warnings};
+pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, standing, still_improving, warnings};

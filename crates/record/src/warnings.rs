@@ -14,6 +14,12 @@ use crate::history::EpochRow;
 /// posterior's own standard deviation, and the decoder gets next to nothing from it.
 pub const COLLAPSED_KL: f64 = 0.01;
 
+/// A dimension that had collapsed counts as in use again from so many times that on: not as soon as it wavers.
+const RECOVERED: f64 = 2.0;
+
+/// The share of the epochs at the end of a training in which the objective should no longer improve.
+const LAST_EPOCHS: f64 = 0.25;
+
 /// Nats per latent dimension above which the KL counts as exploded: a posterior there is some 14 prior standard
 /// deviations from the origin, or e^100 times narrower than the prior. A code drawn from the prior never comes near.
 const EXPLODED_KL_PER_DIM: f64 = 100.0;
@@ -27,7 +33,7 @@ const EXPLODING_KL_PER_DIM: f64 = 10.0;
 /// Epochs in which the objective has to improve, a quarter of the classic training ...
 const PATIENCE: usize = 10;
 
-/// ... by this share of itself. On MNIST it is 0.15 nats, less than what another seed changes.
+/// ... by this share of itself: on MNIST, 0.15 nats.
 const LEAST_IMPROVEMENT: f64 = 1e-3;
 
 /// Something that a person who trains should know.
@@ -47,12 +53,16 @@ pub struct Warning {
 pub enum WarningKind {
     /// A latent dimension carries almost nothing.
     CollapsedDimension(usize),
+    /// A latent dimension that had collapsed is in use again.
+    RecoveredDimension(usize),
     /// The posteriors are far from the prior, or leave it in a leap.
     ExplodingKl,
     /// Log-variances were clamped to their bounds.
     SaturatedLogVars,
     /// The training objective stays where it is.
     NoImprovement,
+    /// The training objective was still improving when training ended.
+    StillImproving,
     /// The objective is NaN or infinite.
     NotFinite,
 }
@@ -62,9 +72,11 @@ impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CollapsedDimension(dimension) => write!(f, "collapsed_dimension_{dimension}"),
+            Self::RecoveredDimension(dimension) => write!(f, "recovered_dimension_{dimension}"),
             Self::ExplodingKl => f.write_str("exploding_kl"),
             Self::SaturatedLogVars => f.write_str("saturated_log_vars"),
             Self::NoImprovement => f.write_str("no_improvement"),
+            Self::StillImproving => f.write_str("still_improving"),
             Self::NotFinite => f.write_str("not_finite"),
         }
     }
@@ -100,6 +112,7 @@ impl WarningWatch {
         let mut found = Vec::new();
         if row.objective_is_finite(self.kl_coefficient) {
             found.extend(collapsed(row));
+            found.extend(self.recovered(row));
             found.extend(exploding(row, self.previous_kl));
             found.extend(saturated(row));
             found.extend(self.no_improvement(row));
@@ -109,9 +122,32 @@ impl WarningWatch {
         }
         self.previous_kl = Some(row.test.kl);
         found.retain(|(kind, _)| !self.seen.contains(kind));
-        self.seen.extend(found.iter().map(|(kind, _)| kind));
+        for (kind, _) in &found {
+            match *kind {
+                // It may collapse again, and that would be news.
+                WarningKind::RecoveredDimension(dimension) => {
+                    self.seen.retain(|seen| *seen != WarningKind::CollapsedDimension(dimension));
+                }
+                kind => self.seen.push(kind),
+            }
+        }
         let epoch = row.epoch;
         found.into_iter().map(|(kind, message)| Warning { epoch, kind, message }).collect()
+    }
+
+    fn recovered(&self, row: &EpochRow) -> Vec<(WarningKind, String)> {
+        let in_use = row.test_latent.kl_per_dim.iter().enumerate().filter(|(dimension, kl)| {
+            **kl >= RECOVERED * COLLAPSED_KL
+                && self.seen.contains(&WarningKind::CollapsedDimension(*dimension))
+        });
+        let recovered = |(dimension, kl): (usize, &f64)| {
+            let message = format!(
+                "after epoch {}, latent dimension {dimension}, which had collapsed, is in use again: its KL is {kl:.2e} nats",
+                row.epoch
+            );
+            (WarningKind::RecoveredDimension(dimension), message)
+        };
+        in_use.map(recovered).collect()
     }
 
     fn no_improvement(&mut self, row: &EpochRow) -> Option<(WarningKind, String)> {
@@ -135,10 +171,45 @@ impl WarningWatch {
     }
 }
 
-/// The warnings that a member's history gives reason for, in the order of their epochs.
+/// The warnings that a member's history gives reason for, in the order of their epochs, without those that were withdrawn.
 pub fn warnings(history: &[EpochRow], kl_coefficient: f64) -> Vec<Warning> {
     let mut watch = WarningWatch::new(kl_coefficient);
-    history.iter().flat_map(|row| watch.epoch(row)).collect()
+    standing(history.iter().flat_map(|row| watch.epoch(row)).collect())
+}
+
+/// Warnings without the collapses from which a dimension recovered.
+pub fn standing(warnings: Vec<Warning>) -> Vec<Warning> {
+    let mut standing: Vec<Warning> = Vec::with_capacity(warnings.len());
+    for warning in warnings {
+        match warning.kind {
+            WarningKind::RecoveredDimension(dimension) => {
+                standing.retain(|earlier| earlier.kind != WarningKind::CollapsedDimension(dimension));
+            }
+            _ => standing.push(warning),
+        }
+    }
+    standing
+}
+
+/// Whether the training of a member that is finished ended while its objective was still improving: by more than a thousandth
+/// of itself in the last quarter of the epochs. A longer training would change what was measured.
+pub fn still_improving(history: &[EpochRow], kl_coefficient: f64) -> Option<Warning> {
+    let last = (LAST_EPOCHS * history.len() as f64).ceil() as usize;
+    let (before, end) = history.split_at(history.len() - last);
+    let best = |rows: &[EpochRow]| {
+        rows.iter().map(|row| row.train.objective(kl_coefficient)).fold(f64::INFINITY, f64::min)
+    };
+    let (before, best) = (best(before), best(end));
+    let gained = before - best;
+    (before.is_finite() && gained > LEAST_IMPROVEMENT * before.abs()).then(|| Warning {
+        epoch: history.len(),
+        kind: WarningKind::StillImproving,
+        message: format!(
+            "training was still improving when it stopped: in the last {last} of {} epochs, the training objective fell by \
+             {gained:.2} nats, from {before:.2} to {best:.2}; more epochs would change what was measured",
+            history.len()
+        ),
+    })
 }
 
 fn collapsed(row: &EpochRow) -> impl Iterator<Item = (WarningKind, String)> + '_ {
@@ -208,8 +279,10 @@ mod tests {
     #[test]
     fn a_dimension_collapses_once_at_its_first_epoch_below_the_threshold() {
         let mut history = healthy(6);
-        history[2].test_latent.kl_per_dim[1] = 0.0099;
-        history[3].test_latent.kl_per_dim = vec![0.0101, 0.0];
+        for row in &mut history[2..] {
+            row.test_latent.kl_per_dim[1] = 0.0099;
+        }
+        history[3].test_latent.kl_per_dim[0] = 0.0101;
         history[5].test_latent.kl_per_dim[0] = 1e-5;
         assert_eq!(
             found(&history),
@@ -220,6 +293,37 @@ mod tests {
             message.starts_with("after epoch 3, latent dimension 1 has collapsed: its KL is 9.90e-3"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_collapse_is_withdrawn_when_the_dimension_recovers_and_said_again_when_it_does_not_last() {
+        let mut history = healthy(6);
+        history[0].test_latent.kl_per_dim[1] = 0.001;
+        history[1].test_latent.kl_per_dim[1] = 0.015;
+        let mut watch = WarningWatch::new(1.0);
+        let said: Vec<_> = history.iter().flat_map(|row| watch.epoch(row)).collect();
+        let kinds: Vec<_> = said.iter().map(|warning| (warning.epoch, warning.kind)).collect();
+        let (collapsed, recovered) = (WarningKind::CollapsedDimension(1), WarningKind::RecoveredDimension(1));
+        assert_eq!(kinds, [(1, collapsed), (3, recovered)], "0.015 is neither collapsed nor recovered");
+        assert_eq!(found(&history), []);
+        history[4].test_latent.kl_per_dim[1] = 0.001;
+        history[5].test_latent.kl_per_dim[1] = 0.001;
+        assert_eq!(found(&history), [(5, collapsed)]);
+    }
+
+    #[test]
+    fn a_training_that_was_still_improving_is_named_and_one_that_had_settled_is_not() {
+        let message = still_improving(&healthy(40), 1.0).unwrap().message;
+        // From 0.99^30 to 0.99^40 of 150.
+        assert!(
+            message.contains("in the last 10 of 40 epochs") && message.contains("by 10.61 nats"),
+            "{message}"
+        );
+        let mut history = healthy(40);
+        let settled = history[25].train;
+        history[26..].iter_mut().for_each(|row| row.train = settled);
+        assert_eq!(still_improving(&history, 1.0), None);
+        assert_eq!(still_improving(&healthy(1), 1.0), None, "of one epoch nobody knows");
     }
 
     #[test]

@@ -433,7 +433,11 @@ impl PageMember {
             label: format::coefficient(c),
             values: values.into_iter().filter(|(_, value)| value.is_finite()).collect(),
             kl_per_dim: of.kl_per_dim(),
-            warnings: warnings(&member.history, c),
+            // Of a finished member there may be more to say than its history does.
+            warnings: match &member.result {
+                Some(result) => result.warnings.clone(),
+                None => warnings(&member.history, c),
+            },
         }
     }
 }

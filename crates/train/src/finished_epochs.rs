@@ -1,12 +1,13 @@
 //! The finished epochs of a member in training, and what they gave reason to warn of.
 
 use anyhow::Result;
-use record::{EpochRow, HistoryFile, MemberDir, Warning, WarningWatch};
+use record::{EpochRow, HistoryFile, MemberDir, Warning, WarningWatch, standing, still_improving};
 
 /// A member's finished epochs.
 pub struct FinishedEpochs {
     file: HistoryFile,
     rows: Vec<EpochRow>,
+    kl_coefficient: f64,
     watch: WarningWatch,
     warnings: Vec<Warning>,
 }
@@ -16,9 +17,10 @@ impl FinishedEpochs {
     pub fn resume(dir: &MemberDir, epochs: usize) -> Result<Self> {
         let file = dir.history_file();
         let rows = file.cut_back(epochs)?;
-        let mut watch = WarningWatch::new(dir.id().kl_coefficient);
+        let kl_coefficient = dir.id().kl_coefficient;
+        let mut watch = WarningWatch::new(kl_coefficient);
         let warnings = rows.iter().flat_map(|row| watch.epoch(row)).collect();
-        Ok(Self { file, rows, watch, warnings })
+        Ok(Self { file, rows, kl_coefficient, watch, warnings })
     }
 
     /// Takes up an epoch, and gives back what it gives reason to warn of.
@@ -39,9 +41,17 @@ impl FinishedEpochs {
         self.rows.last()
     }
 
-    /// All warnings up to now.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
+    /// The warnings of a member that is finished, with that of a training that was too short, without those that were
+    /// withdrawn.
+    pub fn final_warnings(&self) -> Vec<Warning> {
+        let mut warnings = standing(self.warnings.clone());
+        warnings.extend(self.still_improving());
+        warnings
+    }
+
+    /// Whether training ended too early.
+    pub fn still_improving(&self) -> Option<Warning> {
+        still_improving(&self.rows, self.kl_coefficient)
     }
 
     /// Log-variances that were clamped in all epochs.

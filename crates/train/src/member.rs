@@ -154,6 +154,9 @@ fn train_on(
     }
 
     writer.finish()?;
+    if let Some(warning) = epochs.still_improving() {
+        observer.say(&format!("{id}: warning: {}", warning.message));
+    }
     observer.measuring();
     let result = finish(run, dir, claim, &state, &epochs)?;
     observer.finished(&result)?;
@@ -235,7 +238,7 @@ fn finish(
         elbo_loss: last.test.elbo_loss(),
         saturated_log_vars: epochs.saturated_log_vars(),
         diagnostics,
-        warnings: epochs.warnings().to_vec(),
+        warnings: epochs.final_warnings(),
         kernels: run.kernels.map(str::to_string),
         seconds: Some(seconds),
         diagnostics_seconds: Some(started.elapsed().as_secs_f64()),

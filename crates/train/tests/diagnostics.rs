@@ -8,8 +8,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use data::{Dataset, Split};
 use model::{LOG_VAR_MAX, LOG_VAR_MIN, NamedTensor, Vae, VaeConfig, load_parameters};
 use record::{
-    DIMENSION_QUANTITIES, DataConfig, Diagnostics, Estimate, HeldOut, Kind, MemberId, MemberResult, Shape,
-    Terms, quantities_of,
+    DIMENSION_QUANTITIES, DataConfig, Diagnostics, Estimate, HeldOut, Kind, MemberId, MemberResult, OfParts,
+    Shape, Terms, quantities_of,
 };
 use serde::Deserialize;
 use train::diagnostics::{DataReference, Measurement, diagnose};
@@ -24,8 +24,13 @@ const MEMBER: MemberId = MemberId { kl_coefficient: 0.5, seed: SEED };
 #[derive(Deserialize)]
 struct Reference {
     kl_per_dim: Vec<f64>,
+    collapsed_share: Vec<f64>,
+    posterior_variance: Vec<f64>,
     active_units: usize,
+    information_upper: f64,
     knn_accuracy: f64,
+    probe_accuracy: OfParts<f64>,
+    nll: OfParts<f64>,
     sampled: BTreeMap<String, Sampled>,
 }
 
@@ -183,9 +188,27 @@ fn two_trained_networks_measure_as_in_pytorch() {
     for latent in [2, 4] {
         let found = measure(&trained(latent), &dataset);
         let reference = &references[&format!("latent_{latent}")];
-        for (found, expected) in found.kl_per_dim.iter().zip(&reference.kl_per_dim) {
+        let kl = found.kl_per_dim.iter().zip(&reference.kl_per_dim);
+        let variance = found.posterior_variance.iter().zip(&reference.posterior_variance);
+        let upper = found.information_upper.unwrap().value;
+        for (found, expected) in kl.chain(variance).chain([(&upper, &reference.information_upper)]) {
             // The encoder computes with 32-bit numbers: the posterior of an image of 784 pixels is good to some 1e-6.
             assert!((found / expected - 1.0).abs() < 1e-5, "{found}, not {expected}");
+        }
+        assert_eq!(found.collapsed_share, reference.collapsed_share);
+        for part in HeldOut::ALL {
+            let (found, expected) = (found.part(part).nll.as_ref().unwrap(), *reference.nll.part(part));
+            // An integral is good to a hundredth; a hundred codes in four dimensions lack some hundredths, and scatter by as much.
+            let limit = if latent == 2 { 0.01 } else { 0.15 };
+            assert!((found.mean.value - expected).abs() < limit, "{found:?}, not {expected}");
+        }
+        for part in HeldOut::ALL {
+            let (found, expected) = (found.part(part), *reference.probe_accuracy.part(part));
+            // Of 500 images, three may lie where the end of the descent decides, or the choice of the ridge.
+            assert!(
+                (found.probe_accuracy.unwrap().value - expected).abs() <= 0.006,
+                "{found:?}, not {expected}"
+            );
         }
         assert_eq!(found.active_units, Some(reference.active_units));
         // Of 1000 images two may have neighbours so equally near that rounding decides.

@@ -54,6 +54,10 @@ pub struct BinnedComparison {
 }
 
 /// The grid of a [`BinnedComparison`]: 24 bins over [-4, 4] on each axis, the outer ones open.
+///
+/// ```
+/// assert_eq!(metrics::latent::grid().cells(2), Some(24 * 24));
+/// ```
 pub fn grid() -> Grid {
     Grid::new(-EDGE, EDGE, BINS).expect("the edges are in order")
 }
@@ -98,6 +102,15 @@ pub fn compare_to_prior(codes: ArrayView2<'_, f64>) -> Result<PriorComparison, S
 /// # Errors
 ///
 /// [`SampleError`] if there are no dimensions, or a coordinate that is not finite.
+///
+/// ```
+/// use ndarray::Array2;
+///
+/// let codes = Array2::from_shape_fn((900, 1), |(i, _)| (i as f64).sin());
+/// let binned = metrics::latent::binned_comparison(codes.view())?.expect("more codes than cells");
+/// assert!(binned.kl.value > 0.3 && binned.js.value > 0.05);
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
 pub fn binned_comparison(codes: ArrayView2<'_, f64>) -> Result<Option<BinnedComparison>, SampleError> {
     let (images, dimensions) = codes.dim();
     if grid().cells(dimensions).is_none_or(|cells| cells > images) {

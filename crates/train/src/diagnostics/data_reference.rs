@@ -192,12 +192,6 @@ mod tests {
     use data::Split;
     use record::Shape;
 
-    struct Silent;
-
-    impl Progress for Silent {
-        fn at(&self, _: &str, _: u64, _: u64) {}
-    }
-
     /// Images of three classes, each bright in another third, with noise.
     fn images(count: usize, start: usize, labelled: bool) -> Split {
         let label = |i: usize| i % 3;
@@ -213,7 +207,7 @@ mod tests {
     #[test]
     fn classes_that_are_plain_are_found_and_held_out_images_cover_each_other() {
         let dataset = Dataset::new(images(300, 0, true), None, images(240, 1000, true));
-        let found = baselines(&dataset, &DataReference::of(&dataset).unwrap(), &Silent).unwrap();
+        let found = baselines(&dataset, &DataReference::of(&dataset).unwrap(), &()).unwrap();
         assert_eq!(found.not_measured, [] as [&str; 0]);
         for classified in [found.pixels.unwrap(), found.components.unwrap()] {
             for part in HeldOut::ALL.map(|part| *classified.part(part)) {
@@ -230,7 +224,7 @@ mod tests {
     fn what_cannot_be_measured_is_said_and_the_rest_is_measured() {
         let dataset = Dataset::new(images(30, 0, false), None, images(8, 1000, false));
         let reference = DataReference::of(&dataset).unwrap();
-        let found = baselines(&dataset, &reference, &Silent).unwrap();
+        let found = baselines(&dataset, &reference, &()).unwrap();
         assert_eq!((found.pixels, found.ceiling), (None, None));
         let [generation, labels] = &found.not_measured[..] else { panic!("{found:?}") };
         assert!(generation.contains("4 samples where at least 6 are needed"), "{generation}");

@@ -15,10 +15,10 @@ use record::{
 
 use super::data_reference::DataReference;
 use super::held_out::Subset;
-use super::integrated_likelihood::integrated_likelihoods;
+use super::integrated_likelihood::{Integrands, integrated_likelihoods};
 use super::posteriors::EncodedImages;
 use super::probes::{Probed, Represented, Rights};
-use super::quadrature::{MOST_DIMENSIONS, coarse_cells};
+use super::quadrature::{Integral, MOST_DIMENSIONS, coarse_cells};
 use super::sampled_likelihood::{SampledLikelihood, sampled_likelihoods};
 use crate::encode_images::{encode_images, values};
 use crate::random::{Purpose, noise};
@@ -108,10 +108,13 @@ pub fn diagnose(
         None => vec![&choose.terms, &report.terms],
     };
     let term_errors = term_errors(&evaluated, kl_coefficient);
-    let choose =
-        measurer.part(choose, probes.of_part(HeldOut::Choose), generated.map(|parts| parts.choose))?;
-    let report =
-        measurer.part(report, probes.of_part(HeldOut::Report), generated.map(|parts| parts.report))?;
+    let [of_choose, of_report] = measurer.nlls([&choose, &report])?;
+    let [choose, report] = [(HeldOut::Choose, choose, of_choose), (HeldOut::Report, report, of_report)].map(
+        |(part, measured, nll)| {
+            let generated = generated.as_ref().map(|generated| *generated.part(part));
+            measurer.part(measured, probes.of_part(part), generated, nll)
+        },
+    );
     let diagnostics = Diagnostics {
         active_units: Some(active_units),
         mutual_information: Some(estimate(mutual_information)),
@@ -188,6 +191,21 @@ struct Measured<'a> {
     terms: ImageTerms,
 }
 
+impl Measured<'_> {
+    /// At most so many of the images, evenly spaced.
+    fn thinned(&self, most: usize) -> Self {
+        let subset = self.subset.thinned(most);
+        let stride = self.subset.count().div_ceil(most.max(1)).max(1);
+        let thinned = |values: &Array1<f32>| values.iter().copied().step_by(stride).collect();
+        let terms = ImageTerms {
+            index: subset.positions.iter().copied().collect(),
+            reconstruction: thinned(&self.terms.reconstruction),
+            kl: thinned(&self.terms.kl),
+        };
+        Self { subset, encoded: self.encoded.thinned(most), terms }
+    }
+}
+
 /// One part of the held-out images.
 struct Part {
     diagnostics: PartDiagnostics,
@@ -225,8 +243,9 @@ impl Measurer<'_> {
         measured: Measured<'_>,
         probes: ProbesOfPart,
         generated: Option<Generated>,
-    ) -> Result<Part> {
-        let (nll, log_likelihood) = self.nll(&measured)?.unzip();
+        nll: Option<(Nll, LogLikelihoods)>,
+    ) -> Part {
+        let (nll, log_likelihood) = nll.unzip();
         let Measured { subset, terms, .. } = measured;
         let mean = |values: &Array1<f32>| Estimate::of_mean(values.iter().map(|value| f64::from(*value)));
         let ProbesOfPart { logistic, few_labels, neighbours } = probes;
@@ -247,10 +266,10 @@ impl Measurer<'_> {
             knn_accuracy,
             generated,
         };
-        Ok(Part {
+        Part {
             diagnostics,
             losses: PartLosses { terms, log_likelihood, probe_right, few_labels_right, knn_right },
-        })
+        }
     }
 
     /// How the decoder's images of codes from the prior lie beside the held-out ones. An image is the mean of its pixels, as
@@ -275,37 +294,52 @@ impl Measurer<'_> {
         found.map_err(|error| not_measured.push(format!("Density and coverage: {error}."))).ok()
     }
 
-    /// `None` of a part without images.
-    fn nll(&self, measured: &Measured<'_>) -> Result<Option<(Nll, LogLikelihoods)>> {
-        if measured.subset.count() == 0 {
-            return Ok(None);
+    /// The likelihoods of both parts; `None` of one without images.
+    fn nlls(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
+        if self.vae.latent() <= MOST_DIMENSIONS {
+            return self.integrated(parts);
         }
-        if self.vae.latent() <= MOST_DIMENSIONS { self.integrated(measured) } else { self.sampled(measured) }
-            .map(Some)
+        let [choose, report] =
+            parts.map(|part| (part.subset.count() > 0).then(|| self.sampled(part)).transpose());
+        Ok([choose?, report?])
     }
 
-    fn integrated(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
-        let pixels = measured.subset.images.numbers();
-        let lattice = coarse_cells(self.vae.latent());
-        let all = measured.subset.count();
-        let most = if all * lattice * pixels * 4 > MULTIPLICATIONS { FEWER_IMAGES } else { all };
-        let (subset, encoded) = (measured.subset.thinned(most), measured.encoded.thinned(most));
-        let found = integrated_likelihoods(self.vae, &subset, &encoded, &measured.terms, self.device)?;
-        let error = found.iter().map(|image| image.error).sum::<f64>() / found.len() as f64;
-        let values = found.iter().map(|image| image.log_likelihood);
-        let log_likelihoods = LogLikelihoods {
-            index: subset.positions.iter().copied().collect(),
-            value: values.clone().map(|value| value as f32).collect(),
-            pareto_k: None,
-            effective_samples: None,
+    /// Over the same lattice, so that each code is decoded once.
+    fn integrated(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
+        let counts = parts.map(|part| part.subset.count());
+        let multiplications = |part: usize| {
+            counts[part] * coarse_cells(self.vae.latent()) * parts[part].subset.images.numbers()
         };
-        let mean = Estimate::of_mean(values.map(|value| -value)).context("there are images")?;
-        Ok((Nll { mean, images: found.len(), method: NllMethod::Quadrature { error } }, log_likelihoods))
+        let all = multiplications(0) + multiplications(1) <= MULTIPLICATIONS;
+        let parts = parts.map(|part| part.thinned(if all { part.subset.count() } else { FEWER_IMAGES }));
+        let [choose, report] = parts.each_ref().map(|part| part.subset.images.gather(&part.subset.positions));
+        let images = [choose?, report?].concat();
+        let means = ndarray::concatenate(Axis(0), &parts.each_ref().map(|part| part.encoded.means.view()))?;
+        let reconstruction: Vec<f32> =
+            parts.iter().flat_map(|part| part.terms.reconstruction.iter().copied()).collect();
+        let integrands = Integrands { images: &images, means: means.view(), reconstruction: &reconstruction };
+        let found = integrated_likelihoods(self.vae, &integrands, self.device)?;
+        let (of_choose, of_report) = found.split_at(parts[0].subset.count());
+        let of_part = |part: &Measured<'_>, found: &[Integral]| {
+            let error = found.iter().map(|image| image.error).sum::<f64>() / found.len() as f64;
+            let mean = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood))?;
+            let log_likelihoods = LogLikelihoods {
+                index: part.terms.index.clone(),
+                value: found.iter().map(|image| image.log_likelihood as f32).collect(),
+                pareto_k: None,
+                effective_samples: None,
+            };
+            Some((
+                Nll { mean, images: found.len(), method: NllMethod::Quadrature { error } },
+                log_likelihoods,
+            ))
+        };
+        Ok([of_part(&parts[0], of_choose), of_part(&parts[1], of_report)])
     }
 
     fn sampled(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
         let sample = |images: usize, samples: usize| {
-            let (subset, encoded) = (measured.subset.thinned(images), measured.encoded.thinned(images));
+            let Measured { subset, encoded, .. } = measured.thinned(images);
             let MemberId { kl_coefficient, seed } = self.member;
             let found =
                 sampled_likelihoods(self.vae, &subset, &encoded, kl_coefficient, samples, seed, self.device)?;

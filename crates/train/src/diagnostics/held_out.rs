@@ -33,7 +33,7 @@ impl<'a> Subset<'a> {
 
     /// At most so many of these images: every second, third, ... of them.
     pub fn thinned(&self, most: usize) -> Self {
-        let stride = self.positions.len().div_ceil(most).max(1);
+        let stride = self.positions.len().div_ceil(most.max(1)).max(1);
         Self { images: self.images, positions: self.positions.iter().copied().step_by(stride).collect() }
     }
 

@@ -6,11 +6,8 @@ use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::{Likelihood, Matrix, multiply};
 use model::Vae;
-use ndarray::Axis;
-use record::ImageTerms;
+use ndarray::{ArrayView2, Axis};
 
-use super::held_out::Subset;
-use super::posteriors::EncodedImages;
 use super::quadrature::{Decoded, Integral, Region, integrate};
 
 /// Images multiplied at a time: as many as fit into the second-level cache with what they are multiplied by.
@@ -25,6 +22,16 @@ const BETTER_THAN_ENCODED: f64 = 20.0;
 /// Nats below what was found that can be left out.
 const NEGLIGIBLE: f64 = 20.0;
 
+/// Images to integrate over the codes of.
+pub struct Integrands<'a> {
+    /// Their pixels, `[images, pixels]`.
+    pub images: &'a [f32],
+    /// The means of their posteriors, `[images, latent]`.
+    pub means: ArrayView2<'a, f64>,
+    /// Their losses for a code drawn from the posterior.
+    pub reconstruction: &'a [f32],
+}
+
 /// `log p(x) = log ∫ p(z) p(x|z) dz` of each image.
 ///
 /// No encoder is involved but for the question how far to integrate: as far as the codes of the images and the prior do.
@@ -33,47 +40,30 @@ const NEGLIGIBLE: f64 = 20.0;
 /// # Errors
 ///
 /// Fails when a likelihood is not finite.
-pub fn integrated_likelihoods(
-    vae: &Vae,
-    subset: &Subset<'_>,
-    encoded: &EncodedImages,
-    terms: &ImageTerms,
-    device: &Device,
-) -> Result<Vec<Integral>> {
+pub fn integrated_likelihoods(vae: &Vae, of: &Integrands<'_>, device: &Device) -> Result<Vec<Integral>> {
     let likelihood = vae.decoder.likelihood_on_host();
-    let images = subset.images.gather(&subset.positions)?;
+    let count = of.reconstruction.len();
+    let pixels = of.images.len() / count.max(1);
     let decode = |codes: Vec<f32>| {
         let shape = [codes.len() / vae.latent(), vae.latent()];
         let outputs = vae.decoder.forward(Tensor::from_data(TensorData::new(codes, shape), device));
         let outputs = outputs.into_data().iter::<f32>().collect();
-        DecodedCodes::new(outputs, subset.images.numbers(), &likelihood, &images)
+        DecodedCodes::new(outputs, pixels, &likelihood, of.images)
     };
-    let reconstruction = reconstructions(subset, terms);
-    let region = region(vae.latent(), encoded, &reconstruction, &decode);
-    let found = integrate(&region, subset.count(), decode);
-    for (integral, position) in found.iter().zip(&subset.positions) {
-        ensure!(integral.log_likelihood.is_finite(), "image {position} has no finite likelihood");
+    let found = integrate(&region(of, decode), count, decode);
+    for (image, integral) in found.iter().enumerate() {
+        ensure!(integral.log_likelihood.is_finite(), "image {image} has no finite likelihood");
     }
     Ok(found)
-}
-
-/// The reconstructions of the images of a subset, out of those of all images of their part.
-fn reconstructions(subset: &Subset<'_>, terms: &ImageTerms) -> Vec<f32> {
-    let of_part = terms.index.iter().zip(&terms.reconstruction);
-    let wanted = of_part.filter(|(index, _)| subset.positions.binary_search(index).is_ok());
-    wanted.map(|(_, reconstruction)| *reconstruction).collect()
 }
 
 /// How far to integrate.
 ///
 /// At a code `z` an integrand is at most `p(z)` times the likelihood of the best code, and the encoder's is taken to be within
 /// [`BETTER_THAN_ENCODED`] nats of that: far from the origin it is soon nothing against what a first look finds near it.
-fn region<D: Decoded>(
-    latent: usize,
-    encoded: &EncodedImages,
-    reconstruction: &[f32],
-    decode: impl Fn(Vec<f32>) -> D,
-) -> Region {
+fn region<D: Decoded>(of: &Integrands<'_>, decode: impl Fn(Vec<f32>) -> D) -> Region {
+    let Integrands { means, reconstruction, .. } = of;
+    let latent = means.ncols();
     let step = 2.0 * FIRST_LOOK / (FIRST_STEPS - 1) as f64;
     let along = |i: usize| step * i as f64 - FIRST_LOOK;
     let codes: Vec<Vec<f64>> = (0..FIRST_STEPS.pow(latent as u32))
@@ -90,14 +80,14 @@ fn region<D: Decoded>(
         let best = joint.fold(f64::NEG_INFINITY, f64::max) + log_cell;
         (2.0 * (BETTER_THAN_ENCODED + NEGLIGIBLE - f64::from(*reconstruction) - best)).max(0.0).sqrt()
     };
-    let of_images = likelihoods.chunks(codes.len()).zip(reconstruction);
+    let of_images = likelihoods.chunks(codes.len()).zip(*reconstruction);
     let reach = of_images.map(farthest).fold(PRIOR_REACH, f64::max);
     let end = |extreme: fn(f64, f64) -> f64, sign: f64| {
         let of_axis = |means: ndarray::ArrayView1<'_, f64>| {
             extreme(means.iter().copied().fold(sign * PRIOR_REACH, extreme), -sign * reach)
                 .clamp(-reach, reach)
         };
-        encoded.means.axis_iter(Axis(1)).map(of_axis).collect()
+        means.axis_iter(Axis(1)).map(of_axis).collect()
     };
     Region { low: end(f64::min, -1.0), high: end(f64::max, 1.0) }
 }
@@ -156,6 +146,7 @@ impl Decoded for DecodedCodes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostics::EncodedImages;
     use burn::module::Param;
     use data::Split;
     use model::{VaeConfig, Variance};
@@ -184,12 +175,10 @@ mod tests {
 
     fn integrate_all(vae: &Vae, images: &Split) -> Vec<Integral> {
         let device = Device::flex();
-        let subset = Subset::evenly_spaced(images, 1000);
-        let encoded = EncodedImages::encode(vae, images, &device).unwrap();
-        let zeros = || vec![0.0; subset.count()].into();
-        let index = subset.positions.iter().copied().collect();
-        let terms = ImageTerms { index, reconstruction: zeros(), kl: zeros() };
-        integrated_likelihoods(vae, &subset, &encoded, &terms, &device).unwrap()
+        let means = EncodedImages::encode(vae, images, &device).unwrap().means;
+        let (count, pixels) = (images.count(), images.rows(0..images.count()).unwrap());
+        let of = Integrands { images: &pixels, means: means.view(), reconstruction: &vec![0.0; count] };
+        integrated_likelihoods(vae, &of, &device).unwrap()
     }
 
     /// `x ~ N(b, W W' + v I)`: `log p(x)` in closed form, with one latent dimension by the formula of Sherman and Morrison.
@@ -234,7 +223,6 @@ mod tests {
         let mut means = Array2::zeros((3, 2));
         means[[0, 0]] = 1e15;
         means[[1, 1]] = -9.0;
-        let encoded = EncodedImages { log_vars: Array2::zeros(means.dim()), means };
         let (vae, images) = (linear(2, model::Likelihood::GreyBernoulli), images().rows(0..40).unwrap());
         let likelihood = vae.decoder.likelihood_on_host();
         let device = Device::flex();
@@ -243,7 +231,8 @@ mod tests {
             let outputs = vae.decoder.forward(Tensor::from_data(TensorData::new(codes, shape), &device));
             DecodedCodes::new(outputs.into_data().iter::<f32>().collect(), PIXELS, &likelihood, &images)
         };
-        let Region { low, high } = region(2, &encoded, &[2.0; 3], decode);
+        let of = Integrands { images: &images[..3 * PIXELS], means: means.view(), reconstruction: &[2.0; 3] };
+        let Region { low, high } = region(&of, decode);
         assert_eq!((low[0], high[1]), (-PRIOR_REACH, PRIOR_REACH));
         // Twice forty nats, and a few for what these images cost, have the root 9 to 11.
         assert!((9.0..11.0).contains(&high[0]) && low[1] == -9.0, "{low:?} {high:?}");

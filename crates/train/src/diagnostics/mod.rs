@@ -13,7 +13,7 @@ mod sampled_likelihood;
 pub use data_reference::{DataReference, SharedReference, baselines};
 pub use diagnose::{Measurement, diagnose};
 pub use held_out::Subset;
-pub use integrated_likelihood::integrated_likelihoods;
+pub use integrated_likelihood::{Integrands, integrated_likelihoods};
 pub use posteriors::EncodedImages;
 pub use quadrature::Integral;
 pub use sampled_likelihood::{SampledLikelihood, sampled_likelihoods};

@@ -23,6 +23,11 @@ const IMAGES_TOGETHER: usize = 256;
 /// Nats below an image's greatest cell beyond which a cell is not split, level by level. The coarse lattice may miss a narrow
 /// peak by many; once it is found, what lies 12 nats below adds less than a thousandth.
 const THRESHOLDS: [f32; 3] = [30.0, 20.0, 12.0];
+/// Up to so many cells that matter may be those of peaks narrower than a cell, of which a neighbour with a low middle can
+/// hold a part: their neighbours are split as well.
+const FEW: usize = 16;
+/// Nats below the greatest cell at which a cell adds nothing that a sum would keep.
+const NOTHING: f32 = -50.0;
 /// Cells of an image that are split at most on one level, those that matter most: a bound on memory.
 const MOST_SPLIT: usize = 512;
 /// How often cells are halved at most.
@@ -279,8 +284,13 @@ impl Sum {
         let greatest = self.points.iter().map(|point| point.value).fold(f32::NEG_INFINITY, f32::max);
         let mut of_lattices = [0.0; 4];
         for Point { cell, value } in &self.points {
+            let relative = value - greatest;
+            // What is nothing, but not NaN, is not worth an exponential.
+            if relative < NOTHING {
+                continue;
+            }
             let lattice = cell[1] % parts[1] * parts[0] + cell[0] % parts[0];
-            of_lattices[lattice as usize] += f64::from(value - greatest).exp();
+            of_lattices[lattice as usize] += f64::from(relative).exp();
         }
         let of_lattices = &of_lattices[..lattices];
         let log = |sum: f64| log_sum(self.left, f64::from(greatest) + sum.ln() + level.log_area());
@@ -309,13 +319,23 @@ impl Sum {
             let (_, &mut least, _) = values.select_nth_unstable_by(MOST_SPLIT, |a, b| b.total_cmp(a));
             limit = limit.max(least);
         }
-        let left: f64 = self
+        let mut few: Vec<[u32; 2]> = self
             .points
             .iter()
-            .filter(|point| point.value <= limit)
-            .map(|point| f64::from(point.value - greatest).exp())
-            .sum();
-        self.points.retain(|point| point.value > limit);
+            .filter(|point| point.value > limit)
+            .map(|point| point.cell)
+            .take(FEW + 1)
+            .collect();
+        if few.len() > FEW {
+            few.clear();
+        }
+        let beside =
+            |cell: [u32; 2]| few.iter().any(|other| (0..2).all(|axis| cell[axis].abs_diff(other[axis]) <= 1));
+        let stays = |point: &Point| point.value > limit || beside(point.cell);
+        let left = self.points.iter().filter(|point| !stays(point)).map(|point| point.value - greatest);
+        let left: f64 =
+            left.filter(|relative| *relative >= NOTHING).map(|relative| f64::from(relative).exp()).sum();
+        self.points.retain(stays);
         self.points.shrink_to_fit();
         self.left = log_sum(self.left, f64::from(greatest) + left.ln() + level.log_area());
     }
