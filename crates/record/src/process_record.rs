@@ -112,6 +112,7 @@ mod tests {
             kernels: None,
             workers: 2,
             data: DataRecord { train: 1, test: 1, ..DataRecord::of_shape(&Shape::grey(1, 1)) },
+            distortion_floor: None,
             started: now(),
             ended: None,
             status: Status::Running,

@@ -426,6 +426,7 @@ mod tests {
             kernels: Some("avx2".into()),
             workers: 2,
             data: DataRecord { train: 60_000, test: 10_000, ..DataRecord::of_shape(&Shape::grey(28, 28)) },
+            distortion_floor: Some(45.53),
             started: now(),
             ended: None,
             status: Status::Running,
