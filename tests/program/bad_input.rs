@@ -90,7 +90,7 @@ fn wrong_image_files_are_refused_with_their_names() {
         folder
     };
     let refused = |folder: &Folder, parts: &[&str]| {
-        folder.smoke(&["--set", "data.dir=\".\""]).expect_refusal(parts);
+        folder.smoke(&["--set", "data.path=\".\""]).expect_refusal(parts);
         assert!(!folder.path().join("runs").exists());
     };
 

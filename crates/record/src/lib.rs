@@ -59,7 +59,7 @@ pub use history::{EpochRow, HistoryFile, read_history};
 pub use likelihood::{Likelihood, Variance};
 pub use losses::{ImageTerms, LogLikelihoods, Losses, PartLosses};
 pub use member_id::{MemberId, Part};
-pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
+pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Link, Outputs, Profiles, Traversals};
 pub use process_record::{Process, ProcessRecord};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
