@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::program::{Folder, smoke};
 
 /// What the page's script reads.
-fn data(page: &Path) -> Value {
+pub fn data(page: &Path) -> Value {
     let html = fs::read_to_string(page).expect("the page is there");
     page_data(&html)
 }

@@ -46,7 +46,7 @@ pub use backend::Backend;
 pub use claim::{Claim, Claims, Owner, Taken};
 pub use config::{NetworkConfig, OptimizerConfig, RunConfig};
 pub use data_config::{DataConfig, Missing, Scale};
-pub use data_record::{DataRecord, Scaling};
+pub use data_record::{DataRecord, LEAST_FOR_VERDICT, Scaling};
 pub use did_you_mean::nearest;
 pub use error::{RecordError, Result};
 pub use estimate::Estimate;
