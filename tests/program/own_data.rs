@@ -208,8 +208,8 @@ fn data_that_is_called_as_a_command_needs_to_say_so() {
 fn bad_data_is_refused_by_name_and_place_before_anything_is_written() {
     let folder = Folder::new();
     for (name, text, expected) in [
-        ("a.csv", "x,y\n1,2\n3,four\n", ["a.csv holds \"four\" in line 3", "column \"y\""]),
-        ("b.csv", "x,y\n1,2\n3,\n5,6\n7,8\n", ["b.csv has no number in row 1", "data.missing"]),
+        ("a.csv", "x,z\n1,2\n3,four\n", ["a.csv holds \"four\" in line 3", "column \"z\""]),
+        ("b.csv", "x,z\n1,2\n3,\n5,6\n7,8\n", ["b.csv has no number in row 1", "data.missing"]),
         ("c.npy", "no array", ["c.npy is no array of NumPy", "begin"]),
         ("d.txt", "1,2", ["d.txt is of no kind", ".csv"]),
     ] {
