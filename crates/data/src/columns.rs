@@ -114,7 +114,7 @@ pub fn chosen(
             let found = match (&of_words[..], &others[..]) {
                 ([only], _) => Some(*only),
                 // Beside pixels.
-                ([], [only]) if others.len() < names.len() => Some(*only),
+                ([], [only]) if names.iter().any(|name| is_pixel(name)) => Some(*only),
                 _ => named(),
             };
             notes.extend(found.map(|column| {
