@@ -107,6 +107,9 @@ impl Examples {
                 channels: arrays.number("channels").unwrap_or(1),
             },
         };
+        if let Some([.., channels]) = shape.image().filter(|[.., channels]| !matches!(channels, 1 | 3)) {
+            return Err(arrays.damaged(format!("its images have {channels} channels, and 1 or 3 are known")));
+        }
         let size = picture_size(&shape);
         let [test, train] = ["test", "train"].map(|name| part(&mut arrays, name));
         let test = test?;
@@ -178,7 +181,7 @@ mod tests {
         examples().write(&path).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), Some(examples()));
         let columns = vec!["ash".to_string(), "\"hue\"".to_string()];
-        let table = Examples { shape: Shape::Table { columns }, ..examples() };
+        let table = Examples { shape: Shape::Table { columns }, picked: None, ..examples() };
         table.write(&path).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), Some(table));
     }
@@ -197,6 +200,8 @@ mod tests {
         assert!(text.ends_with("test has 1 labels and 3 examples"), "{text}");
         let text = message(|examples| examples.shape = Shape::grey(2, 2));
         assert!(text.ends_with("picked.images has the shape [2, 1, 2] instead of [2, 2, 2]"), "{text}");
+        let text = message(|examples| examples.shape = Shape::Image { height: 1, width: 1, channels: 2 });
+        assert!(text.ends_with("its images have 2 channels, and 1 or 3 are known"), "{text}");
         let text = message(|examples| examples.test = examples.train.clone());
         assert!(text.ends_with("picked names example 2 of 2"), "{text}");
     }
