@@ -22,7 +22,7 @@ mod simulated;
 use simulated::{Noise, Simulated};
 
 /// Sweeps of each row of the table.
-const SWEEPS: usize = 2000;
+const SWEEPS: usize = 10_000;
 /// Resamples of the bootstrap; its sweeps are fewer, as each costs so many.
 const RESAMPLES: usize = 400;
 const BOOTSTRAPPED: usize = 400;
@@ -273,6 +273,7 @@ fn figure(rows: &[Row]) -> Chart {
     let seeds: Vec<f64> = worst.keys().map(|&seeds| seeds as f64).collect();
     let (first, last) = (seeds[0], seeds[seeds.len() - 1]);
     let level = Mark::Line { points: vec![[first, 5.0], [last, 5.0]], width: 1.2, dashed: true };
+    let tick = |value: f64| Tick { value, label: value.to_string() };
     let mut series = vec![Series::new("5 %, what is promised", palette::MUTED, level)];
     for (at, rule) in RULES.iter().enumerate() {
         let points: Vec<[f64; 2]> = worst.iter().map(|(&seeds, worst)| [seeds as f64, worst[at]]).collect();
@@ -292,10 +293,12 @@ fn figure(rows: &[Row]) -> Chart {
         x: Axis {
             label: "seeds".into(),
             scale: Scale::Log,
-            ticks: Some(seeds.iter().map(|&value| Tick { value, label: value.to_string() }).collect()),
+            ticks: Some(seeds.iter().copied().map(tick).collect()),
             ..Axis::default()
         },
-        y: Axis { label: "sweeps with a winner, %".into(), scale: Scale::Linear, range: Some([0.0, 40.0]), ..Axis::default() },
+        y: Axis { label: "sweeps with a winner, %".into(), scale: Scale::Asinh,
+            range: Some([0.0, 100.0]),
+            ticks: Some([0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0].map(tick).to_vec()), ..Axis::default() },
         lines: Lines::Horizontal,
         size: Size::Whole { width: 760, height: 460 },
         series,
