@@ -7,6 +7,7 @@ mod diagnostics;
 mod interruption;
 mod many_processes;
 mod numbers;
+mod own_data;
 mod program;
 mod record;
 mod report;
