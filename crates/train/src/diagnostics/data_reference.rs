@@ -131,10 +131,14 @@ pub fn baselines(dataset: &Dataset, reference: &DataReference, progress: &dyn Pr
             let labels = [of_train, of_choose, of_report];
             let mut classified = |name: &str, represent: &dyn Fn(&Subset<'_>) -> Result<Array2<f32>>| {
                 let [train, choose, report] = [&train, &parts[0], &parts[1]].map(represent);
-                let samples = [train?, choose?, report?];
-                let [train, choose, report] =
-                    [0, 1, 2].map(|i| Represented { samples: samples[i].clone(), labels: labels[i].clone() });
-                let probed = Probed { train, held_out: [choose, report] };
+                let [of_train, of_choose, of_report] = labels.clone();
+                let probed = Probed {
+                    train: Represented { samples: train?, labels: of_train },
+                    held_out: [
+                        Represented { samples: choose?, labels: of_choose },
+                        Represented { samples: report?, labels: of_report },
+                    ],
+                };
                 Ok(Some(classify(&probed, name, &mut not_measured, &mut steps)))
             };
             pixels = classified("pixels", &numbers)?;
