@@ -119,6 +119,11 @@ pub fn baselines(dataset: &Dataset, reference: &DataReference, progress: &dyn Pr
         .map_err(|error| not_measured.push(format!("Density and coverage of held-out images: {error}.")))
         .ok();
     let most = TRAINING_IMAGES.min(MOST_NUMBERS / dataset.train.numbers()).max(1);
+    if most < TRAINING_IMAGES.min(dataset.train.count()) {
+        not_measured.push(format!(
+            "Pixels and principal components have {most} training images to learn from: more would not fit into memory."
+        ));
+    }
     let train = Subset::evenly_spaced(&dataset.train, most);
     let numbers = |subset: &Subset<'_>| {
         let values = subset.images.gather(&subset.positions)?;
