@@ -458,10 +458,11 @@ fn fit_refuses_what_it_cannot_do_and_writes_nothing() {
     std::fs::write(&words, "p\n0.5\nhalf\n").unwrap();
     let words_key = format!("target_file={:?}", text(&words));
     for (changes, expected) in [
-        (&["step=5"][..], "unknown key 'step'; did you mean 'steps'?"),
-        (&["grid.stepp=5"], "unknown key 'grid.stepp'; did you mean 'grid.step'?"),
-        (&["target=[{ mean = 0, sdd = 1 }]"], "unknown key 'target[0].sdd'; did you mean 'target[0].sd'?"),
-        (&["zzzzzzzzz=5"], "unknown key 'zzzzzzzzz'; the known ones are output, backend"),
+        (&["step=5"][..], ": did you mean `steps`?"),
+        (&["grid.stepp=5"], "in `grid`: did you mean `step`?"),
+        (&["target=[{ mean = 0, sdd = 1 }]"], "`sdd`, expected one of `weight`, `mean`, `sd`"),
+        (&["zzzzzzzzz=5"], "unknown field `zzzzzzzzz`, expected one of `steps`, `record_every`"),
+        (&["outptu=x"], ": did you mean `output`?"),
         (&["steps=many"], "invalid type: string \"many\""),
         (
             &["objective=kl"],
