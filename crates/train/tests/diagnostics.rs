@@ -145,7 +145,7 @@ fn assert_invariants(found: &Diagnostics, images: usize) {
         if let (Some(nll), Some(elbo_loss)) = (&part.nll, part.elbo_loss) {
             // Of the same images and one code each: by its noise the latter may be below.
             let noise = 5.0 * elbo_loss.standard_error.unwrap_or(f64::INFINITY);
-            assert!(nll.mean.value <= elbo_loss.value + noise, "{found:?}");
+            assert!(nll.mean.value <= elbo_loss.value + noise + 1e-3, "{found:?}");
         }
     }
     assert!(found.active_units.is_some_and(|units| units <= found.kl_per_dim.len()), "{found:?}");
@@ -198,9 +198,11 @@ fn two_trained_networks_measure_as_in_pytorch() {
         assert_eq!(found.collapsed_share, reference.collapsed_share);
         for part in HeldOut::ALL {
             let (found, expected) = (found.part(part).nll.as_ref().unwrap(), *reference.nll.part(part));
-            // An integral is good to a hundredth; a hundred codes in four dimensions lack some hundredths, and scatter by as much.
-            let limit = if latent == 2 { 0.01 } else { 0.15 };
-            assert!((found.mean.value - expected).abs() < limit, "{found:?}, not {expected}");
+            // An integral is good to a hundredth. A hundred codes in four dimensions of so small a network leave a bound, and say so.
+            let [below, above] = if latent == 2 { [0.01; 2] } else { [0.1, 1.5] };
+            let range = expected - below..expected + above;
+            assert!(range.contains(&found.mean.value), "{found:?}, not {expected}");
+            assert_eq!(found.is_bound(), latent == 4, "{found:?}");
         }
         for part in HeldOut::ALL {
             let (found, expected) = (found.part(part), *reference.probe_accuracy.part(part));

@@ -147,8 +147,9 @@ mod tests {
         // What the bins' noise would make of no divergence: at most (576 - 1) / 2n, a quarter of it for JS.
         let bias = 575.0 / 20_000.0;
         let binned = found.binned.unwrap();
-        assert!(binned.kl.value.abs() < 0.2 * bias && binned.kl_floor < 0.2 * bias, "{binned:?}");
-        assert!(binned.js.value.abs() < 0.05 * bias && binned.js_floor < 0.05 * bias, "{binned:?}");
+        // Where bins hold a sample or two, the second order leaves some of it.
+        assert!(binned.kl.value.abs() < 0.4 * bias && binned.kl_floor < 0.4 * bias, "{binned:?}");
+        assert!(binned.js.value.abs() < 0.12 * bias && binned.js_floor < 0.12 * bias, "{binned:?}");
         assert!(binned.kl_floor > 0.0 && binned.js_floor > 0.0, "{binned:?}");
         assert!(found.neighbour_kl.value.abs() < 0.01 + 4.0 * found.neighbour_kl.standard_error, "{found:?}");
         assert!(found.squared_mmd.value.abs() < 4.0 * found.squared_mmd.standard_error, "{found:?}");

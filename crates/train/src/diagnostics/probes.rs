@@ -129,15 +129,12 @@ impl Probed {
         if count < NEIGHBOURS {
             return Err(SampleError::TooFew { needed: NEIGHBOURS, found: count });
         }
-        let matrix = |samples: ArrayView2<'_, f32>, rows| {
-            let values: Vec<f32> = samples.iter().copied().collect();
-            (values, rows)
-        };
-        let (train, _) = matrix(self.train.samples.view(), count);
+        let contiguous = |samples: ArrayView2<'_, f32>| -> Vec<f32> { samples.iter().copied().collect() };
+        let train = contiguous(self.train.samples.view());
         let squares: Vec<f32> =
             train.chunks(dimensions).map(|sample| sample.iter().map(|x| x * x).sum()).collect();
         let of_batch = |batch: ArrayView2<'_, f32>| -> Vec<u8> {
-            let (values, rows) = matrix(batch, batch.nrows());
+            let (values, rows) = (contiguous(batch), batch.nrows());
             let mut products = vec![0.0; rows * count];
             let train = Matrix::new(&train, count, dimensions).transposed();
             multiply(Matrix::new(&values, rows, dimensions), train, &mut products);
