@@ -1,0 +1,69 @@
+//! The linear Gaussian case with weights at the optimum: whatever is measured of a network, where every number is known.
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use data::Dataset;
+use record::{MemberId, MemberResult};
+
+use super::check::Case;
+use super::gaussian_data::exact_gaussian;
+use super::linear_network::dataset;
+use super::linear_optimum::{EIGENVALUES, LATENT, Optimum};
+use super::measured_columns::{Missed, checks};
+use crate::diagnostics::diagnose;
+use crate::evaluate::evaluate;
+
+/// Between the eigenvalues and on them.
+const COEFFICIENTS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+const TRAIN_IMAGES: usize = 4000;
+const TEST_IMAGES: usize = 10_000;
+
+/// Every column of a result, beside its closed form.
+pub fn case() -> Result<Case> {
+    let (device, dataset) = (Device::flex(), images());
+    let mut checks_of_all = Vec::new();
+    for c in COEFFICIENTS {
+        let optimum = Optimum::new(&EIGENVALUES, LATENT, c);
+        let vae = optimum.weights().network(EIGENVALUES.len(), &device)?;
+        let test = evaluate(&vae, &dataset.test, 0, 0, &device)?.terms;
+        let member = MemberId { kl_coefficient: c, seed: 0 };
+        let measured = diagnose(&vae, &dataset, &test, member, &device).with_context(|| format!("at c = {c}"))?;
+        let result = MemberResult {
+            c,
+            seed: 0,
+            epochs: 0,
+            test,
+            objective: test.objective(c),
+            elbo_loss: test.elbo_loss(),
+            saturated_log_vars: 0,
+            diagnostics: measured.diagnostics,
+            warnings: Vec::new(),
+            kernels: None,
+            seconds: None,
+            diagnostics_seconds: None,
+        };
+        checks_of_all.extend(checks(&result, &optimum, TEST_IMAGES, Missed::NOTHING));
+    }
+    Ok(Case {
+        title: format!(
+            "The linear Gaussian case, weights at the optimum: every column of {TEST_IMAGES} images; nats an image"
+        ),
+        checks: checks_of_all,
+    })
+}
+
+/// Images of the eigenvalues, exactly.
+pub fn images() -> Dataset {
+    dataset(&exact_gaussian(TRAIN_IMAGES, &EIGENVALUES, 6), &exact_gaussian(TEST_IMAGES, &EIGENVALUES, 7))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_has_its_closed_form() {
+        let case = case().unwrap();
+        assert!(case.passed(), "{case}");
+    }
+}
