@@ -65,7 +65,7 @@ impl Calibration {
         let points: Vec<(f64, f64)> =
             groups.iter().filter_map(|group| Some((group.c, group.spread(temperature)?.mean))).collect();
         let found = self_consistent(&points)?;
-        let number = |c: f64| format::coefficient(format::rounded(c, 3));
+        let number = |c: f64| format::coefficient(format!("{c:.2e}").parse().unwrap_or(c));
         let noise = match (model.likelihood, model.variance) {
             (Likelihood::Gaussian, Variance::Fixed(variance)) => {
                 let per_coefficient = if variance == 1.0 { String::new() } else { format!(" times {variance}") };

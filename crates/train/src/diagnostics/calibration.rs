@@ -1,17 +1,18 @@
 //! How much noise a decoder should have been given.
 
-use std::f64::consts::{E, TAU};
+use std::f64::consts::TAU;
 
 use model::{Likelihood, Variance};
+use record::Estimate;
 
 /// The likeliest tempering of a decoder's distributions.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// The temperature `T` at which the images are likeliest under the density proportional to `p(x|z)^(1/T)`.
-    pub temperature: f64,
-    /// `-log` of that density, in nats, the mean over the images. It is of a normalised density, so that it can be compared
-    /// between coefficients, whatever the temperature of each.
-    pub nll: f64,
+    pub temperature: Estimate,
+    /// `-log` of that density of each image, in nats. It is of a normalised density, so that it can be compared between
+    /// coefficients, whatever the temperature of each.
+    pub nll: Vec<f64>,
 }
 
 /// Newton's method ends when a step changes less than this share.
@@ -22,7 +23,7 @@ const MOST_STEPS: usize = 60;
 /// and not learnt; `None` of the others, and of no image.
 ///
 /// - Gaussian pixels of variance `v`: the tempered density is that of variance `v T`, the likeliest `T` is `SSE / (P v)`, and
-///   the loss then `P/2 log(2πe SSE / P)`, with the squared error `SSE` of an image of `P` pixels.
+///   the loss then `P/2 log(2πe SSE / P)` on average, with the squared error `SSE` of an image of `P` pixels.
 /// - Grey Bernoulli scores: the tempered score normalises to the continuous Bernoulli density of the logits `l / T`, whose
 ///   logarithm is concave in `1 / T`, so that Newton's method finds the one maximum.
 ///
@@ -35,50 +36,104 @@ const MOST_STEPS: usize = 60;
 /// # Panics
 ///
 /// Panics if there are not as many outputs as values, or no whole number of images.
-pub fn calibrate(likelihood: Likelihood, outputs: &[f32], values: &[f32], pixels: usize) -> Option<Calibration> {
+pub fn calibrate(
+    likelihood: Likelihood,
+    outputs: &[f32],
+    values: &[f32],
+    pixels: usize,
+) -> Option<Calibration> {
     assert_eq!(outputs.len(), values.len(), "outputs and values");
     assert_eq!(outputs.len() % pixels, 0, "whole images of {pixels} pixels");
-    let images = (outputs.len() / pixels) as f64;
-    let pairs = || outputs.iter().zip(values).map(|(&output, &value)| (f64::from(output), f64::from(value)));
     if outputs.is_empty() {
         return None;
     }
+    let images = Pairs { outputs, values, pixels };
     match likelihood {
         Likelihood::Gaussian { variance: Variance::Fixed(variance) } => {
-            let mean_square = pairs().map(|(mean, x)| (x - mean).powi(2)).sum::<f64>() / outputs.len() as f64;
-            let nll = 0.5 * pixels as f64 * (TAU * E * mean_square).ln();
-            Some(Calibration { temperature: mean_square / variance, nll })
+            let mean_square = |pairs: &mut dyn Iterator<Item = (f64, f64)>| {
+                pairs.map(|(mean, x)| (x - mean).powi(2)).sum::<f64>() / pixels as f64
+            };
+            let errors: Vec<f64> = images.each(mean_square);
+            let temperature = Estimate::of_mean(errors.iter().map(|error| error / variance))?;
+            let noise = temperature.value * variance;
+            let nll = |error: &f64| 0.5 * pixels as f64 * ((TAU * noise).ln() + error / noise);
+            Some(Calibration { temperature, nll: errors.iter().map(nll).collect() })
         }
         Likelihood::GreyBernoulli => {
-            let inverse = likeliest_inverse(pairs);
-            let nll = pairs().map(|(l, x)| Normaliser::of(l * inverse).log - x * l * inverse).sum::<f64>() / images;
-            Some(Calibration { temperature: inverse.recip(), nll })
+            let inverse = images.likeliest_inverse();
+            let nll = |pairs: &mut dyn Iterator<Item = (f64, f64)>| {
+                pairs.map(|(l, x)| Normaliser::of(l * inverse).log - x * l * inverse).sum()
+            };
+            let temperature =
+                Estimate { value: inverse.recip(), standard_error: images.error_of_temperature(inverse) };
+            Some(Calibration { temperature, nll: images.each(nll) })
         }
         _ => None,
     }
 }
 
-/// The inverse temperature at which grey levels are likeliest under continuous Bernoulli densities of the logits times it.
-fn likeliest_inverse<I: Iterator<Item = (f64, f64)>>(pairs: impl Fn() -> I) -> f64 {
-    let mut inverse: f64 = 1.0;
-    for _ in 0..MOST_STEPS {
-        let (slope, curvature) = pairs().fold((0.0, 0.0), |(slope, curvature), (l, x)| {
-            let Normaliser { mean, variance, .. } = Normaliser::of(l * inverse);
-            (slope + l * (x - mean), curvature + l * l * variance)
-        });
-        // Logits that are all 0 are alike at every temperature.
-        if curvature == 0.0 {
-            break;
-        }
-        // Far from the maximum a step may overshoot: by a factor of two at most, and never to 0.
-        let next = (inverse + slope / curvature).clamp(0.5 * inverse, 2.0 * inverse);
-        let change = (next - inverse).abs();
-        inverse = next;
-        if change <= PRECISION * inverse {
-            break;
-        }
+/// The outputs and values of some images.
+struct Pairs<'a> {
+    outputs: &'a [f32],
+    values: &'a [f32],
+    pixels: usize,
+}
+
+/// Derivatives of the logarithm of tempered densities by the inverse temperature.
+#[derive(Clone, Copy, Debug, Default)]
+struct Derivatives {
+    slope: f64,
+    /// Of the other sign.
+    curvature: f64,
+}
+
+impl Pairs<'_> {
+    fn each<T>(&self, of_image: impl Fn(&mut dyn Iterator<Item = (f64, f64)>) -> T) -> Vec<T> {
+        let images = self.outputs.chunks_exact(self.pixels).zip(self.values.chunks_exact(self.pixels));
+        let widened = |(&output, &value): (&f32, &f32)| (f64::from(output), f64::from(value));
+        images.map(|(outputs, values)| of_image(&mut outputs.iter().zip(values).map(widened))).collect()
     }
-    inverse
+
+    /// The derivatives of each image under continuous Bernoulli densities of the logits times `inverse`.
+    fn derivatives(&self, inverse: f64) -> Vec<Derivatives> {
+        self.each(|pairs| {
+            pairs.fold(Derivatives::default(), |Derivatives { slope, curvature }, (l, x)| {
+                let Normaliser { mean, variance, .. } = Normaliser::of(l * inverse);
+                Derivatives { slope: slope + l * (x - mean), curvature: curvature + l * l * variance }
+            })
+        })
+    }
+
+    /// The inverse temperature at which grey levels are likeliest.
+    fn likeliest_inverse(&self) -> f64 {
+        let mut inverse: f64 = 1.0;
+        for _ in 0..MOST_STEPS {
+            let of_images = self.derivatives(inverse);
+            let slope: f64 = of_images.iter().map(|image| image.slope).sum();
+            let curvature: f64 = of_images.iter().map(|image| image.curvature).sum();
+            // Logits that are all 0 are alike at every temperature.
+            if curvature == 0.0 {
+                break;
+            }
+            // Far from the maximum a step may overshoot: by a factor of two at most, and never to 0.
+            let next = (inverse + slope / curvature).clamp(0.5 * inverse, 2.0 * inverse);
+            let change = (next - inverse).abs();
+            inverse = next;
+            if change <= PRECISION * inverse {
+                break;
+            }
+        }
+        inverse
+    }
+
+    /// The standard error over the images: that of the root of the mean slope, by its curvature there; `None` of one image.
+    fn error_of_temperature(&self, inverse: f64) -> Option<f64> {
+        let of_images = self.derivatives(inverse);
+        let curvature: f64 = of_images.iter().map(|image| image.curvature).sum();
+        let slope = Estimate::of_mean(of_images.iter().map(|image| image.slope))?;
+        let of_inverse = slope.standard_error? * of_images.len() as f64 / curvature;
+        (curvature > 0.0).then_some(of_inverse / (inverse * inverse))
+    }
 }
 
 /// `A(l) = log ∫ exp(x l) dx` over [0, 1] and its first two derivatives, the mean and the variance.
@@ -153,9 +208,15 @@ mod tests {
         }
         let Calibration { temperature, nll } =
             calibrate(Likelihood::GreyBernoulli, &logits, &grey, 20).expect("there are images");
-        // The standard error is 1/√(n l² variance) of about 1/√(200,000 · 5.3 · 0.07) in units of 1/T = 3.
-        assert!((temperature - 1.0 / 3.0).abs() < 0.005, "{temperature}");
+        let error = temperature.standard_error.expect("there are many");
+        assert!((temperature.value - 1.0 / 3.0).abs() < 4.0 * error, "{temperature:?}");
+        // The information on 1/T is n E[l² variance], with l a third of what the data was drawn with.
+        let information: f64 =
+            logits.iter().map(|&l| f64::from(l).powi(2) * Normaliser::of(3.0 * f64::from(l)).variance).sum();
+        let expected = information.sqrt().recip() / 9.0;
+        assert!((error / expected - 1.0).abs() < 0.05, "{error}, expected {expected}");
         // No other temperature is likelier.
+        let nll = nll.iter().sum::<f64>() / nll.len() as f64;
         for inverse in [2.9, 3.1] {
             let other: f64 = logits
                 .iter()
@@ -172,10 +233,12 @@ mod tests {
     #[test]
     fn gaussian_pixels_have_the_temperature_of_their_squared_error() {
         let likelihood = Likelihood::Gaussian { variance: Variance::Fixed(0.5) };
-        let found = calibrate(likelihood, &[0.0, 1.0, 2.0, 3.0], &[1.0, 1.0, 2.0, 5.0], 2).expect("two images");
+        let found =
+            calibrate(likelihood, &[0.0, 1.0, 2.0, 3.0], &[1.0, 1.0, 2.0, 5.0], 2).expect("two images");
         // The squared errors 1, 0, 0 and 4 have the mean 1.25.
-        assert!((found.temperature - 2.5).abs() < 1e-12);
-        assert!((found.nll - (TAU * E * 1.25).ln()).abs() < 1e-12);
+        assert!((found.temperature.value - 2.5).abs() < 1e-12);
+        let nll = found.nll.iter().sum::<f64>() / 2.0;
+        assert!((nll - (TAU * std::f64::consts::E * 1.25).ln()).abs() < 1e-12);
         assert_eq!(calibrate(likelihood, &[], &[], 2), None);
         assert_eq!(calibrate(Likelihood::DiscretisedLogistic, &[0.0], &[0.0], 1), None);
     }
