@@ -335,8 +335,10 @@ fn with_remedy(remedy: &str) -> impl FnOnce(RecordError) -> RecordError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_record::DataRecord;
     use crate::for_tests::finished;
-    use crate::run_record::{ImageCounts, Status, now};
+    use crate::run_record::{Status, now};
+    use crate::shape::Shape;
     use tempfile::TempDir;
 
     fn config() -> RunConfig {
@@ -379,7 +381,7 @@ mod tests {
             device: "Flex".into(),
             kernels: Some("avx2".into()),
             workers: 2,
-            images: ImageCounts { train: 60_000, test: 10_000, height: 28, width: 28 },
+            data: DataRecord { train: 60_000, test: 10_000, ..DataRecord::of_shape(&Shape::grey(28, 28)) },
             started: now(),
             ended: None,
             status: Status::Running,

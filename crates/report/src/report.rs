@@ -83,7 +83,7 @@ impl Report {
     pub fn recommendation(&self) -> Recommendation {
         let results = self.members().into_iter().filter_map(|member| member.member.result.as_ref());
         let test_images =
-            self.runs.first().and_then(|run| run.record.as_ref()).map(|record| record.images.test);
+            self.runs.first().and_then(|run| run.record.as_ref()).map(|record| record.data.test);
         recommend(&by_coefficient(results.map(|result| (result.c, result))), test_images)
     }
 

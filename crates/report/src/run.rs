@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use record::{
     EpochRow, Examples, Failure, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir, RunRecord,
+    Shape,
 };
 
 use crate::error::Result;
@@ -95,10 +96,10 @@ impl Run {
         Ok(Self { dir: path.to_path_buf(), config, record, examples, collapse, members, notes })
     }
 
-    /// Height and width of an image, where the record says it.
-    pub fn image_size(&self) -> Option<[usize; 2]> {
-        let of_examples = self.examples.as_ref().map(|examples| examples.size);
-        of_examples.or_else(|| self.record.as_ref().map(|record| [record.images.height, record.images.width]))
+    /// What an example is, where the record says it.
+    pub fn shape(&self) -> Option<Shape> {
+        let of_examples = self.examples.as_ref().map(|examples| examples.shape.clone());
+        of_examples.or_else(|| self.record.as_ref().map(|record| record.data.shape()))
     }
 }
 

@@ -43,7 +43,9 @@ pub fn case() -> Result<Case> {
         Check::value(format!("c = {:.2}: KL", result.c), kl, tolerance, result.test.kl)
     });
     Ok(Case {
-        title: format!("Collapse of a linear decoder on MNIST, predicted at c = {predicted:.2}; nats an image"),
+        title: format!(
+            "Collapse of a linear decoder on MNIST, predicted at c = {predicted:.2}; nats an image"
+        ),
         checks: checks.collect(),
     })
 }

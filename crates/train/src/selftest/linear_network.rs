@@ -1,13 +1,15 @@
 //! Networks without hidden layers, with weights that are given.
 
 use anyhow::Result;
+use burn::module::Module;
 use burn::tensor::{Device, TensorData};
 use data::{Dataset, Split};
 use model::{NamedTensor, Vae, load_parameters};
 use ndarray::Array2;
 use record::{Likelihood, NetworkConfig, RunConfig, Shape, Variance};
 
-use crate::network::initial_vae;
+use crate::network::vae_config;
+use crate::random::{Purpose, stream};
 
 /// The weights of a linear network whose posteriors have the same variance for every image: each latent dimension reads one
 /// pixel and writes that one, the first the first, ...
@@ -37,7 +39,7 @@ pub fn linear_config(latent: usize) -> RunConfig {
 pub fn dataset(train: &Array2<f64>, test: &Array2<f64>) -> Dataset {
     let split = |rows: &Array2<f64>| {
         let numbers = rows.iter().map(|&value| value as f32).collect();
-        Split::of_numbers(Shape::columns(rows.ncols()), numbers, None)
+        Split::of_numbers(Shape::grey(1, rows.ncols()), numbers, None)
     };
     Dataset::new(split(train), None, split(test))
 }
@@ -63,8 +65,18 @@ impl DiagonalWeights {
             ("decoder.logits.weight", diagonal(latent, pixels, &self.decoder)),
             ("decoder.logits.bias", zeros(pixels)),
         ];
-        let vae = initial_vae(&linear_config(latent), pixels, 0, device).no_grad();
-        let named = |(name, data): (&str, TensorData)| NamedTensor { name: name.to_string(), data };
-        Ok(load_parameters(vae, parameters.into_iter().map(named).collect())?)
+        network_of(&linear_config(latent), pixels, parameters, device)
     }
+}
+
+/// The network of a configuration with these parameters.
+pub fn network_of<const N: usize>(
+    config: &RunConfig,
+    pixels: usize,
+    parameters: [(&str, TensorData); N],
+    device: &Device,
+) -> Result<Vae> {
+    let vae = vae_config(&config.model).init(pixels, &mut stream(0, Purpose::InitialWeights, 0, 0), device);
+    let named = |(name, data): (&str, TensorData)| NamedTensor { name: name.to_string(), data };
+    Ok(load_parameters(vae, parameters.into_iter().map(named).collect())?.no_grad())
 }

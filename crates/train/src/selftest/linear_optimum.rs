@@ -48,6 +48,11 @@ impl Optimum {
         Self { eigenvalues: eigenvalues.to_vec(), latent, c }
     }
 
+    /// Pixels of an image.
+    pub fn pixels(&self) -> f64 {
+        self.eigenvalues.len() as f64
+    }
+
     /// How many dimensions are in use.
     pub fn active(&self) -> usize {
         self.eigenvalues.iter().take(self.latent).filter(|&&eigenvalue| eigenvalue > self.c).count()

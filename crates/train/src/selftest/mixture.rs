@@ -7,16 +7,15 @@ use std::f64::consts::TAU;
 
 use anyhow::Result;
 use burn::tensor::{Device, TensorData};
-use model::{NamedTensor, Vae, load_parameters};
+use model::Vae;
 use ndarray::Array2;
 use record::NetworkConfig;
 use spec_math::cephes64::ndtri;
 
 use super::check::{Case, Check};
-use super::linear_network::{dataset, linear_config};
+use super::linear_network::{dataset, linear_config, network_of};
 use super::piecewise_linear::{PiecewiseLinear, Unit};
 use crate::diagnostics::{EncodedImages, Subset, sampled_likelihoods};
-use crate::network::initial_vae;
 use crate::random::{Purpose, noise};
 
 const MODES: usize = 8;
@@ -52,7 +51,9 @@ pub fn case() -> Result<Case> {
     let sampled = sampled_likelihoods(&vae, &subset, &encoded, 1.0, SAMPLES, 0, &device)?;
     let sampled = -sampled.iter().map(|image| image.log_likelihood).sum::<f64>() / IMAGES as f64;
     Ok(Case {
-        title: format!("A ring of {MODES} modes under a decoder with hidden units: {IMAGES} images; nats an image"),
+        title: format!(
+            "A ring of {MODES} modes under a decoder with hidden units: {IMAGES} images; nats an image"
+        ),
         checks: vec![Check::value("-log p(x) by importance sampling", exact, IMPORTANCE, sampled)],
     })
 }
@@ -98,9 +99,7 @@ fn network(decoder: &PiecewiseLinear, device: &Device) -> Result<Vae> {
         ("decoder.logits.weight", numbers(weights, &[hidden, pixels])),
         ("decoder.logits.bias", numbers(decoder.bias.iter().map(|&value| value as f32).collect(), &[pixels])),
     ];
-    let vae = initial_vae(&config, pixels, 0, device).no_grad();
-    let named = |(name, data): (&str, TensorData)| NamedTensor { name: name.to_string(), data };
-    Ok(load_parameters(vae, parameters.into_iter().map(named).collect())?)
+    network_of(&config, pixels, parameters, device)
 }
 
 #[cfg(test)]

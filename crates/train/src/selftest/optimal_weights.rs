@@ -27,7 +27,8 @@ pub fn case() -> Result<Case> {
         let vae = optimum.weights().network(EIGENVALUES.len(), &device)?;
         let test = evaluate(&vae, &dataset.test, 0, 0, &device)?.terms;
         let member = MemberId { kl_coefficient: c, seed: 0 };
-        let measured = diagnose(&vae, &dataset, &test, member, &device).with_context(|| format!("at c = {c}"))?;
+        let measured =
+            diagnose(&vae, &dataset, &test, member, &device).with_context(|| format!("at c = {c}"))?;
         let result = MemberResult {
             c,
             seed: 0,

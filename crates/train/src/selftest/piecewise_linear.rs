@@ -66,7 +66,13 @@ impl PiecewiseLinear {
     }
 
     fn piece(&self, from: f64, to: f64) -> Piece {
-        let inside = if from.is_infinite() { to - 1.0 } else if to.is_infinite() { from + 1.0 } else { 0.5 * (from + to) };
+        let inside = if from.is_infinite() {
+            to - 1.0
+        } else if to.is_infinite() {
+            from + 1.0
+        } else {
+            0.5 * (from + to)
+        };
         let (mut a, mut b) = (self.bias.clone(), vec![0.0; self.bias.len()]);
         for Unit { slope, offset, weights } in &self.units {
             if slope * inside + offset > 0.0 {
@@ -105,7 +111,8 @@ mod tests {
     /// By the trapezoidal rule in steps of a ten-thousandth, over all codes that the prior has.
     #[test]
     fn the_closed_form_is_the_integral() {
-        let unit = |slope: f64, offset: f64, weights: [f64; 2]| Unit { slope, offset, weights: weights.to_vec() };
+        let unit =
+            |slope: f64, offset: f64, weights: [f64; 2]| Unit { slope, offset, weights: weights.to_vec() };
         let units =
             vec![unit(3.0, 1.0, [2.0, -1.0]), unit(-2.0, 0.4, [0.5, 4.0]), unit(20.0, -12.0, [-3.0, 0.1])];
         let decoder = PiecewiseLinear { units, bias: vec![0.2, -0.7] };

@@ -32,7 +32,8 @@ const IMPORTANCE: f64 = 0.02;
 const SAMPLED_TERMS: f64 = 0.2;
 
 /// An estimator of the likelihoods of images.
-type Sampler = fn(&Vae, &Subset<'_>, &EncodedImages, f64, usize, u64, &Device) -> Result<Vec<SampledLikelihood>>;
+type Sampler =
+    fn(&Vae, &Subset<'_>, &EncodedImages, f64, usize, u64, &Device) -> Result<Vec<SampledLikelihood>>;
 
 /// The likelihood of the same decoder by the encoders of several coefficients, beside the exact one; and the terms of each.
 pub fn case() -> Result<Case> {
@@ -49,7 +50,12 @@ fn case_of(sampler: Sampler) -> Result<Case> {
         let vae = weights(c).network(EIGENVALUES.len(), &device)?;
         let Terms { reconstruction, kl } = evaluate(&vae, &dataset.test, 0, 0, &device)?.terms;
         let expected = terms(c);
-        checks.push(Check::value(format!("c = {c}: reconstruction"), expected.reconstruction, SAMPLED_TERMS, reconstruction));
+        checks.push(Check::value(
+            format!("c = {c}: reconstruction"),
+            expected.reconstruction,
+            SAMPLED_TERMS,
+            reconstruction,
+        ));
         checks.push(Check::value(format!("c = {c}: KL"), expected.kl, 1e-4, kl));
         let encoded = EncodedImages::encode(&vae, &dataset.test, &device)?;
         let found = sampler(&vae, &subset, &encoded, c, SAMPLES, 0, &device)?;

@@ -1,7 +1,7 @@
 //! The linear Gaussian case trained: a sweep over coefficients between the eigenvalues.
 
 use anyhow::Result;
-use record::{OptimizerConfig, RunConfig};
+use record::{MemberResult, OptimizerConfig, RunConfig};
 
 use super::check::Case;
 use super::linear_network::linear_config;
@@ -34,7 +34,7 @@ fn case_of(config: RunConfig) -> Result<Case> {
         ..config
     };
     let dataset = images();
-    let of_member = |result| {
+    let of_member = |result: MemberResult| {
         let optimum = Optimum::new(&EIGENVALUES, LATENT, result.c);
         checks(&result, &optimum, dataset.test.count(), MISSED)
     };

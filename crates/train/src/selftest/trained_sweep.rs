@@ -1,9 +1,9 @@
 //! A sweep by the code that trains any sweep, in a directory that is gone afterwards.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use data::Dataset;
-use record::{MemberResult, RunConfig, RunDir};
+use record::{Claims, MemberResult, RunConfig, RunDir};
 
 use crate::example_choice::choose_examples;
 use crate::progress::{Style, SweepProgress};
@@ -13,7 +13,7 @@ use crate::sweep;
 /// Trains all members and gives their results.
 pub fn trained(config: &RunConfig, dataset: &Dataset) -> Result<Vec<MemberResult>> {
     let device = Device::flex();
-    let root = tempfile::tempdir()?;
+    let root = tempfile::tempdir().context("cannot make a temporary directory")?;
     let dir = RunDir::create(&root.path().join("run"), config)?;
     let members = config.members();
     for &member in &members {
@@ -25,7 +25,9 @@ pub fn trained(config: &RunConfig, dataset: &Dataset) -> Result<Vec<MemberResult
         examples: &choose_examples(config, dataset)?,
         device: &device,
         dir: &dir,
+        claims: &Claims::new(false),
         kernels: None,
+        retry: false,
         allow_other_processor: false,
     };
     let workers = sweep::worker_count(0, members.len());

@@ -18,7 +18,8 @@ pub struct Waiting {
 impl Waiting {
     /// Of nothing yet.
     pub fn new(style: Style) -> Self {
-        let target = if style == Style::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if style == Style::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let spinner = ProgressBar::with_draw_target(None, target);
         spinner.enable_steady_tick(TICK);
         Self { style, spinner }
