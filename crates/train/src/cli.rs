@@ -23,7 +23,7 @@ use crate::device::device;
 use crate::example_choice::choose_examples;
 use crate::network::initial_vae;
 use crate::own_data::{
-    describe_columns, describe_data, describe_training, estimated_time, name_run, understand,
+    check_values, describe_columns, describe_data, describe_training, estimated_time, name_run, understand,
 };
 use crate::progress::{ReadingProgress, Style, SweepProgress};
 use crate::recorder::CLASSIC_GRID;
@@ -384,6 +384,7 @@ fn train(config: &RunConfig, args: &Args, path: &Path, dataset: Option<Dataset>)
         }
     };
     config.check_batch_size(dataset.train.count())?;
+    check_values(config, &dataset)?;
     let device = device(config.backend)?;
     let mut members = match args.member {
         Some(Share::Part(part)) => config.members_of(part),

@@ -43,14 +43,40 @@ const SLOW: [Named; 1] = [("collapse on MNIST", collapse::case)];
 /// # Errors
 ///
 /// Fails when something cannot be computed at all.
-pub fn selftest(full: bool, mut begins: impl FnMut(&str), mut ended: impl FnMut(&Case)) -> Result<bool> {
+pub fn selftest(full: bool, begins: impl FnMut(&str), ended: impl FnMut(&Case)) -> Result<bool> {
     let slow = if full { &SLOW[..] } else { &[] };
+    run(QUICK.iter().chain(slow), begins, ended)
+}
+
+fn run<'a>(
+    cases: impl Iterator<Item = &'a Named>,
+    mut begins: impl FnMut(&str),
+    mut ended: impl FnMut(&Case),
+) -> Result<bool> {
     let mut passed = true;
-    for (name, case) in QUICK.iter().chain(slow) {
+    for (name, case) in cases {
         begins(name);
         let case = case().with_context(|| format!("cannot compute {name}"))?;
         passed &= case.passed();
         ended(&case);
     }
     Ok(passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_missed_number_fails_the_test_and_the_cases_after_it_are_run_all_the_same() {
+        fn case(found: f64) -> Result<Case> {
+            Ok(Case { title: "a case".to_string(), checks: vec![Check::value("a number", 1.0, 0.1, found)] })
+        }
+        let cases: [Named; 3] =
+            [("right", || case(1.05)), ("wrong", || case(1.2)), ("right again", || case(1.0))];
+        let mut ended = Vec::new();
+        let passed = run(cases.iter(), |_| (), |case| ended.push(case.passed())).unwrap();
+        assert_eq!((passed, ended), (false, vec![true, false, true]));
+        assert!(run(cases[..1].iter(), |_| (), |_| ()).unwrap());
+    }
 }

@@ -15,7 +15,7 @@ use crate::evaluate::evaluate;
 
 /// Between the eigenvalues and on them.
 const COEFFICIENTS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
-const TRAIN_IMAGES: usize = 4000;
+const TRAIN_IMAGES: usize = 20_000;
 const TEST_IMAGES: usize = 10_000;
 
 /// Every column of a result, beside its closed form.
