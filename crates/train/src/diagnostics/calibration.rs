@@ -136,14 +136,28 @@ impl Pairs<'_> {
     }
 }
 
-/// `A(l) = log ∫ exp(x l) dx` over [0, 1] and its first two derivatives, the mean and the variance.
-struct Normaliser {
+/// `A(l) = log ∫ exp(x l) dx` over [0, 1] and its first two derivatives, the mean and the variance of the continuous Bernoulli
+/// density of the logit `l`.
+pub(crate) struct Normaliser {
     log: f64,
     mean: f64,
-    variance: f64,
+    pub variance: f64,
 }
 
 impl Normaliser {
+    /// Of the density that has this mean, between 0 and 1; at the ends the variance is 0.
+    pub fn of_mean(mean: f64) -> Self {
+        // The mean rises with the logit, and is about `1 - 1/l` of great ones.
+        let reach = 2.0 / mean.min(1.0 - mean).max(1e-9);
+        let [mut low, mut high] = [-reach, reach];
+        while high - low > PRECISION * high.abs().max(1.0) {
+            let middle = 0.5 * (low + high);
+            if Self::of(middle).mean < mean { low = middle } else { high = middle }
+        }
+        let found = Self::of(0.5 * (low + high));
+        if mean > 0.0 && mean < 1.0 { found } else { Self { variance: 0.0, ..found } }
+    }
+
     /// `A = l/2 + log(sinh h / h)` with `h = l / 2`, near 0 by its series: the terms left out are below 1e-12.
     fn of(l: f64) -> Self {
         let half = 0.5 * l.abs();
@@ -169,6 +183,17 @@ impl Normaliser {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_density_is_found_by_its_mean() {
+        for mean in [1e-6, 0.01, 0.25, 0.5, 0.5001, 0.93, 1.0 - 1e-6] {
+            let found = Normaliser::of_mean(mean);
+            assert!((found.mean - mean).abs() < 1e-9, "{}, not {mean}", found.mean);
+        }
+        // Near 0 it is exponential, whose deviation is its mean.
+        assert!((Normaliser::of_mean(1e-3).variance.sqrt() / 1e-3 - 1.0).abs() < 1e-6);
+        assert_eq!([0.0, 1.0].map(|mean| Normaliser::of_mean(mean).variance), [0.0; 2]);
+    }
 
     #[test]
     fn the_normaliser_is_the_integral_and_its_derivatives_are_its_moments() {

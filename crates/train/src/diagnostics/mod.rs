@@ -9,6 +9,7 @@ mod prior_samples;
 mod probes;
 mod sampled_likelihood;
 
+pub(crate) use calibration::Normaliser;
 pub use calibration::{Calibration, calibrate};
 pub use diagnose::{Measurement, diagnose};
 pub use held_out::Subset;

@@ -3,15 +3,17 @@
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use data::Dataset;
+use model::{Likelihood, Variance};
 use record::{MemberId, MemberResult};
 
-use super::check::Case;
+use super::check::{Case, Check};
 use super::gaussian_data::exact_gaussian;
 use super::linear_network::dataset;
 use super::linear_optimum::{EIGENVALUES, LATENT, Optimum};
 use super::measured_columns::{Missed, checks};
 use crate::diagnostics::diagnose;
 use crate::evaluate::evaluate;
+use crate::linear_collapse::collapse_coefficients;
 
 /// Between the eigenvalues and on them.
 const COEFFICIENTS: [f64; 7] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
@@ -21,7 +23,16 @@ const TEST_IMAGES: usize = 10_000;
 /// Every column of a result, beside its closed form.
 pub fn case() -> Result<Case> {
     let (device, dataset) = (Device::flex(), images());
-    let mut checks_of_all = Vec::new();
+    let likelihood = Likelihood::Gaussian { variance: Variance::Fixed(1.0) };
+    let collapse = collapse_coefficients(&dataset.train, likelihood, LATENT, &device)?;
+    let mut checks_of_all: Vec<Check> = EIGENVALUES
+        .into_iter()
+        .zip(collapse)
+        .enumerate()
+        .map(|(at, (eigenvalue, found))| {
+            Check::value(format!("collapse of dimension {at}"), eigenvalue, 1e-3, found)
+        })
+        .collect();
     for c in COEFFICIENTS {
         let optimum = Optimum::new(&EIGENVALUES, LATENT, c);
         let vae = optimum.weights().network(EIGENVALUES.len(), &device)?;
