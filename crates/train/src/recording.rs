@@ -38,6 +38,11 @@ impl Recording {
         Ok(Self { dir, config, device: any_device()?, dataset: OnceCell::new() })
     }
 
+    /// A number that changes with what is recorded of the run.
+    pub fn stamp(&self) -> u64 {
+        self.dir.stamp(&self.config.members())
+    }
+
     /// Records what the networks of the run make of its examples, where that is not recorded as it is now, or in grids of
     /// another size than is asked for.
     ///
