@@ -41,7 +41,7 @@ pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> Me
         term_errors: Some(TermErrors { reconstruction: 0.4, kl: 0.01, objective: 0.4, elbo_loss: 0.4 }),
         temperature: estimate(0.6, 0.01),
         calibrated_elbo_loss: estimate(-900.0, 5.0),
-        bits_per_dimension: None,
+        bits_per_dimension: estimate(0.28, 0.001),
         choose: part(0.0),
         report: part(0.25),
         not_measured: Vec::new(),
