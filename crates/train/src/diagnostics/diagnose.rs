@@ -30,7 +30,7 @@ const IMPORTANCE_IMAGES: usize = 2000;
 /// Images of a part whose likelihood is sampled.
 const SAMPLED_IMAGES: usize = 1000;
 /// Images on which the decoder's noise is calibrated, and how many are decoded at a time.
-const CALIBRATED_IMAGES: usize = 2000;
+const CALIBRATED_IMAGES: usize = 1000;
 const CALIBRATED_BATCH: usize = 500;
 /// Dimensions of the grid on which codes are held against the prior.
 const GRID_DIMENSIONS: usize = 2;
