@@ -8,6 +8,7 @@ mod interruption;
 mod likelihoods;
 mod many_processes;
 mod numbers;
+mod own_data;
 mod program;
 mod record;
 mod report;

@@ -2,12 +2,16 @@
 
 use burn::tensor::{Device, Tensor};
 use data::{Result, Split};
-use model::{Likelihood, Variance};
+use model::{Likelihood, VaeConfig, Variance};
 use ndarray::{Array1, Array2, s};
+use record::NetworkConfig;
 
 use crate::diagnostics::Normaliser;
 use crate::image_tensors::ImageTensors;
+use crate::network::vae_config;
 
+/// Numbers of an image at most: of more, the matrix of their covariances would not fit.
+const MOST_NUMBERS: usize = 4096;
 /// Images taken at a time.
 const BATCH: usize = 5000;
 /// Steps of the Lanczos process for each eigenvalue asked for, and beyond them: those asked for have settled by then.
@@ -34,22 +38,18 @@ const TOLERANCE: f64 = 1e-12;
 ///
 /// Variances: `m (1 - m)` of Bernoulli pixels, that of the density with the mean `m` of continuous Bernoulli ones, the given
 /// variance of Gaussian ones, or where that is learnt the one that is the likeliest at `W = 0`. Of discretised logistic pixels
-/// none are given back.
+/// none are given back, nor of images of more than 4,096 numbers.
 ///
 /// # Errors
 ///
 /// Fails when a file that the images are read from has changed.
-pub fn collapse_coefficients(
-    images: &Split,
-    likelihood: Likelihood,
-    count: usize,
-    device: &Device,
-) -> Result<Vec<f64>> {
-    if likelihood == Likelihood::DiscretisedLogistic {
+pub fn collapse_coefficients(images: &Split, model: &NetworkConfig, device: &Device) -> Result<Vec<f64>> {
+    let VaeConfig { likelihood, latent, .. } = vae_config(model);
+    if likelihood == Likelihood::DiscretisedLogistic || images.numbers() > MOST_NUMBERS {
         return Ok(Vec::new());
     }
     let covariance = whitened_covariance(images, likelihood, device)?;
-    let count = count.min(covariance.nrows());
+    let count = latent.min(covariance.nrows());
     Ok(greatest_eigenvalues(&covariance, count))
 }
 
@@ -177,6 +177,7 @@ fn tridiagonal_eigenvalue(diagonal: &[f64], beside: &[f64], rank: usize) -> f64 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use record::{Likelihood, Variance};
 
     /// `H D H` with the reflection `H = I - 2 v v'`, `v` of equal entries: its eigenvalues are those of the diagonal.
     fn with_eigenvalues(eigenvalues: &[f64]) -> Array2<f64> {
@@ -218,12 +219,29 @@ mod tests {
         }
     }
 
+    fn model(latent: usize) -> NetworkConfig {
+        NetworkConfig { latent, ..NetworkConfig::default() }
+    }
+
+    #[test]
+    fn of_a_gaussian_it_is_the_covariance_over_the_variance() {
+        // Standard deviations of 2 and 1, uncorrelated.
+        let numbers = vec![2.0, 1.0, -2.0, 1.0, 2.0, -1.0, -2.0, -1.0];
+        let columns = vec!["a".to_string(), "b".to_string()];
+        let table = Split::of_numbers(record::Shape::Table { columns }, numbers, None);
+        let model = |variance| NetworkConfig { likelihood: Likelihood::Gaussian, variance, ..model(2) };
+        let found = collapse_coefficients(&table, &model(Variance::Fixed(0.5)), &Device::flex()).unwrap();
+        for (found, expected) in found.iter().zip([8.0, 2.0]) {
+            assert!((found - expected).abs() < 1e-5, "{found}, expected {expected}");
+        }
+    }
+
     #[test]
     fn of_binary_pixels_it_is_the_correlation() {
         // Two pixels that agree in three of four images, one that is always white.
         let bytes = [[0, 0, 255], [0, 0, 255], [255, 255, 255], [255, 0, 255]].concat();
         let images = Split::of_bytes(record::Shape::grey(1, 3), bytes, None);
-        let found = collapse_coefficients(&images, Likelihood::Bernoulli, 5, &Device::flex()).unwrap();
+        let found = collapse_coefficients(&images, &model(5), &Device::flex()).unwrap();
         // Means 1/2 and 1/4, covariance 1/4 - 1/8.
         let correlation = 0.125 / (0.25f64 * 0.1875).sqrt();
         for (found, expected) in found.iter().zip([1.0 + correlation, 1.0 - correlation, 0.0]) {
@@ -236,8 +254,11 @@ mod tests {
     fn the_likelihood_says_in_what_units_pixels_vary() {
         let bytes = [[0, 0, 51], [0, 0, 51], [255, 255, 51], [0, 255, 51]].concat();
         let images = Split::of_bytes(record::Shape::grey(1, 3), bytes, None);
-        let greatest = |likelihood| collapse_coefficients(&images, likelihood, 1, &Device::flex()).unwrap();
-        let gaussian = |variance| greatest(Likelihood::Gaussian { variance })[0];
+        let greatest = |likelihood, variance| {
+            let model = NetworkConfig { likelihood, variance, ..model(1) };
+            collapse_coefficients(&images, &model, &Device::flex()).unwrap()
+        };
+        let gaussian = |variance| greatest(Likelihood::Gaussian, variance)[0];
         let covariance = [[0.1875, 0.125], [0.125, 0.25]];
         let [[a, b], [_, d]]: [[f64; 2]; 2] = covariance;
         let eigenvalue = |a: f64, b: f64, d: f64| 0.5 * (a + d) + (0.25 * (a - d).powi(2) + b * b).sqrt();
@@ -252,8 +273,8 @@ mod tests {
         // The mean 1/2 has the uniform density, of the variance 1/12; the other mean is 1/4.
         let quarter = Normaliser::of_mean(0.25).variance;
         let expected = eigenvalue(a / quarter, b / (quarter / 12.0).sqrt(), d * 12.0);
-        let found = greatest(Likelihood::ContinuousBernoulli)[0];
+        let found = greatest(Likelihood::ContinuousBernoulli, Variance::Fixed(1.0))[0];
         assert!((found - expected).abs() < 1e-4 * expected, "{found}, expected {expected}");
-        assert!(greatest(Likelihood::DiscretisedLogistic).is_empty());
+        assert!(greatest(Likelihood::DiscretisedLogistic, Variance::Fixed(1.0)).is_empty());
     }
 }

@@ -7,14 +7,12 @@ use std::path::Path;
 use anyhow::Result;
 use burn::tensor::Device;
 use data::{Dataset, load_at_hand};
-use model::VaeConfig;
 use record::{Claims, Examples, MemberDir, Outputs, RunConfig, RunDir};
 
 use crate::checkpoint;
 use crate::device::any_device;
 use crate::example_choice::choose_examples;
 use crate::linear_collapse::collapse_coefficients;
-use crate::network::vae_config;
 use crate::recorder::{CLASSIC_GRID, Recorder};
 use crate::saved_network::read_network;
 
@@ -130,8 +128,7 @@ pub fn record_examples(dir: &RunDir, config: &RunConfig, dataset: &Dataset) -> R
 /// Writes where the latent dimensions of a linear decoder would collapse, unless that stands there.
 pub fn record_collapse(dir: &RunDir, config: &RunConfig, dataset: &Dataset, device: &Device) -> Result<()> {
     if !dir.collapse().is_ok_and(|collapse| collapse.is_some()) {
-        let VaeConfig { likelihood, latent, .. } = vae_config(&config.model);
-        dir.write_collapse(&collapse_coefficients(&dataset.train, likelihood, latent, device)?)?;
+        dir.write_collapse(&collapse_coefficients(&dataset.train, &config.model, device)?)?;
     }
     Ok(())
 }

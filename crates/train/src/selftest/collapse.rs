@@ -8,7 +8,6 @@
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
-use model::Likelihood;
 use record::{NetworkConfig, OptimizerConfig, RunConfig};
 
 use super::check::{Case, Check};
@@ -35,7 +34,7 @@ pub fn case() -> Result<Case> {
         ..RunConfig::default()
     };
     let dataset = data::load(&config.data, &()).context("cannot load MNIST")?;
-    let predicted = collapse_coefficients(&dataset.train, Likelihood::GreyBernoulli, 1, &Device::flex())?;
+    let predicted = collapse_coefficients(&dataset.train, &config.model, &Device::flex())?;
     let predicted = *predicted.first().context("MNIST has pixels that change")?;
     config.kl_coefficients = SHARES.map(|share| share * predicted).to_vec();
     let checks = trained(&config, &dataset)?.into_iter().map(|result| {

@@ -3,12 +3,11 @@
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use data::Dataset;
-use model::{Likelihood, Variance};
 use record::{MemberId, MemberResult};
 
 use super::check::{Case, Check};
 use super::gaussian_data::exact_gaussian;
-use super::linear_network::dataset;
+use super::linear_network::{dataset, linear_config};
 use super::linear_optimum::{EIGENVALUES, LATENT, Optimum};
 use super::measured_columns::{Missed, checks};
 use crate::diagnostics::diagnose;
@@ -23,8 +22,7 @@ const TEST_IMAGES: usize = 10_000;
 /// Every column of a result, beside its closed form.
 pub fn case() -> Result<Case> {
     let (device, dataset) = (Device::flex(), images());
-    let likelihood = Likelihood::Gaussian { variance: Variance::Fixed(1.0) };
-    let collapse = collapse_coefficients(&dataset.train, likelihood, LATENT, &device)?;
+    let collapse = collapse_coefficients(&dataset.train, &linear_config(LATENT).model, &device)?;
     let mut checks_of_all: Vec<Check> = EIGENVALUES
         .into_iter()
         .zip(collapse)
