@@ -1,5 +1,7 @@
 //! The linear Gaussian case with weights at the optimum: whatever is measured of a network, where every number is known.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use data::Dataset;
@@ -9,7 +11,7 @@ use super::check::{Case, Check};
 use super::gaussian_data::exact_gaussian;
 use super::linear_network::{dataset, linear_config};
 use super::linear_optimum::{EIGENVALUES, LATENT, Optimum};
-use super::measured_columns::{Missed, checks};
+use super::measured_columns::{Missed, checks, without_expectation};
 use crate::diagnostics::diagnose;
 use crate::evaluate::evaluate;
 use crate::linear_collapse::collapse_coefficients;
@@ -31,6 +33,7 @@ pub fn case() -> Result<Case> {
             Check::value(format!("collapse of dimension {at}"), eigenvalue, 1e-3, found)
         })
         .collect();
+    let mut unknown = BTreeSet::new();
     for c in COEFFICIENTS {
         let optimum = Optimum::new(&EIGENVALUES, LATENT, c);
         let vae = optimum.weights().network(EIGENVALUES.len(), &device)?;
@@ -53,10 +56,15 @@ pub fn case() -> Result<Case> {
             diagnostics_seconds: None,
         };
         checks_of_all.extend(checks(&result, &optimum, TEST_IMAGES, Missed::NOTHING));
+        unknown.extend(without_expectation(&result, &optimum, TEST_IMAGES));
     }
+    let unknown = match unknown.into_iter().collect::<Vec<_>>() {
+        columns if columns.is_empty() => String::new(),
+        columns => format!("; without an expected value: {}", columns.join(", ")),
+    };
     Ok(Case {
         title: format!(
-            "The linear Gaussian case, weights at the optimum: every column of {TEST_IMAGES} images; nats an image"
+            "The linear Gaussian case, weights at the optimum: every column of {TEST_IMAGES} images; nats an image{unknown}"
         ),
         checks: checks_of_all,
     })
