@@ -3,15 +3,17 @@
 use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 use data::Split;
 use model::{
-    Activation, Adam, AdamConfig, Convolution, NamedTensor, TrainStep, VaeConfig, convolve,
-    convolve_transposed, named_parameters,
+    Activation, Adam, AdamConfig, Convolution, Likelihood, NamedTensor, TrainStep, VaeConfig, Variance,
+    convolve, convolve_transposed, named_parameters,
 };
-use record::{Backend, DataConfig};
+use record::{Backend, Binarise, DataConfig};
 use train::device::device;
 use train::image_tensors::ImageTensors;
 use train::random::{Purpose, image_order, noise, stream};
 
 const STEPS: usize = 50;
+/// Steps with each likelihood.
+const FEW: usize = 5;
 const BATCH: usize = 128;
 const LATENT: usize = 2;
 
@@ -30,13 +32,14 @@ struct Trajectory {
     parameters: Vec<NamedTensor>,
 }
 
-fn train_fifty_steps(images: &Split, device: &Device) -> Trajectory {
+fn trained(images: &Split, likelihood: Likelihood, steps: usize, device: &Device) -> Trajectory {
     let mut weights = stream(0, Purpose::InitialWeights, 0, 0);
-    let mut vae = VaeConfig::default().init(images.numbers(), &mut weights, &device.clone().autodiff());
+    let config = VaeConfig { likelihood, ..VaeConfig::default() };
+    let mut vae = config.init(images.numbers(), &mut weights, &device.clone().autodiff());
     let mut adam = Adam::new(AdamConfig::default(), &vae);
     let order = image_order(0, 0, images.count(), None);
     let mut objectives = Vec::new();
-    for (step, positions) in order.chunks(BATCH).take(STEPS).enumerate() {
+    for (step, positions) in order.chunks(BATCH).take(steps).enumerate() {
         let batch = images.batch(positions, device).expect("the images are in memory");
         let noise = noise(0, Purpose::TrainingNoise, 0, step, BATCH * LATENT);
         let noise = Tensor::from_data(TensorData::new(noise, [BATCH, LATENT]), device);
@@ -67,15 +70,36 @@ fn compared(backend: Backend) -> Option<Device> {
 #[test]
 fn backends_agree_after_fifty_steps() {
     let images = data::load(&DataConfig::default(), &()).expect("MNIST is in the repository").train;
-    let reference = train_fifty_steps(&images, &flex());
+    compare(&images, Likelihood::GreyBernoulli, STEPS);
+}
+
+#[test]
+fn backends_agree_on_every_likelihood() {
+    let binary =
+        DataConfig { binarise: Binarise::Static, train_images: FEW * BATCH, ..DataConfig::default() };
+    let grey = DataConfig { binarise: Binarise::None, ..binary.clone() };
+    let [binary, grey] =
+        [binary, grey].map(|config| data::load(&config, &()).expect("MNIST is in the repository").train);
+    compare(&binary, Likelihood::Bernoulli, FEW);
+    compare(&grey, Likelihood::ContinuousBernoulli, FEW);
+    compare(&grey, Likelihood::DiscretisedLogistic, FEW);
+    for variance in [Variance::Fixed(0.1), Variance::Learned, Variance::LearnedPerPixel, Variance::Optimal] {
+        compare(&grey, Likelihood::Gaussian { variance }, FEW);
+    }
+}
+
+/// Holds every backend but Flex to it.
+fn compare(images: &Split, likelihood: Likelihood, steps: usize) {
+    let flex = flex();
+    let reference = trained(images, likelihood, steps, &flex);
     for backend in [Backend::NdArray, Backend::Wgpu] {
         let Some(device) = compared(backend) else { continue };
-        let found = train_fifty_steps(&images, &device);
+        let found = trained(images, likelihood, steps, &device);
         for (step, (found, expected)) in found.objectives.iter().zip(&reference.objectives).enumerate() {
-            let difference = (found - expected).abs() / expected;
+            let difference = ((found - expected) / expected).abs();
             assert!(
                 difference <= OBJECTIVE_TOLERANCE,
-                "{} step {step}: objective {found}, flex {expected}, relative difference {difference:e}, limit \
+                "{} {likelihood:?} step {step}: objective {found}, flex {expected}, relative difference {difference:e}, limit \
                  {OBJECTIVE_TOLERANCE:e}",
                 backend.name()
             );
