@@ -12,7 +12,7 @@ use super::gaussian_data::exact_gaussian;
 use super::linear_network::{dataset, linear_config};
 use super::linear_optimum::{EIGENVALUES, LATENT, Optimum};
 use super::measured_columns::{Missed, checks, without_expectation};
-use crate::diagnostics::diagnose;
+use crate::diagnostics::{DataReference, diagnose};
 use crate::evaluate::evaluate;
 use crate::linear_collapse::collapse_coefficients;
 
@@ -33,6 +33,7 @@ pub fn case() -> Result<Case> {
             Check::value(format!("collapse of dimension {at}"), eigenvalue, 1e-3, found)
         })
         .collect();
+    let reference = DataReference::of(&dataset)?;
     let mut unknown = BTreeSet::new();
     for c in COEFFICIENTS {
         let optimum = Optimum::new(&EIGENVALUES, LATENT, c);
@@ -40,7 +41,7 @@ pub fn case() -> Result<Case> {
         let test = evaluate(&vae, &dataset.test, 0, 0, &device)?.terms;
         let member = MemberId { kl_coefficient: c, seed: 0 };
         let measured =
-            diagnose(&vae, &dataset, &test, member, &device).with_context(|| format!("at c = {c}"))?;
+            diagnose(&vae, &dataset, &reference, member, &device).with_context(|| format!("at c = {c}"))?;
         let result = MemberResult {
             c,
             seed: 0,

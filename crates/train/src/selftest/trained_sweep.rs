@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use data::Dataset;
 use record::{Claims, MemberResult, RunConfig, RunDir};
 
+use crate::diagnostics::SharedReference;
 use crate::example_choice::choose_examples;
 use crate::progress::{Style, SweepProgress};
 use crate::run_context::RunContext;
@@ -22,6 +23,7 @@ pub fn trained(config: &RunConfig, dataset: &Dataset) -> Result<Vec<MemberResult
     let context = RunContext {
         config,
         dataset,
+        reference: &SharedReference::default(),
         examples: &choose_examples(config, dataset)?,
         device: &device,
         dir: &dir,
