@@ -9,6 +9,7 @@
 mod arrays;
 mod backend;
 mod baselines;
+mod binarise;
 mod claim;
 mod collapse;
 mod config;
@@ -44,6 +45,7 @@ mod warnings;
 pub use arrays::header_text;
 pub use backend::Backend;
 pub use baselines::{Baselines, Classified, Generated, OfParts};
+pub use binarise::Binarise;
 pub use claim::{Claim, Claims, Owner, Taken};
 pub use config::{Margin, NetworkConfig, OptimizerConfig, RunConfig};
 pub use data_config::{DataConfig, Missing, Scale};

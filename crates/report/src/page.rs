@@ -10,6 +10,7 @@ use record::{
 };
 use serde::Serialize;
 
+use crate::calibration::Calibration;
 use crate::charts::Charts;
 use crate::convention::{Convention, Sizes};
 use crate::error::Result;
@@ -100,6 +101,7 @@ struct PageRecommendation {
     elsewhere: Vec<Elsewhere>,
     distortion_floor: Option<f64>,
     collapse: Option<Collapse>,
+    calibration: Option<Calibration>,
 }
 
 /// Who does how well by whose objective, on one set of images.
@@ -228,6 +230,8 @@ pub fn render(
             distortion_floor: runs.first().and_then(Run::distortion_floor),
             collapse: Collapse::new(collapse, &groups),
             seeds: evidence.seeds.len(),
+            // Runs of one report have the same network.
+            calibration: runs.first().and_then(|run| Calibration::new(&run.config.model, &groups)),
             headline: recommendation.headline,
             caveat: recommendation.caveat,
             purposes: vec![recommendation.generate, recommendation.compress, recommendation.represent],

@@ -36,6 +36,8 @@ pub enum Purpose {
     TrainingExampleNoise = 9,
     /// The directions from which principal components are sought; of no seed.
     ComponentStart = 10,
+    /// The images and codes of the self-test, the seed telling them apart.
+    SelfTestData = 32,
 }
 
 /// The generator of one purpose, epoch and step.

@@ -1,5 +1,6 @@
 //! What is measured of a trained network on the held-out images, once, at the end of its training.
 
+mod calibration;
 mod components;
 mod data_reference;
 mod diagnose;
@@ -10,6 +11,8 @@ mod probes;
 mod quadrature;
 mod sampled_likelihood;
 
+pub(crate) use calibration::Normaliser;
+pub use calibration::{Calibration, calibrate};
 pub use data_reference::{DataReference, SharedReference, baselines};
 pub use diagnose::{Measurement, diagnose};
 pub use held_out::Subset;
