@@ -1,7 +1,7 @@
 //! The same member on every backend of the build: they differ by rounding alone.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use data::Images;
+use data::Split;
 use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters};
 use record::{Backend, DataConfig};
 use train::device::device;
@@ -27,14 +27,14 @@ struct Trajectory {
     parameters: Vec<NamedTensor>,
 }
 
-fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
+fn train_fifty_steps(images: &Split, device: &Device) -> Trajectory {
     let mut weights = stream(0, Purpose::InitialWeights, 0, 0);
-    let mut vae = VaeConfig::default().init(images.pixels(), &mut weights, &device.clone().autodiff());
+    let mut vae = VaeConfig::default().init(images.numbers(), &mut weights, &device.clone().autodiff());
     let mut adam = Adam::new(AdamConfig::default(), &vae);
-    let order = image_order(0, 0, images.count());
+    let order = image_order(0, 0, images.count(), None);
     let mut objectives = Vec::new();
     for (step, positions) in order.chunks(BATCH).take(STEPS).enumerate() {
-        let batch = images.batch(positions, device);
+        let batch = images.batch(positions, device).expect("the images are in memory");
         let noise = noise(0, Purpose::TrainingNoise, 0, step, BATCH * LATENT);
         let noise = Tensor::from_data(TensorData::new(noise, [BATCH, LATENT]), device);
         let TrainStep { vae: trained, terms, .. } = vae.train_step(batch, noise, 1.0, &mut adam);
@@ -46,7 +46,7 @@ fn train_fifty_steps(images: &Images, device: &Device) -> Trajectory {
 
 #[test]
 fn backends_agree_after_fifty_steps() {
-    let images = data::load(&DataConfig::default()).expect("MNIST is in the repository").train;
+    let images = data::load(&DataConfig::default(), &()).expect("MNIST is in the repository").train;
     let device = |backend: Backend| match device(backend) {
         Ok(device) => Some(device),
         // A developer's machine may lack a graphics driver; the machine of CI must not.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use record::{Examples, MemberDir, MemberId, Outputs, RunDir};
+use record::{Examples, MemberDir, MemberId, Outputs, RunDir, Shape};
 use safetensors::SafeTensors;
 
 use crate::program::{Folder, repository};
@@ -45,7 +45,7 @@ fn training_leaves_everything_that_a_report_shows() {
     let result = member(&folder).result().unwrap().expect("the member is finished");
     let config = run(&folder).config().unwrap();
     assert_eq!(outputs.epoch, result.epochs);
-    assert_eq!(examples.size, [28, 28]);
+    assert_eq!(examples.shape, Shape::grey(28, 28));
     assert_eq!(examples.test.positions.len(), config.data.test_images);
     assert_eq!(examples.train.labels.as_ref().map(|labels| labels.len()), Some(config.data.train_images));
 

@@ -2,37 +2,45 @@
 
 use burn_dataset::Dataset as _;
 use burn_dataset::vision::MnistDataset;
+use record::Shape;
 
 use crate::catch_panic::catch_panic;
 use crate::error::{DataError, Result};
-use crate::folder::Dataset;
-use crate::images::Images;
+use crate::found::{Found, Rows, Source};
+use crate::labels::Labels;
 
 /// MNIST from Burn's cache, or else from the network into it.
-pub fn download_mnist() -> Result<Dataset> {
+pub fn download_mnist() -> Result<Source> {
     eprintln!("no MNIST in data/mnist: taking it from Burn's cache, or from the network into it");
     let downloaded = catch_panic(|| (MnistDataset::train(), MnistDataset::test()));
     let (train, test) = downloaded.map_err(|panic| {
         DataError::NoMnist(format!(
             "MNIST is neither in data/mnist nor in Burn's cache, and could not be downloaded ({panic}): connect to the \
-             network, or put its four IDX files into a folder and name it with --set 'data.dir=\"FOLDER\"'"
+             network, or put its four IDX files into a folder and name it with --set 'data.path=\"FOLDER\"'"
         ))
     })?;
-    Ok(Dataset { train: images(&train)?, test: images(&test)? })
+    Ok(Source::Parts { train: images(&train)?, validation: None, test: images(&test)? })
 }
 
-fn images(dataset: &MnistDataset) -> Result<Images> {
-    let mut images = Images { height: 28, width: 28, bytes: Vec::new(), labels: None };
-    let mut labels = Vec::new();
+fn images(dataset: &MnistDataset) -> Result<Found> {
+    let (mut bytes, mut classes) = (Vec::new(), Vec::new());
     for position in 0..dataset.len() {
         let item = dataset.get(position).map_err(|error| {
             DataError::NoMnist(format!("cannot read image {position} of the downloaded MNIST: {error}"))
         })?;
-        images.bytes.extend(item.image.as_flattened().iter().map(|&grey| grey as u8));
-        labels.push(item.label);
+        bytes.extend(item.image.as_flattened().iter().map(|&grey| grey as u8));
+        classes.push(item.label);
     }
-    images.labels = Some(labels);
-    Ok(images)
+    Ok(Found {
+        path: "MNIST".into(),
+        kind: "IDX files",
+        shape: Shape::grey(28, 28),
+        rows: Rows::Bytes(bytes),
+        planar: false,
+        labels: Some(Labels::Classes { classes, names: Vec::new() }),
+        parts: None,
+        notes: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -64,6 +72,6 @@ mod tests {
             stdout.contains("the error was: MNIST is neither in data/mnist nor in Burn's cache, and could not be downloaded"),
             "{stdout}"
         );
-        assert!(stdout.contains("--set 'data.dir=\"FOLDER\"'"), "{stdout}");
+        assert!(stdout.contains("--set 'data.path=\"FOLDER\"'"), "{stdout}");
     }
 }

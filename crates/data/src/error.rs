@@ -1,12 +1,12 @@
-//! Why images could not be had.
+//! Why examples could not be had.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The result of reading images.
-pub type Result<T> = std::result::Result<T, DataError>;
+/// The result of reading examples.
+pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
-/// What is wrong with some images.
+/// What is wrong with some data.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// A file cannot be read or unpacked.
@@ -33,6 +33,19 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file is no longer what it was when it was first read.
+    #[error(
+        "{} has changed since the training began, somewhere in its rows {first} to {last} (counted from 0): put it back, or \
+         train on what it holds now under another name", path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The first row of the block that was found changed.
+        first: usize,
+        /// The last one.
+        last: usize,
+    },
     /// The configuration asks for more than there is.
     #[error("data.{key} = {wanted}, but there are only {count}: use at most that many")]
     TooFew {
@@ -40,10 +53,30 @@ pub enum DataError {
         key: &'static str,
         /// Its value.
         wanted: usize,
-        /// How many images there are.
+        /// How many examples there are.
         count: usize,
+    },
+    /// A key of the configuration does not fit the data.
+    #[error("data.{key} {reason}")]
+    Setting {
+        /// The key.
+        key: &'static str,
+        /// Its value, and what is wrong with it.
+        reason: String,
     },
     /// There is no MNIST.
     #[error("{0}")]
     NoMnist(String),
+}
+
+impl DataError {
+    /// For `map_err`: a file cannot be read.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { path: path.to_path_buf(), source }
+    }
+
+    /// What a file or folder holds cannot be used.
+    pub(crate) fn content(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Content { path: path.to_path_buf(), reason: reason.into() }
+    }
 }

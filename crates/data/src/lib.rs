@@ -1,21 +1,53 @@
-//! Where images come from, and batches of them.
+//! Where examples come from: folders of images, arrays of NumPy, tables, IDX files, CIFAR-10.
 //!
-//! [`load`] reads what a configuration names: MNIST, checked against its checksums, or a folder of IDX files. [`Images`]
-//! are kept as bytes and become grey levels from 0 to 1 batch by batch.
+//! [`load`] reads what a configuration names into a [`Dataset`]: its parts, on the scale that networks see, with numbered
+//! classes. A [`Split`] is in memory or, where it is larger than the configuration grants, read from its file block by
+//! block.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
 
+mod blocks;
+mod cache;
 mod catch_panic;
+mod cifar;
+mod columns;
+mod contact_sheet;
+mod dataset;
+mod decode;
 #[cfg(feature = "download")]
 mod download;
+mod element;
 mod error;
-mod folder;
+mod found;
 mod idx;
-mod images;
+mod idx_folder;
+mod image_folder;
+mod kind;
+mod label_file;
+mod labels;
+mod load;
 mod mnist;
+mod npy;
+mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod part_files;
+mod parts;
+mod picture;
+mod progress;
+mod split;
+mod suggest;
+mod survey;
+mod table;
 
+pub use blocks::BlockPlan;
 pub use catch_panic::catch_panic;
+pub use contact_sheet::contact_sheet;
+pub use dataset::Dataset;
 pub use error::{DataError, Result};
-pub use folder::{Dataset, load, load_at_hand};
+pub use found::LEAST_FOR_VERDICT;
 pub use idx::{Idx, read_idx};
-pub use images::{Image, Images};
+pub use load::{load, load_at_hand};
+pub use progress::Progress;
+pub use split::{Example, Split};
+pub use suggest::suggest;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
-use crate::folder::find;
+use crate::idx_folder::find;
 
 /// The two files of a split.
 pub struct SplitFiles {
@@ -60,7 +60,7 @@ impl FileName {
         }
         let reason = format!(
             "is not MNIST's {}: the SHA-256 of its unpacked bytes is {found}, it should be {}; restore the file, or name a \
-             folder of other images with data.dir",
+             folder of other images with data.path",
             self.name, self.sha256
         );
         Err(DataError::Content { path: path.to_path_buf(), reason })

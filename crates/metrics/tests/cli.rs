@@ -162,6 +162,130 @@ fn compare_refuses_what_is_no_pair_of_distributions() {
 }
 
 #[test]
+fn compare_of_many_outcomes_keeps_output_and_plot_short() {
+    let folder = folder("compare_many");
+    let (file, plot) = (folder.join("many.csv"), folder.join("bars.svg"));
+    let count = 100_000;
+    let rows = (0..count).map(|i| format!("outcome {i},{},{}\n", 1 + i % 7, 1 + i % 5));
+    std::fs::write(&file, "label,p,q\n".to_owned() + &rows.collect::<String>()).unwrap();
+    let arguments = ["compare", "--file", text(&file), "--normalize", "--plot", text(&plot)];
+    let table = stdout(&metrics(&arguments));
+    assert!(table.contains("outcome 23 ") && table.contains("... 99976 more"), "{table}");
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    assert!(
+        svg.contains("aria-label=\"first of 417 outcomes a bar\"") && svg.len() < 500_000,
+        "{}",
+        svg.len()
+    );
+    let json = stdout(&metrics(&[&arguments[..4], &["--format", "json"]].concat()));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["outcomes"], count);
+    assert!((json["sum_p"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+}
+
+/// Draws that look random, from the digits of a sine.
+fn samples(count: usize, shift: f64) -> Vec<[f64; 2]> {
+    let digits = |i: usize| ((i as f64 + 1.0).sin() * 1e4).rem_euclid(1.0);
+    (0..count).map(|i| [digits(2 * i) + shift, digits(2 * i + 1)]).collect()
+}
+
+#[test]
+fn samples_reads_csv_and_npy_and_gives_errors() {
+    let folder = folder("samples_reads");
+    let (csv, npy) = (folder.join("a.csv"), folder.join("b.npy"));
+    let rows = samples(400, 0.0).into_iter().map(|[x, y]| format!("{x},{y}\n"));
+    std::fs::write(&csv, "x,y\n".to_owned() + &rows.collect::<String>()).unwrap();
+    // As numpy.save writes it.
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (300, 2), }";
+    bytes.extend(format!("{header:<117}\n").as_bytes());
+    bytes.extend(samples(300, 0.3).iter().flatten().flat_map(|x| x.to_le_bytes()));
+    std::fs::write(&npy, bytes).unwrap();
+
+    let arguments = ["samples", text(&csv), text(&npy), "--permutations", "99", "--format", "json"];
+    let json: serde_json::Value = serde_json::from_str(&stdout(&metrics(&arguments))).unwrap();
+    assert_eq!((&json["samples_p"], &json["samples_q"]), (&400.into(), &300.into()));
+    let find = |name: &str| {
+        json["divergences"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone()
+    };
+    // The unit square, whose entropy is 0.
+    let entropy = find("entropy");
+    let (value, error) = (entropy["values"]["nats"].as_f64(), entropy["standard_errors"]["nats"].as_f64());
+    assert!(value.unwrap().abs() < 0.05 + 4.0 * error.unwrap(), "{entropy}");
+    // Moved by 0.3, of which a direction sees the cosine.
+    let sliced = find("sliced Wasserstein-2")["values"]["no unit"].as_f64().unwrap();
+    assert!((sliced - 0.3 / 2f64.sqrt()).abs() < 0.05, "{sliced}");
+    assert_eq!(find("p-value of the energy distance")["values"]["no unit"], 0.01);
+
+    let table = stdout(&metrics(&["samples", text(&csv), text(&csv), "--paired", "--neighbours", "1"]));
+    assert!(table.contains("400 samples, 2 dimensions") && table.contains(" ± "), "{table}");
+    assert!(table.contains("mutual information"), "{table}");
+    let line = table.lines().find(|line| line.starts_with("Kullback-Leibler")).unwrap();
+    assert!(line.contains("coincides with as many reference samples"), "a set beside itself: {line}");
+    let of_csv = stdout(&metrics(&["samples", text(&csv), text(&npy), "--format", "csv", "--base", "bits"]));
+    assert!(
+        of_csv.starts_with("name,of,unit,value,standard_error\nKullback-Leibler,P ‖ Q,bits,"),
+        "{of_csv}"
+    );
+}
+
+#[test]
+fn samples_refuses_what_cannot_be_held_side_by_side() {
+    let folder = folder("samples_refuses");
+    let write = |name: &str, contents: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, contents).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (plane, line) = (write("plane.csv", "1,2\n3,4\n5,7\n"), write("line.csv", "1\n2\n4\n"));
+    let (words, empty) = (write("words.csv", "x\n1\ntwo\n"), write("empty.csv", ""));
+    let no_npy = write("no.npy", "1,2\n3,4\n");
+    for (x, y, expected) in [
+        (&plane, &line, "P has 2 dimensions and Q has 1"),
+        (&line, &words, "line 3: x is 'two', which is not a number"),
+        (&line, &empty, "holds no numbers"),
+        (&no_npy, &line, "it does not begin with \\x93NUMPY"),
+        (&"/nowhere.csv".to_owned(), &line, "cannot read /nowhere.csv"),
+    ] {
+        let message = refusal(&metrics(&["samples", x, y]));
+        assert!(message.contains(expected), "{message}");
+    }
+    // Too few for neighbours are enough for a distance.
+    let table = stdout(&metrics(&["samples", &line, &line]));
+    assert!(
+        table.contains("3 samples where at least 60 are needed") && table.contains("Wasserstein-1"),
+        "{table}"
+    );
+}
+
+#[test]
+fn matrix_prints_every_pair() {
+    let rows = "label,a,b\nfair,1,1\nloaded,3,1\ncertain,1,0\n";
+    let arguments = ["matrix", "-", "--normalize", "--format", "csv", "--base", "bits"];
+    let csv = stdout(&metrics_with_input(&arguments, rows));
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    assert_eq!(reader.headers().unwrap(), vec!["label", "fair", "loaded", "certain"]);
+    let rows_of_js: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(&rows_of_js[1][0], "loaded");
+    let value = |row: usize, column: usize| rows_of_js[row][column + 1].parse::<f64>().unwrap();
+    assert_eq!((value(0, 0), value(0, 2)), (0.0, value(2, 0)));
+    // H(3/4, 1/4) - H(1/2, 1/2) / 2
+    let expected = 0.25 * 4f64.log2() + 0.75 * (4.0 / 3.0f64).log2() - 0.5;
+    assert!((value(0, 2) - expected).abs() < 1e-15, "{}", value(0, 2));
+
+    let kl = ["matrix", "-", "--normalize", "--divergence", "kl", "--format", "json"];
+    let kl: serde_json::Value = serde_json::from_str(&stdout(&metrics_with_input(&kl, rows))).unwrap();
+    assert_eq!((&kl["values"][0][2], &kl["unit"]), (&"inf".into(), &"nats".into()));
+    let table = stdout(&metrics_with_input(&["matrix", "-", "--normalize"], rows));
+    assert!(table.lines().any(|line| line.starts_with("certain")) && table.ends_with("in nats\n"), "{table}");
+
+    let message = refusal(&metrics_with_input(&["matrix", "-"], rows));
+    assert!(message.contains("row 0 of p with row 0 of q") && message.contains("sums to 2"), "{message}");
+    let message = refusal(&metrics_with_input(&["matrix", "-", "--normalize"], "0,0\n1,1\n"));
+    assert!(message.contains("row 0") && message.contains("sums to 0"), "{message}");
+}
+
+#[test]
 fn families_prints_both_directions() {
     let table = stdout(&metrics(&["families", "normal(0,2)", "normal(5,1)"]));
     assert!(table.contains("KL(P ‖ Q)      13.30685 nats      19.19773 bits"), "{table}");

@@ -83,6 +83,10 @@ impl Arrays {
         self.fields.insert(key.to_string(), number.into());
     }
 
+    pub fn insert_texts(&mut self, key: &str, texts: &[String]) {
+        self.fields.insert(key.to_string(), texts.into());
+    }
+
     pub fn insert<T: Element, S: Data<Elem = T>, D: Dimension>(
         &mut self,
         name: &str,
@@ -141,6 +145,12 @@ impl Arrays {
             (name.to_string(), Stored { dtype: view.dtype(), shape: view.shape().to_vec(), bytes })
         };
         Ok(Some(Self { path: path.to_path_buf(), arrays: file.iter().map(stored).collect(), fields }))
+    }
+
+    /// A list of texts of the header; `None` if it is not there.
+    pub fn texts(&self, key: &str) -> Result<Option<Vec<String>>> {
+        let texts = self.fields.get(key).map(|texts| serde_json::from_value(texts.clone()));
+        texts.transpose().map_err(RecordError::damaged(&self.path))
     }
 
     /// A number of the header.

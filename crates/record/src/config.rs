@@ -3,11 +3,12 @@
 //! Everything is checked before a device is touched or a file is written.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
+use crate::data_config::DataConfig;
 use crate::did_you_mean::nearest_known_key;
 use crate::error::{RecordError, Result};
 use crate::likelihood::{Likelihood, Variance};
@@ -35,24 +36,12 @@ pub struct RunConfig {
     pub backend: Backend,
     /// Members that train at the same time; 0 for one on each physical core. Does not change any result.
     pub workers: usize,
-    /// The images.
+    /// The data set.
     pub data: DataConfig,
     /// The network.
     pub model: NetworkConfig,
     /// The optimiser, Adam.
     pub optimizer: OptimizerConfig,
-}
-
-/// Where the images come from and how many of them are used.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataConfig {
-    /// A folder of four IDX files named as MNIST's, gzipped or not; empty for MNIST itself.
-    pub dir: PathBuf,
-    /// Use only so many of the training images, from the first on; 0 for all.
-    pub train_images: usize,
-    /// Use only so many of the test images, from the first on; 0 for all.
-    pub test_images: usize,
 }
 
 /// The network: its sizes, all but that of the images, which the data decides, and its likelihood.
@@ -130,6 +119,7 @@ macro_rules! ensure {
         }
     };
 }
+pub(crate) use ensure;
 
 impl RunConfig {
     /// Reads a configuration file, puts `key=value` overrides over it in their order, and checks the result.
@@ -139,6 +129,11 @@ impl RunConfig {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         Self::parse(&text, &stem, overrides)
             .map_err(|error| RecordError::Config(format!("in {}: {error}", path.display())))
+    }
+
+    /// The same with `key=value` overrides put over it in their order, checked.
+    pub fn with_overrides(&self, overrides: &[String]) -> Result<Self> {
+        Self::parse(&self.to_toml(), &self.name, overrides)
     }
 
     fn parse(text: &str, default_name: &str, overrides: &[String]) -> Result<Self> {
@@ -260,6 +255,7 @@ impl RunConfig {
             "model.variance is that of the likelihood \"gaussian\", and model.likelihood is \"{}\"",
             model.likelihood
         );
+        self.data.check()?;
         let OptimizerConfig { learning_rate, beta_1, beta_2, epsilon } = *optimizer;
         for (key, value) in [("learning_rate", learning_rate), ("epsilon", epsilon)] {
             ensure!(
@@ -401,6 +397,10 @@ mod tests {
             (format!("{one}seeds = [-1]"), "invalid value"),
             (format!("{one}name = \"a/b\""), "cannot be the name of a directory"),
             (format!("{one}backend = \"tpu\""), "unknown variant `tpu`"),
+            (format!("{one}[data]\nshares = [0.9, 0.2, 0.1]"), "data.shares = [0.9, 0.2, 0.1]"),
+            (format!("{one}[data]\nmemory_mib = 0"), "data.memory_mib = 0"),
+            (format!("{one}[data]\nimage_shape = [28]"), "data.image_shape = [28]"),
+            (format!("{one}[data]\nchannels = 2"), "data.channels = 2"),
             (format!("{one}[model]\nlatent = 0"), "model.latent = 0"),
             (format!("{one}[model]\nencoder_hidden = [4, 0]"), "model.encoder_hidden = [4, 0]"),
             (format!("{one}[optimizer]\nlearning_rate = nan"), "optimizer.learning_rate = NaN"),

@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, Array3};
 
 use crate::arrays::Arrays;
 use crate::error::Result;
+use crate::shape::Shape;
 
 /// Examples of a part of the data at most.
 pub const MOST_EXAMPLES: usize = 20_000;
@@ -15,8 +16,8 @@ const MOST_NUMBERS: usize = 1 << 22;
 /// The examples of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Examples {
-    /// Height and width of an image.
-    pub size: [usize; 2],
+    /// What an example is.
+    pub shape: Shape,
     /// Of the test images.
     pub test: ExamplePart,
     /// Of the training images.
@@ -45,7 +46,7 @@ pub struct ExamplePart {
 pub struct ShownImages {
     /// Which of the test examples, as indices into [`ExamplePart::positions`].
     pub examples: Array1<u32>,
-    /// Grey levels from 0 (black) to 255 (white), `[images, height, width]`.
+    /// From 0 (black) to 255 (white), `[images, height, width * channels]`; of a table one row of its columns.
     pub pixels: Array3<u8>,
 }
 
@@ -56,11 +57,30 @@ pub fn example_positions(count: usize, latent: usize) -> Array1<u32> {
     (0..count).step_by(stride).map(|position| position as u32).collect()
 }
 
+/// Rows of the picture of an example, and numbers of each.
+pub fn picture_size(shape: &Shape) -> [usize; 2] {
+    match shape.image() {
+        Some([height, width, channels]) => [height, width * channels],
+        None => [1, shape.numbers()],
+    }
+}
+
 impl Examples {
+    /// Rows of the picture of an example, and numbers of each.
+    pub fn picture_size(&self) -> [usize; 2] {
+        picture_size(&self.shape)
+    }
+
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let mut arrays = Arrays::new(path);
-        arrays.insert_number("height", self.size[0]);
-        arrays.insert_number("width", self.size[1]);
+        let Self { shape, .. } = self;
+        let [height, width, channels] = shape.image().unwrap_or([1, shape.numbers(), 1]);
+        for (key, number) in [("height", height), ("width", width), ("channels", channels)] {
+            arrays.insert_number(key, number);
+        }
+        if !shape.columns().is_empty() {
+            arrays.insert_texts("columns", shape.columns());
+        }
         for (name, part) in [("test", &self.test), ("train", &self.train)] {
             arrays.insert(&format!("{name}.positions"), &part.positions);
             arrays.insert_some(&format!("{name}.labels"), part.labels.as_ref());
@@ -76,13 +96,22 @@ impl Examples {
 
     pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         let Some(mut arrays) = Arrays::read(path)? else { return Ok(None) };
-        let size = [arrays.number("height")?, arrays.number("width")?];
+        let shape = match arrays.texts("columns")? {
+            Some(columns) => Shape::Table { columns },
+            None => Shape::Image {
+                height: arrays.number("height")?,
+                width: arrays.number("width")?,
+                // Files from before there were others hold grey images.
+                channels: arrays.number("channels").unwrap_or(1),
+            },
+        };
+        let size = picture_size(&shape);
         let [test, train] = ["test", "train"].map(|name| part(&mut arrays, name));
         let test = test?;
         let [picked, reconstructed] =
             ["picked", "reconstructed"].map(|name| shown(&mut arrays, name, size, test.positions.len()));
         Ok(Some(Self {
-            size,
+            shape,
             test,
             train: train?,
             picked: picked?,
@@ -127,7 +156,7 @@ mod tests {
 
     fn examples() -> Examples {
         Examples {
-            size: [1, 2],
+            shape: Shape::grey(1, 2),
             test: ExamplePart { positions: array![0, 2, 4], labels: Some(array![7, 3, 0]) },
             train: ExamplePart { positions: array![0, 1], labels: None },
             picked: Some(ShownImages { examples: array![2, 0], pixels: array![[[1, 2]], [[3, 4]]] }),
@@ -144,6 +173,10 @@ mod tests {
         assert_eq!(Examples::read(&path).unwrap(), None);
         examples().write(&path).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), Some(examples()));
+        let columns = vec!["ash".to_string(), "\"hue\"".to_string()];
+        let table = Examples { shape: Shape::Table { columns }, ..examples() };
+        table.write(&path).unwrap();
+        assert_eq!(Examples::read(&path).unwrap(), Some(table));
     }
 
     #[test]
@@ -158,7 +191,7 @@ mod tests {
         };
         let text = message(|examples| examples.test.labels = Some(array![1]));
         assert!(text.ends_with("test has 1 labels and 3 examples"), "{text}");
-        let text = message(|examples| examples.size = [2, 2]);
+        let text = message(|examples| examples.shape = Shape::grey(2, 2));
         assert!(text.ends_with("picked.images has the shape [2, 1, 2] instead of [2, 2, 2]"), "{text}");
         let text = message(|examples| examples.test = examples.train.clone());
         assert!(text.ends_with("picked names example 2 of 2"), "{text}");

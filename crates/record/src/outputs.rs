@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, Array3, Array4, Ix1};
 
 use crate::arrays::{Arrays, header_number};
 use crate::error::Result;
-use crate::examples::Examples;
+use crate::examples::{Examples, picture_size};
 
 /// The outputs of a network; `None` where something was not recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,8 +17,8 @@ pub struct Outputs {
     pub test: Option<Encoded>,
     /// Of the training examples.
     pub train: Option<Encoded>,
-    /// The decoder's means for the posterior means of the reconstructed images, `[images, height, width]`; grey levels as
-    /// all images here, from 0 (black) to 255 (white).
+    /// The decoder's means for the posterior means of the reconstructed images, `[images, height, width * channels]`;
+    /// as all images here, from 0 (black) to 255 (white).
     pub reconstructions: Option<Array3<u8>>,
     /// The decoder's means for codes at equal distances.
     pub manifold: Option<Grid>,
@@ -26,7 +26,7 @@ pub struct Outputs {
     pub manifold_quantiles: Option<Grid>,
     /// The decoder's means along single dimensions.
     pub traversals: Option<Traversals>,
-    /// The decoder's means for the run's codes from the prior, `[codes, height, width]`.
+    /// The decoder's means for the run's codes from the prior, `[codes, height, width * channels]`.
     pub prior_images: Option<Array3<u8>>,
     /// The decoder itself, where it is made of dense layers and the logistic function.
     pub decoder: Option<DenseDecoder>,
@@ -54,7 +54,7 @@ pub struct Grid {
     pub dimensions: Array1<u32>,
     /// The values of both, rising.
     pub values: Array1<f32>,
-    /// The images, `[rows, columns, height, width]`, the top row first; one row if there is one dimension.
+    /// The images, `[rows, columns, height, width * channels]`, the top row first; one row if there is one dimension.
     pub images: Array4<u8>,
 }
 
@@ -65,7 +65,7 @@ pub struct Traversals {
     pub dimensions: Array1<u32>,
     /// The values of each, the other dimensions being 0.
     pub values: Array1<f32>,
-    /// `[dimensions, values, height, width]`.
+    /// `[dimensions, values, height, width * channels]`.
     pub images: Array4<u8>,
 }
 
@@ -121,7 +121,7 @@ impl Outputs {
     /// Reads and checks a file against the examples of its run; `None` if it is not there.
     pub(crate) fn read(path: &Path, examples: &Examples, latent: usize) -> Result<Option<Self>> {
         let Some(arrays) = Arrays::read(path)? else { return Ok(None) };
-        let mut reader = Reader { arrays, size: examples.size, latent };
+        let mut reader = Reader { arrays, size: picture_size(&examples.shape), latent };
         let count = |codes: &Option<Array2<f32>>| codes.as_ref().map(|codes| codes.nrows());
         let reconstructed = examples.reconstructed.as_ref().map(|shown| shown.examples.len());
         Ok(Some(Self {
@@ -252,7 +252,7 @@ mod tests {
 
     fn examples() -> Examples {
         Examples {
-            size: [1, 2],
+            shape: crate::shape::Shape::grey(1, 2),
             test: ExamplePart { positions: array![0, 1, 2], labels: None },
             train: ExamplePart { positions: array![0], labels: None },
             picked: None,

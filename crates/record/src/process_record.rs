@@ -96,7 +96,9 @@ impl Process {
 mod tests {
     use super::*;
     use crate::config::RunConfig;
-    use crate::run_record::{ImageCounts, now};
+    use crate::data_record::DataRecord;
+    use crate::run_record::now;
+    use crate::shape::Shape;
     use tempfile::TempDir;
 
     #[test]
@@ -109,7 +111,7 @@ mod tests {
             device: "Flex".into(),
             kernels: None,
             workers: 2,
-            images: ImageCounts { train: 1, test: 1, height: 1, width: 1 },
+            data: DataRecord { train: 1, test: 1, ..DataRecord::of_shape(&Shape::grey(1, 1)) },
             started: now(),
             ended: None,
             status: Status::Running,

@@ -1,6 +1,7 @@
 //! The directory of a run: which file is where, and what is in it.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,21 @@ use crate::summary::{over_seeds_csv, summary_csv};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunDir {
     path: PathBuf,
+}
+
+/// A number that changes with the names, sizes and times of the files in a directory; those in directories within it and
+/// hidden ones do not count.
+fn stamp(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries
+        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        .filter_map(|entry| Some((entry.file_name(), entry.metadata().ok().filter(|found| found.is_file())?)))
+        .map(|(name, found)| (name, found.len(), found.modified().ok()))
+        .collect();
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    files.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl RunDir {
@@ -52,6 +68,14 @@ impl RunDir {
         }
         write_atomically(&dir.config_path(), config.to_toml().as_bytes())?;
         Ok(dir)
+    }
+
+    /// A number that changes with what is recorded of the run and of its members.
+    pub fn stamp(&self, members: &[MemberId]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        stamp(&self.path).hash(&mut hasher);
+        members.iter().for_each(|&id| self.member(id).stamp().hash(&mut hasher));
+        hasher.finish()
     }
 
     /// The directory of a run that is there.
@@ -180,6 +204,11 @@ impl MemberDir {
     /// Whose it is.
     pub fn id(&self) -> MemberId {
         self.id
+    }
+
+    /// A number that changes with what is recorded of the member: with the names, sizes and times of its files.
+    pub fn stamp(&self) -> u64 {
+        stamp(&self.path)
     }
 
     /// Makes the directory.
@@ -335,8 +364,10 @@ fn with_remedy(remedy: &str) -> impl FnOnce(RecordError) -> RecordError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_record::DataRecord;
     use crate::for_tests::finished;
-    use crate::run_record::{ImageCounts, Status, now};
+    use crate::run_record::{Status, now};
+    use crate::shape::Shape;
     use tempfile::TempDir;
 
     fn config() -> RunConfig {
@@ -379,7 +410,7 @@ mod tests {
             device: "Flex".into(),
             kernels: Some("avx2".into()),
             workers: 2,
-            images: ImageCounts { train: 60_000, test: 10_000, height: 28, width: 28 },
+            data: DataRecord { train: 60_000, test: 10_000, ..DataRecord::of_shape(&Shape::grey(28, 28)) },
             started: now(),
             ended: None,
             status: Status::Running,

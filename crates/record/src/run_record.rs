@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data_record::DataRecord;
 use crate::hashes::FileHashes;
 
 /// The circumstances of a run: `run.json`.
@@ -17,8 +18,9 @@ pub struct RunRecord {
     pub kernels: Option<String>,
     /// Members that trained at the same time.
     pub workers: usize,
-    /// The images, for readers that do not have them.
-    pub images: ImageCounts,
+    /// The data set, for readers that do not have it.
+    #[serde(alias = "images")]
+    pub data: DataRecord,
     /// When the latest process began, RFC 3339.
     pub started: String,
     /// When it ended, RFC 3339; `None` while it runs or if it was killed.
@@ -28,19 +30,6 @@ pub struct RunRecord {
     /// The hashes of the files of finished members.
     #[serde(default)]
     pub files: FileHashes,
-}
-
-/// How many images of which size a run has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageCounts {
-    /// Images that are trained on.
-    pub train: usize,
-    /// Images that are measured on.
-    pub test: usize,
-    /// Rows of pixels of an image.
-    pub height: usize,
-    /// Pixels of a row.
-    pub width: usize,
 }
 
 /// Where a run stands.

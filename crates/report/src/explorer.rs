@@ -92,7 +92,7 @@ impl Explorer {
         }
         shown.sort_by(|a, b| a.of.c().total_cmp(&b.of.c()));
         let run = shown.first()?.of.run;
-        let [height, width] = run.image_size()?;
+        let [height, width, channels] = run.shape()?.image()?;
         let test = run.examples.as_ref().map(|examples| &examples.test);
 
         // A member without pictures has its decoder, if it has one, whatever the others have.
@@ -102,7 +102,7 @@ impl Explorer {
         let chosen = spread_out(shown.len(), &of_kept, DECODER_BYTES / largest.max(1));
         let live = |i: usize| shown[i].decoder.is_some() && (chosen.contains(&i) || shown[i].grid.is_none());
         let pictured = (0..shown.len()).filter(|&i| !live(i)).count();
-        let most = (TILE_PIXELS / (pictured.max(1) * height * width)).isqrt().max(LEAST_TILES);
+        let most = (TILE_PIXELS / (pictured.max(1) * height * width * channels)).isqrt().max(LEAST_TILES);
         let every = (shown.len() * test.map_or(0, |test| test.positions.len())).div_ceil(CODES).max(1);
 
         let picked = run.examples.as_ref().and_then(|examples| examples.picked.as_ref());

@@ -3,7 +3,7 @@
 use figure::{Chart, Mark, Scene, Series};
 use ndarray::{Array1, Array2, Array3, Array4};
 use record::{
-    DenseDecoder, DenseLayer, Encoded, EpochRow, ExamplePart, Examples, Grid, LatentUse, Outputs,
+    DenseDecoder, DenseLayer, Encoded, EpochRow, ExamplePart, Examples, Grid, LatentUse, Outputs, Shape,
     ShownImages, Terms, Traversals, dimensions_by_kl,
 };
 
@@ -30,7 +30,7 @@ impl Recorded {
         let shown =
             |count: usize| ShownImages { examples: (0..count as u32).collect(), pixels: images(count) };
         let examples = Examples {
-            size: SIZE,
+            shape: Shape::grey(SIZE[0], SIZE[1]),
             test: part(COUNT),
             train: part(5),
             picked: Some(shown(30)),

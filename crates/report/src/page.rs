@@ -225,15 +225,15 @@ impl PageRun {
     fn new(run: &Run) -> Self {
         let Run { dir, config, record, .. } = run;
         let record = record.as_ref();
-        let network = run.image_size().map(|[height, width]| {
-            let pixels = height * width;
+        let network = run.shape().map(|shape| {
+            let numbers = shape.numbers();
             let model = &config.model;
-            let widths = [pixels]
+            let widths = [numbers]
                 .into_iter()
                 .chain(model.encoder_hidden.iter().copied())
                 .chain([model.latent])
                 .chain(model.decoder_hidden.iter().copied())
-                .chain([pixels]);
+                .chain([numbers]);
             widths.map(|width| width.to_string()).collect::<Vec<_>>().join("-")
         });
         Self {
@@ -249,8 +249,8 @@ impl PageRun {
             batch_size: config.batch_size,
             seeds: config.seeds.clone(),
             network,
-            train_images: record.map(|record| record.images.train),
-            test_images: record.map(|record| record.images.test),
+            train_images: record.map(|record| record.data.train),
+            test_images: record.map(|record| record.data.test),
         }
     }
 }

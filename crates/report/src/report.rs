@@ -70,7 +70,20 @@ impl Report {
     ///
     /// Fails when a directory is no run's, and when the runs differ in more than coefficients and seeds.
     pub fn read(dirs: &[PathBuf]) -> Result<Self> {
-        let mut runs = dirs.iter().map(|dir| Run::read(dir)).collect::<Result<Vec<_>>>()?;
+        Self::of(dirs.iter().map(|dir| Run::read(dir, None)).collect::<Result<_>>()?)
+    }
+
+    /// The same runs as they are now, of which only members are read whose files have changed.
+    ///
+    /// # Errors
+    ///
+    /// As of [`read`](Self::read).
+    pub fn read_again(self) -> Result<Self> {
+        let again = |run: Run| Run::read(&run.dir.clone(), Some(run));
+        Self::of(self.runs.into_iter().map(again).collect::<Result<_>>()?)
+    }
+
+    fn of(mut runs: Vec<Run>) -> Result<Self> {
         let mut notes: Vec<String> = runs.iter_mut().flat_map(|run| std::mem::take(&mut run.notes)).collect();
         check_alike(&runs)?;
         leave_out_duplicates(&mut runs, &mut notes);
@@ -83,7 +96,7 @@ impl Report {
     pub fn recommendation(&self) -> Recommendation {
         let results = self.members().into_iter().filter_map(|member| member.member.result.as_ref());
         let test_images =
-            self.runs.first().and_then(|run| run.record.as_ref()).map(|record| record.images.test);
+            self.runs.first().and_then(|run| run.record.as_ref()).map(|record| record.data.test);
         recommend(&by_coefficient(results.map(|result| (result.c, result))), test_images)
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use record::{
     EpochRow, Examples, Failure, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir, RunRecord,
+    Shape,
 };
 
 use crate::error::Result;
@@ -40,6 +41,8 @@ pub struct Member {
     pub result: Option<MemberResult>,
     /// What its network makes of the examples.
     pub outputs: Option<Outputs>,
+    /// Of the files that it was read from: see [`MemberDir::stamp`].
+    stamp: u64,
 }
 
 /// Where a member stands.
@@ -60,10 +63,12 @@ impl Run {
     ///
     /// What is damaged of a member makes it a failed one; what is missing beside it is left out, with a note.
     ///
+    /// Members of `before`, the run as it was read before, are taken from there as far as their files are as they were.
+    ///
     /// # Errors
     ///
     /// Fails when the directory is no run's, or its configuration cannot be read.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path, before: Option<Self>) -> Result<Self> {
         let dir = RunDir::open(path)?;
         let config = dir.config()?;
         let mut notes = Vec::new();
@@ -81,7 +86,18 @@ impl Run {
             None
         });
         let latent = config.model.latent;
-        let read = |id| Member::read(&dir.member(id), examples.as_ref(), latent);
+        let same_examples = before.as_ref().is_some_and(|before| before.examples == examples);
+        let mut known: Vec<Member> =
+            before.filter(|_| same_examples).map(|before| before.members).unwrap_or_default();
+        let read = |id| {
+            let dir = dir.member(id);
+            // Stamped before it is read: what is written meanwhile is read the next time.
+            let stamp = dir.stamp();
+            match known.iter().position(|member| (member.id, member.stamp) == (id, stamp)) {
+                Some(place) => known.swap_remove(place),
+                None => Member::read(&dir, stamp, examples.as_ref(), latent),
+            }
+        };
         let members: Vec<Member> = config.members().into_iter().map(read).collect();
         let started = members.iter().any(|member| !member.history.is_empty());
         if started && members.iter().all(|member| member.outputs.is_none() && !member.failed()) {
@@ -95,15 +111,15 @@ impl Run {
         Ok(Self { dir: path.to_path_buf(), config, record, examples, collapse, members, notes })
     }
 
-    /// Height and width of an image, where the record says it.
-    pub fn image_size(&self) -> Option<[usize; 2]> {
-        let of_examples = self.examples.as_ref().map(|examples| examples.size);
-        of_examples.or_else(|| self.record.as_ref().map(|record| [record.images.height, record.images.width]))
+    /// What an example is, where the record says it.
+    pub fn shape(&self) -> Option<Shape> {
+        let of_examples = self.examples.as_ref().map(|examples| examples.shape.clone());
+        of_examples.or_else(|| self.record.as_ref().map(|record| record.data.shape()))
     }
 }
 
 impl Member {
-    fn read(dir: &MemberDir, examples: Option<&Examples>, latent: usize) -> Self {
+    fn read(dir: &MemberDir, stamp: u64, examples: Option<&Examples>, latent: usize) -> Self {
         let mut member = Self {
             id: dir.id(),
             figures: dir.figures(),
@@ -111,6 +127,7 @@ impl Member {
             history: Vec::new(),
             result: None,
             outputs: None,
+            stamp,
         };
         if let Err(reason) = member.fill(dir, examples, latent) {
             member.state = MemberState::Failed(reason);
@@ -154,5 +171,43 @@ impl Member {
             (_, Some(row)) => row.test_latent.kl_per_dim.clone(),
             _ => vec![0.0; latent],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::for_tests::Recorded;
+    use std::fs::{self, File};
+    use std::time::Duration;
+
+    #[test]
+    fn a_member_is_read_again_when_its_files_have_changed_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = RunConfig { kl_coefficients: vec![0.0, 1.0], ..RunConfig::default() };
+        let path = folder.path().join("again");
+        let dir = RunDir::create(&path, &config).unwrap();
+        let Recorded { examples, outputs, .. } = Recorded::new(2);
+        dir.write_examples(&examples).unwrap();
+        let members = config.members();
+        for &id in &members {
+            dir.member(id).create().unwrap();
+            dir.member(id).write_outputs(&outputs).unwrap();
+        }
+        let run = Run::read(&path, None).unwrap();
+        assert!(run.members.iter().all(|member| member.outputs.is_some()));
+
+        // Damaged, though of the same size and time: whoever reads it notices.
+        let file = dir.member(members[1]).path().join("outputs.safetensors");
+        let (content, time) = (fs::read(&file).unwrap(), file.metadata().unwrap().modified().unwrap());
+        fs::write(&file, vec![b'?'; content.len()]).unwrap();
+        let set_time = |time| File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+        set_time(time);
+        let run = Run::read(&path, Some(run)).unwrap();
+        assert_eq!(run.members[1].outputs.as_ref(), Some(&outputs));
+        set_time(time + Duration::from_secs(1));
+        let run = Run::read(&path, Some(run)).unwrap();
+        assert!(matches!(run.members[1].state, MemberState::Failed(_)));
+        assert_eq!(run.members[0].outputs.as_ref(), Some(&outputs));
     }
 }

@@ -25,10 +25,10 @@ fn epoch(criterion: &mut Criterion) {
     let two_threads = pool(2);
     let pool = pool(1);
     let device = Device::flex();
-    let dataset = data::load(&DataConfig::default()).expect("MNIST is in the repository");
+    let dataset = data::load(&DataConfig::default(), &()).expect("MNIST is in the repository");
     let config = RunConfig::default();
-    let vae = initial_vae(&config, dataset.train.pixels(), 0, &device);
-    let order = random::image_order(0, 0, dataset.train.count());
+    let vae = initial_vae(&config, dataset.train.numbers(), 0, &device);
+    let order = random::image_order(0, 0, dataset.train.count(), None);
 
     // Of real images, with a network that learns from them: how fast a product is depends on its zeros.
     let mut trained = Some(vae.clone());
@@ -38,7 +38,10 @@ fn epoch(criterion: &mut Criterion) {
         criterion.bench_function(&format!("a training step, {threads} thread(s)"), |b| {
             pool.install(|| {
                 b.iter(|| {
-                    let images = dataset.train.batch(batches.next().expect("they go round"), &device);
+                    let images = dataset
+                        .train
+                        .batch(batches.next().expect("they go round"), &device)
+                        .expect("it is in memory");
                     let noise = Tensor::random([128, vae.latent()], Distribution::Normal(0.0, 1.0), &device);
                     let vae = trained.take().expect("the step before put it back");
                     trained = Some(vae.train_step(images, noise, 1.0, &mut adam).vae);
@@ -50,7 +53,7 @@ fn epoch(criterion: &mut Criterion) {
         pool.install(|| b.iter(|| black_box(dataset.train.batch(&order[..128], &device))));
     });
     criterion.bench_function("the order of an epoch", |b| {
-        b.iter(|| black_box(random::image_order(0, 0, dataset.train.count())));
+        b.iter(|| black_box(random::image_order(0, 0, dataset.train.count(), None)));
     });
     let measured = vae.valid();
     criterion.bench_function("evaluation on 10,000 images", |b| {
@@ -68,7 +71,7 @@ fn epoch(criterion: &mut Criterion) {
         b.iter(|| snapshot().write(&member).expect("the disk has room"));
     });
     criterion.bench_function("loading MNIST", |b| {
-        b.iter(|| black_box(data::load(&DataConfig::default()).expect("MNIST is in the repository")));
+        b.iter(|| black_box(data::load(&DataConfig::default(), &()).expect("MNIST is in the repository")));
     });
 }
 

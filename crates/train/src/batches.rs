@@ -1,6 +1,7 @@
 //! The batches of an epoch, each made while the one before is learnt from.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use data::Result;
 
 use crate::image_tensors::ImageTensors;
 use crate::random::{Purpose, image_order, noise};
@@ -27,12 +28,17 @@ pub struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     /// Those of an epoch, from a step on.
-    pub fn of_epoch(run: &'a RunContext<'a>, seed: u64, epoch: usize, step: usize) -> Self {
-        let order = image_order(seed, epoch, run.dataset.train.count());
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that the examples are read from has changed.
+    pub fn of_epoch(run: &'a RunContext<'a>, seed: u64, epoch: usize, step: usize) -> Result<Self> {
+        let train = &run.dataset.train;
+        let order = image_order(seed, epoch, train.count(), train.block_plan());
         let mut batches = Self { run, seed, epoch, order, step, next: None };
-        batches.next = batches.make();
+        batches.next = batches.make()?;
         batches.step += 1;
-        batches
+        Ok(batches)
     }
 
     /// The next batch, unless the epoch is over.
@@ -41,11 +47,15 @@ impl<'a> Batches<'a> {
     }
 
     /// Does some work while the batch after it is made, on a thread that has nothing else to do if there is one.
-    pub fn beside<T: Send>(&mut self, work: impl FnOnce() -> T + Send) -> T {
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that the examples are read from has changed.
+    pub fn beside<T: Send>(&mut self, work: impl FnOnce() -> T + Send) -> Result<T> {
         let (done, next) = kernels::assisted(work, || self.make());
-        self.next = next;
+        self.next = next?;
         self.step += 1;
-        done
+        Ok(done)
     }
 
     /// Whether the epoch goes on after the work of [`beside`](Self::beside).
@@ -53,11 +63,11 @@ impl<'a> Batches<'a> {
         self.next.is_some()
     }
 
-    fn make(&self) -> Option<Batch> {
+    fn make(&self) -> Result<Option<Batch>> {
         let RunContext { config, dataset, device, .. } = self.run;
-        let positions = self.order.chunks(config.batch_size).nth(self.step)?;
+        let Some(positions) = self.order.chunks(config.batch_size).nth(self.step) else { return Ok(None) };
         let noise = self.noise(positions.len(), device);
-        Some(Batch { images: dataset.train.batch(positions, device), noise })
+        Ok(Some(Batch { images: dataset.train.batch(positions, device)?, noise }))
     }
 
     fn noise(&self, count: usize, device: &Device) -> Tensor<2> {

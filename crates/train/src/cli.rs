@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use data::Dataset;
+use indicatif::HumanDuration;
 use kernels::KernelSet;
 use model::{NamedTensor, named_parameters};
 use record::{
-    Backend, Claims, FileHashes, ImageCounts, MemberId, MemberResult, Part, Quantity, RunConfig, RunDir,
+    Backend, Claims, DataRecord, FileHashes, MemberId, MemberResult, Part, Quantity, RunConfig, RunDir,
     RunRecord, Spread, Status, by_coefficient, now,
 };
 use report::{FigureSet, Report, ReportOptions, Written};
@@ -21,12 +22,16 @@ use report::{FigureSet, Report, ReportOptions, Written};
 use crate::device::device;
 use crate::example_choice::choose_examples;
 use crate::network::initial_vae;
-use crate::progress::{Style, SweepProgress};
+use crate::own_data::{
+    describe_columns, describe_data, describe_training, estimated_time, name_run, understand,
+};
+use crate::progress::{ReadingProgress, Style, SweepProgress};
 use crate::recorder::CLASSIC_GRID;
 use crate::recording::{Recording, record_collapse, record_examples};
 use crate::run_context::RunContext;
 use crate::scheduler::first_to_look_at;
 use crate::status::RunStatus;
+use crate::submit::Job;
 use crate::sweep::SweepOutcome;
 use crate::tensor_file::write_weights;
 use crate::verify::{Choice, check_hashes, retrain};
@@ -40,9 +45,25 @@ struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
+    /// Data to train on with everything else chosen by what it is: a folder of images, .npy, .npz, .csv, .parquet
+    #[arg(value_name = "DATA", conflicts_with_all = ["config", "resume"])]
+    data: Option<PathBuf>,
+
     /// The configuration file: what it does not name keeps its default
-    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["resume", "data"])]
     config: Option<PathBuf>,
+
+    /// The coefficients to try, instead of the configuration's: --c 0.1,1,10
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "resume")]
+    c: Option<Vec<f64>>,
+
+    /// Passes over the training examples
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    epochs: Option<usize>,
+
+    /// How many seeds, from 0 on
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    seeds: Option<u64>,
 
     /// Go on with the run in this directory, every member from where it stood
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "overrides", "backend"])]
@@ -132,6 +153,20 @@ enum Command {
         #[arg(long)]
         open: bool,
     },
+    /// Say what there is in data, by a configuration or alone, and show some of its images
+    Data {
+        /// A configuration file, or data itself
+        #[arg(value_name = "CONFIG")]
+        path: PathBuf,
+
+        /// Put a value over the configuration's
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        overrides: Vec<String>,
+
+        /// Where to write the sheet of images
+        #[arg(long, value_name = "FILE", default_value = "contact-sheet.png")]
+        sheet: PathBuf,
+    },
     /// Check that the files of a finished run are as they were written
     Verify {
         /// The directory of the run
@@ -152,6 +187,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the file by which a scheduler trains a sweep with many processes, or submit it
+    Submit(Job),
     /// Print the completions of a shell, to be put where that looks for them
     Completions {
         /// The shell
@@ -185,6 +222,8 @@ fn backend() -> impl TypedValueParser<Value = Backend> {
     PossibleValuesParser::new(Backend::ALL.map(Backend::name)).try_map(|name| name.parse::<Backend>())
 }
 
+/// Images along each side of a contact sheet.
+const SHEET_SIDE: usize = 10;
 /// The greatest grid of images that a figure can show.
 const GREATEST_GRID: usize = 50;
 
@@ -215,12 +254,41 @@ impl From<Failed> for ExitCode {
 /// The program. It exits with 0 when everything asked for was done, with a number of [`Failed`], or as the signal demands
 /// that stopped it: 130 for Ctrl-C, 75 where a scheduler is to start the same command again.
 pub fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Where it cannot be printed, there is nobody to tell.
+            let _ = error.print();
+            if let Some(hint) = error.use_stderr().then(command_or_data).flatten() {
+                eprintln!("\n{hint}");
+            }
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    match run(&args) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             Failed::Input.into()
         }
+    }
+}
+
+/// What to write where the first argument names a command and data too.
+fn command_or_data() -> Option<String> {
+    let first = std::env::args().nth(1)?;
+    let is_command = Args::command().get_subcommands().any(|command| command.get_name() == first);
+    (is_command && Path::new(&first).exists())
+        .then(|| format!("{first} is a command, and there is something here that is called so: to train on it, write ./{first}"))
+}
+
+impl Args {
+    /// What is put over the configuration: the flags that have keys of their own after the others.
+    fn overrides(&self) -> Vec<String> {
+        let coefficients = self.c.as_ref().map(|c| format!("kl_coefficients={c:?}"));
+        let epochs = self.epochs.map(|epochs| format!("epochs={epochs}"));
+        let seeds = self.seeds.map(|count| format!("seeds={:?}", (0..count).collect::<Vec<_>>()));
+        self.overrides.iter().cloned().chain(coefficients).chain(epochs).chain(seeds).collect()
     }
 }
 
@@ -231,11 +299,16 @@ fn run(args: &Args) -> Result<ExitCode> {
             return report(dirs, &options, *grid, *open);
         }
         Some(Command::Watch { dirs, port, open }) => return watch(dirs, *port, *open),
+        Some(Command::Data { path, overrides, sheet }) => return show_data(path, overrides, sheet),
         Some(Command::Verify { dir, retrain }) => return verify(dir, retrain),
         Some(Command::Status { dir, json }) => {
             let status = RunStatus::read(dir)?;
             let text = if *json { serde_json::to_string_pretty(&status)? + "\n" } else { status.table() };
             print!("{text}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Submit(job)) => {
+            job.run()?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Completions { shell }) => {
@@ -246,10 +319,18 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         None => {}
     }
-    let mut config = match (&args.config, &args.resume) {
-        (_, Some(dir)) => RunDir::open(dir)?.config()?,
-        (Some(path), None) => RunConfig::load(path, &args.overrides)?,
-        (None, None) => bail!("name a configuration with --config, or a run with --resume"),
+    let overrides = args.overrides();
+    let mut dataset = None;
+    let mut config = match (&args.data, &args.config, &args.resume) {
+        (Some(data), ..) => {
+            let progress = ReadingProgress::new(Style::detect(args.quiet));
+            let understood = understand(data, &overrides, &progress)?;
+            dataset = Some(understood.dataset);
+            understood.config
+        }
+        (None, _, Some(dir)) => RunDir::open(dir)?.config()?,
+        (None, Some(path), None) => RunConfig::load(path, &overrides)?,
+        (None, None, None) => bail!("name data, a configuration with --config, or a run with --resume"),
     };
     config.backend = args.backend.unwrap_or(config.backend);
     config.workers = args.workers.unwrap_or(config.workers);
@@ -257,18 +338,46 @@ fn run(args: &Args) -> Result<ExitCode> {
         print!("{}", config.to_toml());
         return Ok(ExitCode::SUCCESS);
     }
-    let dir = match &args.resume {
-        Some(dir) => dir.clone(),
-        None => Path::new("runs").join(&config.name),
+    let runs = Path::new("runs");
+    let dir = match (&args.data, &args.resume) {
+        (Some(_), _) => name_run(&mut config, runs),
+        (None, Some(dir)) => dir.clone(),
+        (None, None) => runs.join(&config.name),
     };
-    train(&config, args, &dir)
+    train(&config, args, &dir, dataset)
 }
 
-fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
+/// Says what there is in data, and writes a sheet of its images.
+fn show_data(path: &Path, overrides: &[String], sheet: &Path) -> Result<ExitCode> {
+    let progress = ReadingProgress::new(Style::detect(false));
+    let dataset = if path.extension().is_some_and(|extension| extension == "toml") {
+        data::load(&RunConfig::load(path, overrides)?.data, &progress).context("cannot read the data")?
+    } else {
+        understand(path, overrides, &progress)?.dataset
+    };
+    drop(progress);
+    describe_data(&dataset).iter().for_each(|line| println!("{line}"));
+    match data::contact_sheet(&dataset.train, SHEET_SIDE)? {
+        Some(png) => {
+            record::write_atomically(sheet, &png)?;
+            println!("images: {}", sheet.display());
+        }
+        None => describe_columns(&dataset)?.iter().for_each(|line| println!("{line}")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn train(config: &RunConfig, args: &Args, path: &Path, dataset: Option<Dataset>) -> Result<ExitCode> {
     signals::catch()?;
     let set = KernelSet::from_environment()?;
     let kernels = (config.backend == Backend::Flex).then(|| set.name());
-    let dataset = data::load(&config.data).context("cannot load the images")?;
+    let dataset = match dataset {
+        Some(dataset) => dataset,
+        None => {
+            let progress = ReadingProgress::new(Style::detect(args.quiet));
+            data::load(&config.data, &progress).context("cannot read the data")?
+        }
+    };
     config.check_batch_size(dataset.train.count())?;
     let device = device(config.backend)?;
     let mut members = match args.member {
@@ -283,12 +392,19 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
     let dir = RunDir::create(path, config)?;
     let claims = Claims::new(args.take_over);
     let claim = dir.claim(&claims)?;
-    prepare(&dir, config, dataset.train.pixels(), &device)?;
+    check_data(&dir, &dataset.record)?;
+    prepare(&dir, config, dataset.train.numbers(), &device)?;
     let examples = match dir.examples()? {
         Some(examples) => examples,
         None => record_examples(&dir, config, &dataset)?,
     };
     let workers = sweep::worker_count(config.workers, members.len());
+    if args.data.is_some() && !args.quiet {
+        describe_data(&dataset).iter().for_each(|line| println!("{line}"));
+        describe_training(config, &dataset).iter().for_each(|line| println!("{line}"));
+        let time = estimated_time(config, &dataset, members.len().div_ceil(workers), &device)?;
+        println!("time: about {}; run: {}", HumanDuration(time), path.display());
+    }
     let context = RunContext {
         config,
         dataset: &dataset,
@@ -363,6 +479,25 @@ fn train(config: &RunConfig, args: &Args, path: &Path) -> Result<ExitCode> {
     Ok(exit_code(outcome, members.len(), path))
 }
 
+/// Refuses to go on with a run whose data has changed since it began.
+fn check_data(dir: &RunDir, data: &DataRecord) -> Result<()> {
+    let Some(before) = dir.record()?.map(|record| record.data) else { return Ok(()) };
+    ensure!(
+        before.is_same_data(data),
+        "the data in {} is no longer that on which {} was trained ({} training and {} test examples, SHA-256 {}; now {}, {}, \
+         {}): put it back, or give the run another name with --set 'name=\"…\"'",
+        data.source,
+        dir.path().display(),
+        before.train,
+        before.test,
+        before.sha256,
+        data.train,
+        data.test,
+        data.sha256
+    );
+    Ok(())
+}
+
 /// Writes the weights that the members start from.
 fn prepare(dir: &RunDir, config: &RunConfig, pixels: usize, device: &Device) -> Result<()> {
     let path = dir.initial_weights();
@@ -380,18 +515,12 @@ fn prepare(dir: &RunDir, config: &RunConfig, pixels: usize, device: &Device) -> 
 
 /// The record of a run that begins.
 fn begin_record(context: &RunContext<'_>, workers: usize) -> RunRecord {
-    let Dataset { train, test } = context.dataset;
     RunRecord {
         backend: context.config.backend.name().to_string(),
         device: format!("{:?}", context.device),
         kernels: context.kernels.map(str::to_string),
         workers,
-        images: ImageCounts {
-            train: train.count(),
-            test: test.count(),
-            height: test.height,
-            width: test.width,
-        },
+        data: context.dataset.record.clone(),
         started: now(),
         ended: None,
         status: Status::Running,
@@ -503,8 +632,13 @@ fn verify(path: &Path, choices: &[Choice]) -> Result<ExitCode> {
 fn retrain_and_compare(dir: &RunDir, config: &RunConfig, members: &[MemberId]) -> Result<Vec<String>> {
     signals::catch()?;
     let set = KernelSet::from_environment()?;
-    let dataset = data::load(&config.data).context("cannot load the images")?;
-    let examples = dir.examples()?.unwrap_or_else(|| choose_examples(config, &dataset));
+    let progress = ReadingProgress::new(Style::detect(false));
+    let dataset = data::load(&config.data, &progress).context("cannot read the data")?;
+    drop(progress);
+    let examples = match dir.examples()? {
+        Some(examples) => examples,
+        None => choose_examples(config, &dataset)?,
+    };
     let context = RunContext {
         config,
         dataset: &dataset,

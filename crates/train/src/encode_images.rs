@@ -1,7 +1,7 @@
 //! What a network makes of single images with one code each.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use data::Images;
+use data::{Result, Split};
 use model::{Posterior, Vae};
 use ndarray::{Array1, Array2};
 use record::Encoded;
@@ -15,20 +15,24 @@ const BATCH: usize = 500;
 /// Posteriors, codes and losses of the images at some positions.
 ///
 /// The noise is that of all images, so that an image has its code whatever others are looked at.
+///
+/// # Errors
+///
+/// Fails when a file that the images are read from has changed.
 pub fn encode_images(
     vae: &Vae,
-    images: &Images,
+    images: &Split,
     positions: &[u32],
     seed: u64,
     purpose: Purpose,
     device: &Device,
-) -> Encoded {
+) -> Result<Encoded> {
     let (count, latent) = (positions.len(), vae.latent());
     let noise = noise(seed, purpose, 0, 0, images.count() * latent);
     let (mut means, mut log_vars, mut codes) = (Vec::new(), Vec::new(), Vec::new());
     let mut losses = Vec::with_capacity(count);
     for batch in positions.chunks(BATCH) {
-        let images = images.batch(batch, device);
+        let images = images.batch(batch, device)?;
         let Posterior { mean, log_var } = vae.encoder.forward(images.clone());
         let [mean, log_var] = [mean, log_var].map(values);
         let noise = batch.iter().flat_map(|&position| &noise[position as usize * latent..][..latent]);
@@ -45,13 +49,13 @@ pub fn encode_images(
     let kl = means.chunks(latent).zip(log_vars.chunks(latent)).map(|(mean, log_var)| kl(mean, log_var));
     let of_dimensions =
         |values| Array2::from_shape_vec((count, latent), values).expect("every image has as many dimensions");
-    Encoded {
+    Ok(Encoded {
         kl: Some(kl.collect()),
         reconstruction: Some(Array1::from(losses)),
         mean: of_dimensions(means),
         log_var: of_dimensions(log_vars),
         code: Some(of_dimensions(codes)),
-    }
+    })
 }
 
 /// A tensor's numbers on the host.
@@ -73,12 +77,13 @@ mod tests {
     use super::*;
     use model::VaeConfig;
     use rand::{SeedableRng, rngs::StdRng};
+    use record::Shape;
 
     const PIXELS: usize = 12;
 
-    fn images() -> Images {
+    fn images() -> Split {
         let bytes = (0..30 * PIXELS).map(|i| (i * i * 31 % 256) as u8).collect();
-        Images { height: 4, width: 3, bytes, labels: None }
+        Split::of_bytes(Shape::grey(4, 3), bytes, None)
     }
 
     fn vae() -> Vae {
@@ -88,7 +93,7 @@ mod tests {
     }
 
     fn encode(positions: &[u32]) -> Encoded {
-        encode_images(&vae(), &images(), positions, 5, Purpose::DiagnosticNoise, &Device::flex())
+        encode_images(&vae(), &images(), positions, 5, Purpose::DiagnosticNoise, &Device::flex()).unwrap()
     }
 
     #[test]
@@ -108,7 +113,7 @@ mod tests {
         let vae = vae();
         let Encoded { mean, log_var, code, reconstruction, kl } = encode(&(0..30).collect::<Vec<_>>());
         let device = Device::flex();
-        let images = images().range(0..30, &device);
+        let images = images().range(0..30, &device).unwrap();
         let tensor = |array: &Array2<f32>| {
             Tensor::<2>::from_data(
                 TensorData::new(array.iter().copied().collect::<Vec<f32>>(), [30, 2]),

@@ -1,7 +1,7 @@
 //! What is measured of a network.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use data::Images;
+use data::{Result, Split};
 use model::{Measured, Vae};
 use record::{LatentUse, Terms};
 
@@ -24,7 +24,11 @@ const EVALUATION_BATCH: usize = 500;
 /// The means over all images.
 ///
 /// The noise depends only on `seed` and `epoch`, so the members of a seed are measured with the same.
-pub fn evaluate(vae: &Vae, images: &Images, seed: u64, epoch: usize, device: &Device) -> Evaluation {
+///
+/// # Errors
+///
+/// Fails when a file that the images are read from has changed.
+pub fn evaluate(vae: &Vae, images: &Split, seed: u64, epoch: usize, device: &Device) -> Result<Evaluation> {
     let (count, latent) = (images.count(), vae.latent());
     let mut sums = Terms { reconstruction: 0.0, kl: 0.0 };
     let mut encoded = EncodedImages::with_capacity(count, latent);
@@ -33,13 +37,13 @@ pub fn evaluate(vae: &Vae, images: &Images, seed: u64, epoch: usize, device: &De
         let size = range.len();
         let noise = noise(seed, Purpose::EvaluationNoise, epoch, step, size * latent);
         let noise = Tensor::from_data(TensorData::new(noise, [size, latent]), device);
-        let Measured { terms, mean, log_var } = vae.measure(images.range(range, device), noise);
+        let Measured { terms, mean, log_var } = vae.measure(images.range(range, device)?, noise);
         encoded.push(mean, log_var);
         sums.reconstruction += f64::from(terms.reconstruction.into_scalar::<f32>()) * size as f64;
         sums.kl += f64::from(terms.kl.into_scalar::<f32>()) * size as f64;
     }
-    Evaluation {
+    Ok(Evaluation {
         terms: Terms { reconstruction: sums.reconstruction / count as f64, kl: sums.kl / count as f64 },
         latent: encoded.latent_use(),
-    }
+    })
 }

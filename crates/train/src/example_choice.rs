@@ -1,8 +1,8 @@
 //! The examples that a run records, chosen from its data set once for all members.
 
-use data::{Dataset, Images};
+use data::{Dataset, Result, Split};
 use ndarray::{Array1, Array2, Array3};
-use record::{ExamplePart, Examples, RunConfig, ShownImages, example_positions};
+use record::{ExamplePart, Examples, RunConfig, ShownImages, example_positions, picture_size};
 
 use crate::random::{Purpose, noise};
 
@@ -16,30 +16,34 @@ const PRIOR_CODES: usize = 64;
 const PRIOR_POINTS: usize = 2000;
 
 /// The examples of a run.
-pub fn choose_examples(config: &RunConfig, dataset: &Dataset) -> Examples {
+///
+/// # Errors
+///
+/// Fails when a file that they are read from has changed.
+pub fn choose_examples(config: &RunConfig, dataset: &Dataset) -> Result<Examples> {
     let latent = config.model.latent;
-    let test = part(&dataset.test, latent);
+    let test = part(dataset.evaluated(), latent);
     let of_test = |position: &u32| position.to_owned();
     let positions: Vec<u32> = test.positions.iter().map(of_test).collect();
     let picked: Vec<usize> = (0..positions.len()).step_by(positions.len().div_ceil(PICKED).max(1)).collect();
     let reconstructed = of_classes_in_turn(test.labels.as_ref(), positions.len());
-    let shown = |examples: Vec<usize>| shown_images(&dataset.test, &positions, &examples);
+    let shown = |examples: Vec<usize>| shown_images(dataset.evaluated(), &positions, &examples);
     let prior = |purpose, rows: usize, columns: usize| {
         let drawn = noise(0, purpose, 0, 0, rows * columns);
         Array2::from_shape_vec((rows, columns), drawn).expect("as many numbers were drawn as it holds")
     };
-    Examples {
-        size: [dataset.test.height, dataset.test.width],
+    Ok(Examples {
+        shape: dataset.test.shape().clone(),
         train: part(&dataset.train, latent),
-        picked: Some(shown(picked)),
-        reconstructed: Some(shown(reconstructed)),
+        picked: Some(shown(picked)?),
+        reconstructed: Some(shown(reconstructed)?),
         prior_codes: Some(prior(Purpose::FigureSamples, PRIOR_CODES, latent)),
         prior_points: Some(prior(Purpose::FigurePrior, PRIOR_POINTS, 2)),
         test,
-    }
+    })
 }
 
-fn part(images: &Images, latent: usize) -> ExamplePart {
+fn part(images: &Split, latent: usize) -> ExamplePart {
     let positions = example_positions(images.count(), latent);
     let labels = images.labels.as_ref();
     let labels = labels.map(|labels| positions.iter().map(|&position| labels[position as usize]).collect());
@@ -63,27 +67,29 @@ fn of_classes_in_turn(labels: Option<&Array1<u8>>, count: usize) -> Vec<usize> {
     chosen
 }
 
-fn shown_images(images: &Images, positions: &[u32], examples: &[usize]) -> ShownImages {
-    let bytes = examples.iter().flat_map(|&example| images.bytes_of(positions[example] as usize));
-    let shape = (examples.len(), images.height, images.width);
-    let pixels = Array3::from_shape_vec(shape, bytes.copied().collect()).expect("all images are of one size");
-    ShownImages { examples: examples.iter().map(|&example| example as u32).collect(), pixels }
+fn shown_images(images: &Split, positions: &[u32], examples: &[usize]) -> Result<ShownImages> {
+    let positions: Vec<u32> = examples.iter().map(|&example| positions[example]).collect();
+    let [height, width] = picture_size(images.shape());
+    let pixels = Array3::from_shape_vec((examples.len(), height, width), images.pixels(&positions)?)
+        .expect("all images are of one size");
+    Ok(ShownImages { examples: examples.iter().map(|&example| example as u32).collect(), pixels })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use record::Shape;
 
     fn dataset(count: usize, labels: Option<Vec<u8>>) -> Dataset {
-        let bytes = (0..count * 6).map(|i| (i * i % 256) as u8).collect();
-        let images = Images { height: 2, width: 3, bytes, labels };
-        Dataset { train: images.clone(), test: images }
+        let bytes: Vec<u8> = (0..count * 6).map(|i| (i * i % 256) as u8).collect();
+        let images = |bytes: &Vec<u8>| Split::of_bytes(Shape::grey(2, 3), bytes.clone(), labels.clone());
+        Dataset::new(images(&bytes), None, images(&bytes))
     }
 
     #[test]
     fn each_class_is_shown_as_often() {
         let dataset = dataset(60, Some((0..60).map(|i| (i % 10) as u8).collect()));
-        let examples = choose_examples(&RunConfig::default(), &dataset);
+        let examples = choose_examples(&RunConfig::default(), &dataset).unwrap();
         let reconstructed = examples.reconstructed.unwrap();
         assert_eq!(
             reconstructed.examples.to_vec(),
@@ -91,7 +97,7 @@ mod tests {
             "two of each of ten classes"
         );
         let third: Vec<u8> = reconstructed.pixels.index_axis(ndarray::Axis(0), 3).iter().copied().collect();
-        assert_eq!(third, dataset.test.bytes_of(3));
+        assert_eq!(third, dataset.test.pixels(&[3]).unwrap());
         assert_eq!(examples.test.labels.unwrap()[13], 3);
         assert_eq!(examples.picked.unwrap().examples.len(), 60);
     }
@@ -99,7 +105,7 @@ mod tests {
     #[test]
     fn rare_classes_leave_their_places_to_others() {
         let labels = (0..60).map(|image| u8::from(image == 30)).collect();
-        let examples = choose_examples(&RunConfig::default(), &dataset(60, Some(labels)));
+        let examples = choose_examples(&RunConfig::default(), &dataset(60, Some(labels))).unwrap();
         let chosen = examples.reconstructed.unwrap().examples.to_vec();
         assert_eq!(chosen.len(), 20);
         assert!(chosen.contains(&30));
@@ -107,14 +113,14 @@ mod tests {
 
     #[test]
     fn few_images_without_classes_are_all_shown() {
-        let examples = choose_examples(&RunConfig::default(), &dataset(3, None));
+        let examples = choose_examples(&RunConfig::default(), &dataset(3, None)).unwrap();
         assert_eq!(examples.reconstructed.unwrap().examples.to_vec(), [0, 1, 2]);
         assert_eq!(examples.test.labels, None);
     }
 
     #[test]
     fn of_many_images_an_even_selection_can_be_picked() {
-        let examples = choose_examples(&RunConfig::default(), &dataset(250, None));
+        let examples = choose_examples(&RunConfig::default(), &dataset(250, None)).unwrap();
         assert_eq!(examples.picked.unwrap().examples.to_vec()[..3], [0, 3, 6]);
     }
 }

@@ -47,9 +47,9 @@ pub fn first_not_finite(
 ) -> Result<NotFinite> {
     let last = (found.epoch - 1, found.step.unwrap_or(usize::MAX));
     while state.epoch <= last.0 {
-        let mut batches = Batches::of_epoch(run, id.seed, state.epoch, state.step);
+        let mut batches = Batches::of_epoch(run, id.seed, state.epoch, state.step)?;
         while let Some(batch) = batches.take() {
-            Stepped { state, .. } = batches.beside(|| state.step(batch, id.kl_coefficient));
+            Stepped { state, .. } = batches.beside(|| state.step(batch, id.kl_coefficient))?;
             if let Some(not_finite) = Snapshot::of(&state, run.kernels).not_finite() {
                 return Ok(not_finite);
             }

@@ -1,27 +1,35 @@
-//! Images as tensors on a device.
+//! Examples as tensors on a device.
 
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use data::Images;
+use data::{Result, Split};
 
-/// Batches of grey levels from 0 to 1.
+/// Batches of examples, as a network sees them.
 pub trait ImageTensors {
-    /// The images at the given positions, `[positions, pixels]`.
-    fn batch(&self, positions: &[u32], device: &Device) -> Tensor<2>;
+    /// The examples at the given positions, `[positions, numbers]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    fn batch(&self, positions: &[u32], device: &Device) -> Result<Tensor<2>>;
 
-    /// A range of the images, `[range, pixels]`.
-    fn range(&self, range: Range<usize>, device: &Device) -> Tensor<2>;
+    /// A range of the examples, `[range, numbers]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    fn range(&self, range: Range<usize>, device: &Device) -> Result<Tensor<2>>;
 }
 
-impl ImageTensors for Images {
-    fn batch(&self, positions: &[u32], device: &Device) -> Tensor<2> {
-        let grey = self.gather(positions);
-        Tensor::from_data(TensorData::new(grey, [positions.len(), self.pixels()]), device)
+impl ImageTensors for Split {
+    fn batch(&self, positions: &[u32], device: &Device) -> Result<Tensor<2>> {
+        let numbers = self.gather(positions)?;
+        Ok(Tensor::from_data(TensorData::new(numbers, [positions.len(), self.numbers()]), device))
     }
 
-    fn range(&self, range: Range<usize>, device: &Device) -> Tensor<2> {
-        let count = range.len();
-        Tensor::from_data(TensorData::new(self.grey_of(range), [count, self.pixels()]), device)
+    fn range(&self, range: Range<usize>, device: &Device) -> Result<Tensor<2>> {
+        let shape = [range.len(), self.numbers()];
+        Ok(Tensor::from_data(TensorData::new(self.rows(range)?, shape), device))
     }
 }

@@ -1,7 +1,7 @@
 //! The coefficients at which a linear decoder would give up its latent dimensions.
 
 use burn::tensor::{Device, Tensor};
-use data::Images;
+use data::{Result, Split};
 use ndarray::{Array1, Array2, s};
 
 use crate::image_tensors::ImageTensors;
@@ -28,19 +28,23 @@ const TOLERANCE: f64 = 1e-12;
 /// (2019), show that with a coefficient `c` (for them, a noise of variance `c`) the optimum has a dimension in use for
 /// each eigenvalue of the covariance of `y` above `c`, and no more. These eigenvalues are what is given back. Pixels that
 /// are black or white in every image carry nothing and are left out.
-pub fn collapse_coefficients(images: &Images, count: usize, device: &Device) -> Vec<f64> {
-    let covariance = whitened_covariance(images, device);
+///
+/// # Errors
+///
+/// Fails when a file that the images are read from has changed.
+pub fn collapse_coefficients(images: &Split, count: usize, device: &Device) -> Result<Vec<f64>> {
+    let covariance = whitened_covariance(images, device)?;
     let count = count.min(covariance.nrows());
-    greatest_eigenvalues(&covariance, count)
+    Ok(greatest_eigenvalues(&covariance, count))
 }
 
 /// `D^(-1/2) cov(x) D^(-1/2)`, `[pixels, pixels]`, with zeros for pixels that never change.
-fn whitened_covariance(images: &Images, device: &Device) -> Array2<f64> {
-    let (count, pixels) = (images.count(), images.pixels());
+fn whitened_covariance(images: &Split, device: &Device) -> Result<Array2<f64>> {
+    let (count, pixels) = (images.count(), images.numbers());
     let mut sums = Array1::<f64>::zeros(pixels);
     let mut products = Array2::<f64>::zeros((pixels, pixels));
     for start in (0..count).step_by(BATCH) {
-        let batch = images.range(start..(start + BATCH).min(count), device);
+        let batch = images.range(start..(start + BATCH).min(count), device)?;
         let add = |total: &mut [f64], part: Tensor<2>| {
             for (total, part) in total.iter_mut().zip(part.into_data().iter::<f32>()) {
                 *total += f64::from(part);
@@ -51,9 +55,9 @@ fn whitened_covariance(images: &Images, device: &Device) -> Array2<f64> {
     }
     let mean = sums / count as f64;
     let scale = mean.mapv(|p| if p > 0.0 && p < 1.0 { (p * (1.0 - p)).sqrt().recip() } else { 0.0 });
-    Array2::from_shape_fn((pixels, pixels), |(i, j)| {
+    Ok(Array2::from_shape_fn((pixels, pixels), |(i, j)| {
         (products[[i, j]] / count as f64 - mean[i] * mean[j]) * scale[i] * scale[j]
-    })
+    }))
 }
 
 /// The greatest eigenvalues of a symmetric positive semidefinite matrix, by the Lanczos process with full
@@ -187,8 +191,8 @@ mod tests {
     fn of_binary_pixels_it_is_the_correlation() {
         // Two pixels that agree in three of four images, one that is always white.
         let bytes = [[0, 0, 255], [0, 0, 255], [255, 255, 255], [255, 0, 255]].concat();
-        let images = Images { height: 1, width: 3, bytes, labels: None };
-        let found = collapse_coefficients(&images, 5, &Device::flex());
+        let images = Split::of_bytes(record::Shape::grey(1, 3), bytes, None);
+        let found = collapse_coefficients(&images, 5, &Device::flex()).unwrap();
         // Means 1/2 and 1/4, covariance 1/4 - 1/8.
         let correlation = 0.125 / (0.25f64 * 0.1875).sqrt();
         for (found, expected) in found.iter().zip([1.0 + correlation, 1.0 - correlation, 0.0]) {

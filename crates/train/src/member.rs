@@ -102,11 +102,11 @@ fn train_on(
 
     while state.epoch < config.epochs {
         let epoch = state.epoch;
-        let mut batches = Batches::of_epoch(run, id.seed, epoch, state.step);
+        let mut batches = Batches::of_epoch(run, id.seed, epoch, state.step)?;
         while let Some(batch) = batches.take() {
             let [size, _] = batch.images.dims();
             let terms;
-            Stepped { state, terms } = batches.beside(|| state.step(batch, id.kl_coefficient));
+            Stepped { state, terms } = batches.beside(|| state.step(batch, id.kl_coefficient))?;
             observer.step(epoch, size, &terms);
             if state.step % LOOK_EVERY == 0 && !state.sums.are_finite() {
                 let tensor = "the loss".to_string();
@@ -128,7 +128,7 @@ fn train_on(
         }
 
         let losses_are_finite = state.sums.are_finite();
-        let evaluation = evaluate(&state.vae.valid(), &dataset.test, id.seed, epoch, device);
+        let evaluation = evaluate(&state.vae.valid(), dataset.evaluated(), id.seed, epoch, device)?;
         let row = state.finish_epoch(images, evaluation, device);
         let warnings = epochs.push(row.clone());
         observer.epoch(&row, &warnings)?;
@@ -189,7 +189,7 @@ struct Resumed {
 
 fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<Resumed> {
     let RunContext { config, dataset, device, .. } = *run;
-    let vae = initial_vae(config, dataset.train.pixels(), dir.id().seed, device);
+    let vae = initial_vae(config, dataset.train.numbers(), dir.id().seed, device);
     let Some(saved) = checkpoint::load(dir, vae.clone(), &config.optimizer, device)? else {
         return Ok(Resumed { state: TrainState::start(vae, config, device), damage: None });
     };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -33,6 +34,72 @@ impl Style {
             (true, _) => Self::Quiet,
             (false, true) => Self::Bars,
             (false, false) => Self::Lines,
+        }
+    }
+}
+
+/// The progress of reading data, shown once it has taken a while.
+pub struct ReadingProgress {
+    style: Style,
+    started: Instant,
+    shown: Mutex<Option<Shown>>,
+}
+
+/// What was last shown of a piece of work.
+struct Shown {
+    work: String,
+    bar: ProgressBar,
+    at: Instant,
+}
+
+/// Waits that are not worth a word.
+const UNSHOWN: Duration = Duration::from_secs(2);
+/// Time between two lines about the same work.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+impl ReadingProgress {
+    /// Nothing is read yet.
+    pub fn new(style: Style) -> Self {
+        Self { style, started: Instant::now(), shown: Mutex::new(None) }
+    }
+}
+
+impl data::Progress for ReadingProgress {
+    fn at(&self, work: &str, done: u64, of: u64) {
+        if self.style == Style::Quiet || self.started.elapsed() < UNSHOWN {
+            return;
+        }
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = shown.as_ref().is_none_or(|shown| shown.work != work);
+        if is_new {
+            if let Some(before) = shown.take() {
+                before.bar.finish_and_clear();
+            }
+            let bar = match self.style {
+                Style::Bars => ProgressBar::new(of),
+                Style::Lines | Style::Quiet => ProgressBar::hidden(),
+            };
+            bar.set_style(bar_style("{prefix} {bar:24} {pos} of {len}, {eta} left"));
+            bar.set_prefix(work.to_string());
+            *shown = Some(Shown { work: work.to_string(), bar, at: Instant::now() });
+        }
+        let Some(shown) = shown.as_mut() else { return };
+        shown.bar.set_position(done);
+        if self.style == Style::Lines && (is_new || shown.at.elapsed() >= BETWEEN_LINES) {
+            shown.at = Instant::now();
+            match of {
+                0 => eprintln!("{work}: {done}"),
+                of => eprintln!("{work}: {done} of {of}"),
+            }
+        }
+    }
+}
+
+impl Drop for ReadingProgress {
+    fn drop(&mut self) {
+        let shown = self.shown.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shown) = shown {
+            shown.bar.finish_and_clear();
         }
     }
 }

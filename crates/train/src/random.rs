@@ -4,6 +4,7 @@
 //! however often they were stopped and resumed: no stream has a state that outlives a step. Burn's `Tensor::random` is
 //! never used in training, since its generator is one for the whole process.
 
+use data::BlockPlan;
 use rand::Rng;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -48,11 +49,25 @@ pub fn stream(seed: u64, purpose: Purpose, epoch: usize, step: usize) -> impl Rn
 }
 
 /// The order in which an epoch takes the `count` training images.
-pub fn image_order(seed: u64, epoch: usize, count: usize) -> Vec<u32> {
+///
+/// Of images that are read block by block, the blocks are shuffled, and then the images of each group of neighbours among
+/// each other, so that no more blocks than those of a group are needed at a time.
+pub fn image_order(seed: u64, epoch: usize, count: usize, plan: Option<BlockPlan>) -> Vec<u32> {
     let count = u32::try_from(count).expect("a data set has fewer than 2^32 images");
+    let mut stream = stream(seed, Purpose::ImageOrder, epoch, 0);
     let mut order: Vec<u32> = (0..count).collect();
-    order.shuffle(&mut stream(seed, Purpose::ImageOrder, epoch, 0));
-    order
+    let Some(BlockPlan { examples, group }) = plan else {
+        order.shuffle(&mut stream);
+        return order;
+    };
+    let mut blocks: Vec<&[u32]> = order.chunks(examples).collect();
+    blocks.shuffle(&mut stream);
+    let shuffled = blocks.chunks(group).flat_map(|blocks| {
+        let mut images = blocks.concat();
+        images.shuffle(&mut stream);
+        images
+    });
+    shuffled.collect()
 }
 
 /// `count` standard normal numbers for one step.
@@ -84,11 +99,28 @@ mod tests {
 
     #[test]
     fn the_order_holds_every_image_once_and_differs_between_epochs() {
-        let order = image_order(0, 0, 1000);
-        let mut sorted = order.clone();
-        sorted.sort_unstable();
-        assert!(sorted.into_iter().eq(0..1000));
-        assert_ne!(order, image_order(0, 1, 1000));
+        for plan in [None, Some(BlockPlan { examples: 64, group: 3 })] {
+            let order = image_order(0, 0, 1000, plan);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert!(sorted.into_iter().eq(0..1000));
+            assert_ne!(order, image_order(0, 1, 1000, plan));
+        }
+    }
+
+    #[test]
+    fn images_in_blocks_need_no_more_blocks_at_a_time_than_a_group_has() {
+        let order = image_order(0, 0, 1000, Some(BlockPlan { examples: 50, group: 4 }));
+        let mut firsts = Vec::new();
+        for images in order.chunks(200) {
+            let mut blocks: Vec<u32> = images.iter().map(|image| image / 50).collect();
+            firsts.push(blocks[0]);
+            blocks.sort_unstable();
+            blocks.dedup();
+            assert_eq!(blocks.len(), 4);
+        }
+        assert!(!firsts.is_sorted(), "blocks come in the order of the file: {firsts:?}");
+        assert!(!order[..200].is_sorted());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, TensorData};
-use data::{Dataset, Images};
+use data::{Dataset, Split};
 use model::{Likelihood, Vae};
 use ndarray::{Array1, Array2, Array3, Array4};
 use record::{DenseDecoder, DenseLayer, ExamplePart, Examples, Grid, Outputs, Traversals, dimensions_by_kl};
@@ -40,12 +40,12 @@ impl Recorder<'_> {
     /// The codes of the test examples are those that the [diagnostics](crate::diagnostics) of the seed draw.
     pub fn outputs(&self, vae: &Vae, epoch: usize, kl_per_dim: &[f64], seed: u64) -> Result<Outputs> {
         let Self { dataset, examples, .. } = *self;
-        let encoded = |images: &Images, part: &ExamplePart, purpose| {
+        let encoded = |images: &Split, part: &ExamplePart, purpose| {
             let positions = part.positions.as_slice().expect("positions are contiguous");
             encode_images(vae, images, positions, seed, purpose, self.device)
         };
-        let test = encoded(&dataset.test, &examples.test, Purpose::DiagnosticNoise);
-        let train = encoded(&dataset.train, &examples.train, Purpose::TrainingExampleNoise);
+        let test = encoded(dataset.evaluated(), &examples.test, Purpose::DiagnosticNoise)?;
+        let train = encoded(&dataset.train, &examples.train, Purpose::TrainingExampleNoise)?;
         let reconstructions = examples.reconstructed.as_ref().map(|shown| {
             let means = shown.examples.iter().flat_map(|&example| test.mean.row(example as usize).to_vec());
             self.decode(vae, means.collect())
@@ -54,7 +54,7 @@ impl Recorder<'_> {
             examples.prior_codes.as_ref().map(|codes| self.decode(vae, codes.iter().copied().collect()));
         let axes = on_axes(kl_per_dim);
         let images = |images: Vec<u8>| {
-            let [height, width] = examples.size;
+            let [height, width] = examples.picture_size();
             Array3::from_shape_vec((images.len() / (height * width), height, width), images)
         };
         Ok(Outputs {
@@ -100,7 +100,7 @@ impl Recorder<'_> {
                 codes.extend(code);
             }
         }
-        let [height, width] = self.examples.size;
+        let [height, width] = self.examples.picture_size();
         let shape = (rows.len(), values.len(), height, width);
         Ok(Grid {
             images: Array4::from_shape_vec(shape, self.decode(vae, codes))?,
@@ -122,7 +122,7 @@ impl Recorder<'_> {
                 codes.extend(code);
             }
         }
-        let [height, width] = self.examples.size;
+        let [height, width] = self.examples.picture_size();
         let shape = (dimensions.len(), values.len(), height, width);
         Ok(Traversals {
             images: Array4::from_shape_vec(shape, self.decode(vae, codes))?,
@@ -181,19 +181,17 @@ mod tests {
     use burn::tensor::activation::sigmoid;
     use model::VaeConfig;
     use rand::{SeedableRng, rngs::StdRng};
-    use record::RunConfig;
+    use record::{RunConfig, Shape};
 
     const SIZE: [usize; 2] = [4, 3];
     const PIXELS: usize = SIZE[0] * SIZE[1];
 
     fn dataset() -> Dataset {
-        let images = |count: usize| Images {
-            height: SIZE[0],
-            width: SIZE[1],
-            bytes: (0..count * PIXELS).map(|i| (i * i * 31 % 256) as u8).collect(),
-            labels: None,
+        let images = |count: usize| {
+            let bytes = (0..count * PIXELS).map(|i| (i * i * 31 % 256) as u8).collect();
+            Split::of_bytes(Shape::grey(SIZE[0], SIZE[1]), bytes, None)
         };
-        Dataset { train: images(7), test: images(30) }
+        Dataset::new(images(7), None, images(30))
     }
 
     fn vae(latent: usize) -> Vae {
@@ -207,7 +205,7 @@ mod tests {
         let mut config = RunConfig::default();
         config.model.latent = vae.latent();
         let (dataset, device) = (dataset(), Device::flex());
-        let examples = choose_examples(&config, &dataset);
+        let examples = choose_examples(&config, &dataset).unwrap();
         let recorder = Recorder { dataset: &dataset, examples: &examples, device: &device, grid: 7 };
         let outputs = recorder.outputs(vae, 3, kl_per_dim, 5).unwrap();
         (examples, outputs)

@@ -36,6 +36,11 @@ impl Recording {
         Ok(Self { dir, config, device: any_device()?, dataset: OnceCell::new() })
     }
 
+    /// A number that changes with what is recorded of the run.
+    pub fn stamp(&self) -> u64 {
+        self.dir.stamp(&self.config.members())
+    }
+
     /// Records what the networks of the run make of its examples, where that is not recorded as it is now, or in grids of
     /// another size than is asked for.
     ///
@@ -56,9 +61,7 @@ impl Recording {
         if waiting.is_empty() && self.dir.collapse().is_ok_and(|collapse| collapse.is_some()) {
             return Ok(());
         }
-        let Some(dataset) = self.dataset.get_or_init(|| load_at_hand(&self.config.data).ok()) else {
-            return Ok(());
-        };
+        let Some(dataset) = self.dataset.get_or_init(|| self.load()) else { return Ok(()) };
         record_collapse(&self.dir, &self.config, dataset, &self.device)?;
         let examples = match recorded {
             Some(examples) => examples,
@@ -77,6 +80,13 @@ impl Recording {
             self.dir.rehash(&written)?;
         }
         Ok(())
+    }
+
+    /// The data set, if it is at hand and still that on which the run was trained.
+    fn load(&self) -> Option<Dataset> {
+        let dataset = load_at_hand(&self.config.data).ok()?;
+        let record = self.dir.record().ok().flatten();
+        record.is_none_or(|record| record.data.is_same_data(&dataset.record)).then_some(dataset)
     }
 
     /// The member, if it has a network of which nothing is recorded.
@@ -110,7 +120,7 @@ struct Stale {
 
 /// Chooses the examples of a run and writes them.
 pub fn record_examples(dir: &RunDir, config: &RunConfig, dataset: &Dataset) -> Result<Examples> {
-    let examples = choose_examples(config, dataset);
+    let examples = choose_examples(config, dataset)?;
     dir.write_examples(&examples)?;
     Ok(examples)
 }
@@ -118,7 +128,7 @@ pub fn record_examples(dir: &RunDir, config: &RunConfig, dataset: &Dataset) -> R
 /// Writes where the latent dimensions of a linear decoder would collapse, unless that stands there.
 pub fn record_collapse(dir: &RunDir, config: &RunConfig, dataset: &Dataset, device: &Device) -> Result<()> {
     if !dir.collapse().is_ok_and(|collapse| collapse.is_some()) {
-        dir.write_collapse(&collapse_coefficients(&dataset.train, config.model.latent, device))?;
+        dir.write_collapse(&collapse_coefficients(&dataset.train, config.model.latent, device)?)?;
     }
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! `klsweep watch`: the report of a run that goes on, served to a browser on the same machine.
 
-use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Cursor;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -29,10 +28,12 @@ pub struct Watch {
     dirs: Vec<PathBuf>,
     recordings: Vec<Recording>,
     server: Server,
+    /// As it was read for the page.
+    report: Option<Report>,
     page: Option<Rendered>,
 }
 
-/// A page and the state of the files that it was made from.
+/// A page and the stamp of the record that it was made from.
 struct Rendered {
     version: u64,
     /// Whether it asks for news.
@@ -54,7 +55,7 @@ impl Watch {
             .map_err(|error| anyhow!("{error}"))
             .with_context(|| format!("cannot listen on {address}: choose another port with --port"))?;
         let recordings = dirs.iter().map(|dir| Recording::open(dir)).collect::<Result<_>>()?;
-        let mut watch = Self { dirs, recordings, server, page: None };
+        let mut watch = Self { dirs, recordings, server, report: None, page: None };
         watch.page(true)?;
         Ok(watch)
     }
@@ -117,29 +118,28 @@ impl Watch {
 
     /// The page, made anew if the runs have changed.
     fn page(&mut self, live: bool) -> Result<&str> {
-        let version = self.version();
-        if self.page.as_ref().is_none_or(|page| page.version != version || page.live != live) {
+        if self.page.as_ref().is_none_or(|page| page.version != self.version() || page.live != live) {
             let started = Instant::now();
             self.recordings.iter().try_for_each(|recording| recording.update(None))?;
-            let html = Report::read(&self.dirs)?.page(live)?;
+            let version = stamp(&self.recordings);
+            let report = match self.report.take() {
+                Some(report) => report.read_again()?,
+                None => Report::read(&self.dirs)?,
+            };
+            let html = report.page(live)?;
+            self.report = Some(report);
             self.page =
                 Some(Rendered { version, live, html, finished: Instant::now(), took: started.elapsed() });
         }
         Ok(self.page.as_ref().map_or("", |page| &page.html))
     }
 
-    /// A number that changes with the files of the runs, though not while the page rests.
+    /// A number that changes with the record of the runs, though not while the page rests.
     fn version(&self) -> u64 {
-        if let Some(page) = &self.page
-            && page.finished.elapsed() < REST * page.took
-        {
-            return page.version;
+        match &self.page {
+            Some(page) if page.finished.elapsed() < REST * page.took => page.version,
+            _ => stamp(&self.recordings),
         }
-        let mut hasher = DefaultHasher::new();
-        for dir in &self.dirs {
-            hash_files(dir, 3, &mut hasher);
-        }
-        hasher.finish()
     }
 }
 
@@ -197,21 +197,10 @@ fn is_this_machine(authority: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || ["127.0.0.1", "[::1]"].contains(&host)
 }
 
-/// Hashes times and sizes of what a report is made from: `run.json`, and the members' histories and results.
-fn hash_files(dir: &Path, depth: usize, hasher: &mut DefaultHasher) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            if depth > 1 {
-                hash_files(&path, depth - 1, hasher);
-            }
-        } else if ["run.json", "history.csv", "result.json"].iter().any(|name| path.ends_with(name)) {
-            let metadata = path.metadata().ok();
-            (&path, metadata.map(|m| (m.len(), m.modified().ok()))).hash(hasher);
-        }
-    }
+fn stamp(runs: &[Recording]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    runs.iter().for_each(|run| run.stamp().hash(&mut hasher));
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
-use data::{Dataset, Images};
+use data::{Dataset, Split};
 use model::{LOG_VAR_MAX, LOG_VAR_MIN, NamedTensor, Vae, VaeConfig, load_parameters};
 use record::{
-    DIMENSION_QUANTITIES, DataConfig, Diagnostics, Estimate, HeldOut, Kind, MemberId, MemberResult, Terms,
-    quantities_of,
+    DIMENSION_QUANTITIES, DataConfig, Diagnostics, Estimate, HeldOut, Kind, MemberId, MemberResult, Shape,
+    Terms, quantities_of,
 };
 use serde::Deserialize;
 use train::diagnostics::{EncodedImages, Measurement, diagnose, importance_gap};
@@ -56,13 +56,13 @@ fn trained(latent: usize) -> Vae {
 }
 
 fn mnist(train_images: usize, test_images: usize) -> Dataset {
-    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() })
+    data::load(&DataConfig { train_images, test_images, ..DataConfig::default() }, &())
         .expect("MNIST is in the repository")
 }
 
 fn measure(vae: &Vae, dataset: &Dataset) -> Diagnostics {
     let device = Device::flex();
-    let terms = evaluate(vae, &dataset.test, SEED, 0, &device).terms;
+    let terms = evaluate(vae, &dataset.test, SEED, 0, &device).unwrap().terms;
     let found = diagnose(vae, dataset, &terms, MEMBER, &device).expect("the network gives finite numbers");
     assert_invariants(&found.diagnostics, terms.elbo_loss(), dataset.test.count());
     assert_losses_add_up(&found, dataset);
@@ -189,7 +189,7 @@ fn two_trained_networks_measure_as_in_pytorch() {
 #[test]
 fn the_importance_weighted_bound_falls_with_more_samples() {
     let (vae, dataset, device) = (trained(2), mnist(10, 200), Device::flex());
-    let encoded = EncodedImages::encode(&vae, &dataset.test, &device);
+    let encoded = EncodedImages::encode(&vae, &dataset.test, &device).unwrap();
     let gap = |samples| importance_gap(&vae, &dataset.test, &encoded, samples, 200, SEED, &device).unwrap();
     let gaps: Vec<f64> = [1, 3, 10, 100, 1000].map(|samples| gap(samples).mean).to_vec();
     assert_eq!(gaps[0], 0.0, "with one sample it is the evidence lower bound");
@@ -198,14 +198,14 @@ fn the_importance_weighted_bound_falls_with_more_samples() {
 }
 
 /// Images of which nothing can be learnt, for networks that have learnt nothing.
-fn noise_images(count: usize, labelled: bool) -> Images {
+fn noise_images(count: usize, labelled: bool) -> Split {
     let bytes = (0..count * 4).map(|i| (i * 7919 % 251) as u8).collect();
     let labels = labelled.then(|| (0..count).map(|i| (i % 3) as u8).collect());
-    Images { height: 2, width: 2, bytes, labels }
+    Split::of_bytes(Shape::grey(2, 2), bytes, labels)
 }
 
 fn noise_dataset(train: usize, test: usize, labelled: bool) -> Dataset {
-    Dataset { train: noise_images(train, labelled), test: noise_images(test, labelled) }
+    Dataset::new(noise_images(train, labelled), None, noise_images(test, labelled))
 }
 
 /// A network whose posterior is the same for every image, and whose decoder does not look at the code.
@@ -250,7 +250,7 @@ fn where_the_decoder_ignores_the_code_the_bound_gains_the_whole_kl() {
     let dataset = noise_dataset(10, 500, false);
     let found = measure(&vae, &dataset);
     let device = Device::flex();
-    let encoded = EncodedImages::encode(&vae, &dataset.test, &device);
+    let encoded = EncodedImages::encode(&vae, &dataset.test, &device).unwrap();
     let gap = importance_gap(&vae, &dataset.test, &encoded, 1000, 500, SEED, &device).unwrap();
     let kl: f64 = found.kl_per_dim.iter().sum();
     // What is still missing with K samples is var(w) / 2K, here about 2e-4; the rest is noise, five standard errors.
@@ -296,7 +296,7 @@ fn any_number_of_dimensions_and_images_is_measured() {
 fn nan_posteriors_are_an_error() {
     let dataset = noise_dataset(20, 30, true);
     let device = Device::flex();
-    let terms = evaluate(&constant(&[0.0], &[0.0]), &dataset.test, SEED, 0, &device).terms;
+    let terms = evaluate(&constant(&[0.0], &[0.0]), &dataset.test, SEED, 0, &device).unwrap().terms;
     let error = diagnose(&constant(&[f32::NAN], &[0.0]), &dataset, &terms, MEMBER, &device).unwrap_err();
     let error = format!("{error:#}");
     assert!(error.contains("posteriors of the test images") && error.contains("NaN"), "{error}");

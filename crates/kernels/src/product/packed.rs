@@ -126,7 +126,8 @@ unsafe fn multiply_rows<T: Tiles>(
     output: &mut [MaybeUninit<f32>],
 ) {
     let (inner, columns) = (lhs.columns(), rhs.columns());
-    let depth = T::DEPTH.min(inner);
+    // Panels of about the same depth: one of a few rows would cost as much as a deep one around its arithmetic.
+    let depth = inner.div_ceil(inner.div_ceil(T::DEPTH)).next_multiple_of(T::LANES).min(T::DEPTH);
     let stride = depth + T::LANES;
     let values_of_block = T::ROWS * stride;
     let blocks = lhs.rows().div_ceil(T::ROWS);
@@ -136,8 +137,8 @@ unsafe fn multiply_rows<T: Tiles>(
     grow(counts, blocks, 0);
     grow(panel, (depth * T::COLUMNS).div_ceil(16), Line([0.0; 16]));
     let panel = as_numbers(panel);
-    for first in (0..inner).step_by(T::DEPTH) {
-        let last = (first + T::DEPTH).min(inner);
+    for first in (0..inner).step_by(depth) {
+        let last = (first + depth).min(inner);
         let left = lhs.columns_between(first, last);
         let mut collected = Blocks {
             values: &mut values[..blocks * values_of_block],

@@ -71,7 +71,13 @@ fn multiply_by_rows(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<
             let mut output = Output { values: &mut output[start..], stride: rhs.columns(), columns: width };
             let right = first.as_ptr().wrapping_add(start);
             // SAFETY: the columns of `lhs` are rows of `rhs`, which reach to the output's last column.
-            unsafe { add_products(&left, right, rhs.row_stride(), &mut output, false) };
+            unsafe {
+                if width == VECTORS * LANES {
+                    add_products::<true>(&left, right, rhs.row_stride(), &mut output, false);
+                } else {
+                    add_products::<false>(&left, right, rhs.row_stride(), &mut output, false);
+                }
+            }
         }
     }
     BLOCK.set((values, columns));

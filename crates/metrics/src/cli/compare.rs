@@ -1,7 +1,7 @@
 //! `metrics compare`.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +9,9 @@ use figure::{Axis, Chart, Mark, Series, Size, palette};
 use metrics::Base;
 
 use super::files;
-use super::output::{Format, json, number};
+use super::listing::{self, Kind, Row, Value};
+use super::output::{Format, number};
+use super::table::Source;
 
 /// Print every divergence of two discrete distributions, in both directions.
 ///
@@ -51,40 +53,10 @@ pub struct Arguments {
 
 /// Two distributions over the same outcomes.
 struct Pair {
+    /// Those of the first [`MOST_BARS`] outcomes, where they have names.
     labels: Option<Vec<String>>,
     p: Vec<f64>,
     q: Vec<f64>,
-}
-
-/// A line of the output.
-struct Row {
-    name: &'static str,
-    /// What it is taken of, with the reference second.
-    of: String,
-    /// In nats, or without a unit.
-    value: f64,
-    kind: Kind,
-}
-
-/// How a value changes with the base of the logarithm.
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    /// In units of information.
-    Information,
-    /// The square root of one.
-    Root,
-    /// Not at all.
-    Pure,
-}
-
-impl Row {
-    fn in_unit(&self, unit: &Base) -> f64 {
-        match self.kind {
-            Kind::Information => unit.from_nats(self.value),
-            Kind::Root => unit.from_nats(self.value * self.value).sqrt(),
-            Kind::Pure => self.value,
-        }
-    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<String> {
@@ -109,11 +81,13 @@ pub fn run(arguments: &Arguments) -> Result<String> {
             files::write(path, &contents)?;
         }
     }
-    match arguments.format {
-        Format::Table => Ok(table(&pair, &rows, units)),
-        Format::Json => as_json(&pair, &rows, units),
-        Format::Csv => as_csv(&rows, units),
-    }
+    let object = [
+        ("outcomes", pair.p.len().into()),
+        ("sum_p", pair.p.iter().sum::<f64>().into()),
+        ("sum_q", pair.q.iter().sum::<f64>().into()),
+    ];
+    let object = object.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    listing::print(arguments.format, &rows, units, || outcomes(&pair), object)
 }
 
 fn read(arguments: &Arguments) -> Result<Pair> {
@@ -121,13 +95,7 @@ fn read(arguments: &Arguments) -> Result<Pair> {
         return Ok(Pair { labels: None, p: numbers(p, "--p")?, q: numbers(q, "--q")? });
     }
     let Some(path) = &arguments.file else { bail!("give --p and --q, or --file") };
-    if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        return read_csv(&text).context("in standard input");
-    }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    read_csv(&text).with_context(|| format!("in {}", path.display()))
+    Source::open(path)?.read(read_csv)
 }
 
 fn numbers(list: &str, name: &str) -> Result<Vec<f64>> {
@@ -140,8 +108,9 @@ fn numbers(list: &str, name: &str) -> Result<Vec<f64>> {
         .collect()
 }
 
-fn read_csv(text: &str) -> Result<Pair> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+/// Row by row, so that nothing but the numbers is kept.
+fn read_csv(bytes: impl Read) -> Result<Pair> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let header = reader.headers().context("cannot read the header")?.clone();
     let column = |name: &str| header.iter().position(|h| h.eq_ignore_ascii_case(name));
     let (Some(p), Some(q)) = (column("p"), column("q")) else {
@@ -152,17 +121,20 @@ fn read_csv(text: &str) -> Result<Pair> {
     };
     let label = column("label");
     let mut pair = Pair { labels: label.map(|_| Vec::new()), p: Vec::new(), q: Vec::new() };
-    for record in reader.records() {
-        let record = record.context("cannot read a row")?;
-        let line = record.position().map_or(0, csv::Position::line);
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).context("cannot read a row")? {
         let value = |column: usize| -> Result<f64> {
             let field = &record[column];
-            let name = &header[column];
-            field.parse().with_context(|| format!("line {line}: {name} is '{field}', which is not a number"))
+            field.parse().with_context(|| {
+                let line = record.position().map_or(0, csv::Position::line);
+                format!("line {line}: {} is '{field}', which is not a number", &header[column])
+            })
         };
         pair.p.push(value(p)?);
         pair.q.push(value(q)?);
-        if let (Some(labels), Some(label)) = (&mut pair.labels, label) {
+        if let (Some(labels), Some(label)) = (&mut pair.labels, label)
+            && labels.len() < MOST_BARS
+        {
             labels.push(record[label].to_owned());
         }
     }
@@ -172,7 +144,7 @@ fn read_csv(text: &str) -> Result<Pair> {
 fn divergences(pair: &Pair, alphas: &[f64]) -> Result<Vec<Row>> {
     let (p, q) = (pair.p.as_slice(), pair.q.as_slice());
     let mut rows = Vec::new();
-    let mut add = |name, of: String, value, kind| rows.push(Row { name, of, value, kind });
+    let mut add = |name, of: String, value, kind| rows.push(Row::exact(name, of, value, kind));
     let (forward, backward, both) = (|| "P ‖ Q".to_owned(), || "Q ‖ P".to_owned(), || "P, Q".to_owned());
     use Kind::{Information, Pure, Root};
     // First what names P and Q in its errors as they are here.
@@ -203,12 +175,15 @@ fn divergences(pair: &Pair, alphas: &[f64]) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// Bars of each distribution in a plot; more could not be told apart.
+const MOST_BARS: usize = 240;
 /// Outcomes shown in a table; more would scroll the divergences away.
 const OUTCOMES_SHOWN: usize = 24;
 /// Characters of a full bar.
 const BAR: usize = 24;
 
-fn table(pair: &Pair, rows: &[Row], units: &[Base]) -> String {
+/// The first outcomes, as numbers and as bars.
+fn outcomes(pair: &Pair) -> String {
     let mut out = String::new();
     let largest = pair.p.iter().chain(&pair.q).copied().fold(0.0, f64::max);
     let bar = |value: f64, sign: &str| sign.repeat((value / largest * BAR as f64).round() as usize);
@@ -233,70 +208,24 @@ fn table(pair: &Pair, rows: &[Row], units: &[Base]) -> String {
     }
     let sum = |values: &[f64]| number(values.iter().sum());
     let _ = writeln!(out, "{:<name_width$} {:>10} {:>10}", "sum", sum(&pair.p), sum(&pair.q));
-    let of_width = rows.iter().map(|row| row.of.chars().count()).max().unwrap_or(0);
-    let line = |name: &str, of: &str, values: Vec<String>| {
-        let values: String = values.iter().map(|v| format!(" {v:>12}")).collect();
-        format!("{name:<25}  {of:<of_width$}{values}\n")
-    };
-    for (kind, units) in [(Kind::Information, units), (Kind::Root, units), (Kind::Pure, &units[..1])] {
-        out.push('\n');
-        out += &line("", "", units.iter().map(|u| kind.unit(u)).collect());
-        for row in rows.iter().filter(|row| row.kind == kind) {
-            out += &line(row.name, &row.of, units.iter().map(|u| number(row.in_unit(u))).collect());
-        }
-    }
     out
 }
 
-fn as_json(pair: &Pair, rows: &[Row], units: &[Base]) -> Result<String> {
-    let divergences: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let values: serde_json::Map<_, _> = match row.kind {
-                Kind::Pure => units[..1].iter().map(|u| (row.kind.unit(u), json(row.value))).collect(),
-                _ => units.iter().map(|u| (row.kind.unit(u), json(row.in_unit(u)))).collect(),
-            };
-            serde_json::json!({ "name": row.name, "of": row.of, "values": values })
-        })
-        .collect();
-    let object = serde_json::json!({
-        "labels": pair.labels,
-        "p": pair.p,
-        "q": pair.q,
-        "sum_p": pair.p.iter().sum::<f64>(),
-        "sum_q": pair.q.iter().sum::<f64>(),
-        "divergences": divergences,
-    });
-    Ok(serde_json::to_string_pretty(&object)? + "\n")
-}
-
-fn as_csv(rows: &[Row], units: &[Base]) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["name", "of", "unit", "value"])?;
-    for row in rows {
-        let units = if row.kind == Kind::Pure { &units[..1] } else { units };
-        for unit in units {
-            let value = format!("{:?}", row.in_unit(unit));
-            writer.write_record([row.name, &row.of, &row.kind.unit(unit), &value])?;
-        }
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
-}
-
-impl Kind {
-    /// The unit of a value of this kind.
-    fn unit(self, unit: &Base) -> String {
-        match self {
-            Self::Information => unit.to_string(),
-            Self::Root => format!("√{unit}"),
-            Self::Pure => "no unit".to_owned(),
-        }
-    }
-}
-
 impl Pair {
+    /// The name of an outcome, or where it has none its number.
     fn label(&self, i: usize) -> String {
-        self.labels.as_ref().map_or_else(|| i.to_string(), |labels| labels[i].clone())
+        let label = self.labels.as_ref().and_then(|labels| labels.get(i));
+        label.cloned().unwrap_or_else(|| i.to_string())
+    }
+
+    /// The pair over groups of as many neighbouring outcomes as leave [`MOST_BARS`] of them, named by the first of each.
+    fn grouped(&self) -> (usize, Self) {
+        let size = self.p.len().div_ceil(MOST_BARS).max(1);
+        let sums = |values: &[f64]| values.chunks(size).map(|group| group.iter().sum()).collect();
+        let labels = (0..self.p.len())
+            .step_by(size)
+            .map(|first| if size == 1 { self.label(first) } else { first.to_string() });
+        (size, Self { labels: Some(labels.collect()), p: sums(&self.p), q: sums(&self.q) })
     }
 }
 
@@ -316,25 +245,49 @@ fn plot_format(path: &std::path::Path) -> Result<PlotFormat> {
 
 fn bar_plot(pair: &Pair, rows: &[Row]) -> Chart {
     let value = |name: &str, of: &str| {
-        rows.iter()
-            .find(|row| row.name == name && row.of == of)
-            .map_or(String::new(), |row| number(row.value))
+        rows.iter().find(|row| row.name == name && row.of == of).map_or(String::new(), |row| {
+            match row.value {
+                Value::Exact(value) => number(value),
+                _ => String::new(),
+            }
+        })
     };
-    let bars = |label: &str, color: usize, heights: &[f64]| {
-        Series::new(label, palette::CATEGORIES[color], Mark::Bars { heights: heights.to_vec() })
+    let bars = |label: &str, color: usize, heights: Vec<f64>| {
+        Series::new(label, palette::CATEGORIES[color], Mark::Bars { heights })
     };
+    let subtitle = format!(
+        "KL(P ‖ Q) = {} nats, KL(Q ‖ P) = {} nats, JS = {} nats",
+        value("Kullback-Leibler", "P ‖ Q"),
+        value("Kullback-Leibler", "Q ‖ P"),
+        value("Jensen-Shannon", "P, Q")
+    );
+    let (size, shown) = pair.grouped();
+    let x = if size == 1 { "outcome".to_owned() } else { format!("first of {size} outcomes a bar") };
     Chart {
         title: "P and Q".into(),
-        subtitle: format!(
-            "KL(P ‖ Q) = {} nats, KL(Q ‖ P) = {} nats, JS = {} nats",
-            value("Kullback-Leibler", "P ‖ Q"),
-            value("Kullback-Leibler", "Q ‖ P"),
-            value("Jensen-Shannon", "P, Q")
-        ),
+        subtitle,
         size: Size::Whole { width: 720, height: 440 },
-        x: Axis::of_names("outcome", (0..pair.p.len()).map(|i| pair.label(i))),
+        x: Axis::of_names(&x, (0..shown.p.len()).map(|i| shown.label(i))),
         y: Axis { label: "probability".into(), ..Axis::default() },
-        series: vec![bars("P", 0, &pair.p), bars("Q", 1, &pair.q)],
+        series: vec![bars("P", 0, shown.p), bars("Q", 1, shown.q)],
         ..Chart::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_outcomes_are_drawn_in_groups() {
+        let few = Pair { labels: None, p: vec![0.5; MOST_BARS], q: vec![0.5; MOST_BARS] };
+        let (size, shown) = few.grouped();
+        assert_eq!((size, shown.p.len(), shown.label(7)), (1, MOST_BARS, "7".to_owned()));
+        let count = 10 * MOST_BARS + 1;
+        let many = Pair { labels: None, p: vec![1.0; count], q: vec![2.0; count] };
+        let (size, shown) = many.grouped();
+        assert!(shown.p.len() <= MOST_BARS && shown.q[0] == 2.0 * size as f64, "{size}");
+        assert_eq!(shown.p.iter().sum::<f64>(), count as f64);
+        assert_eq!(shown.label(2), (2 * size).to_string());
     }
 }

@@ -7,7 +7,12 @@ mod curves;
 mod families;
 mod files;
 mod fit;
+mod listing;
+mod matrix;
+mod npy;
 mod output;
+mod samples;
+mod table;
 
 use std::io::{ErrorKind, Write as _};
 
@@ -20,6 +25,10 @@ use clap::Parser;
 pub enum Command {
     /// Print every divergence of two discrete distributions, in both directions.
     Compare(compare::Arguments),
+    /// Print the divergences of every row of a table from every other one.
+    Matrix(matrix::Arguments),
+    /// Print how far apart two sets of samples are: divergences, entropies and distances, with their standard errors.
+    Samples(samples::Arguments),
     /// Fit a Normal to a target by gradient descent on KL, and draw what happened.
     Fit(fit::Arguments),
     /// Print the closed-form KL of two named distributions, in both directions.
@@ -30,6 +39,8 @@ impl Command {
     pub fn run(self) -> Result<()> {
         match self {
             Self::Compare(arguments) => print(&compare::run(&arguments)?),
+            Self::Matrix(arguments) => print(&matrix::run(&arguments)?),
+            Self::Samples(arguments) => print(&samples::run(&arguments)?),
             Self::Fit(arguments) => print(&fit::run(&arguments)?),
             Self::Families(arguments) => print(&families::run(&arguments)?),
         }

@@ -1,5 +1,7 @@
 //! A function of distributions along an axis of `ndarray` arrays, one distribution a lane, on all cores.
 
+use std::ops::Range;
+
 use ndarray::{Array, ArrayView, Axis, CowArray, RemoveAxis};
 use rayon::prelude::*;
 
@@ -42,7 +44,8 @@ pub fn along<A: Clone + Send + Sync, D: RemoveAxis>(
         return Err(DivergenceError::ShapeMismatch { p: p.shape().to_vec(), q: q.shape().to_vec() });
     }
     let (p, q) = (Lanes::new(p, axis)?, Lanes::new(q, axis)?);
-    p.each(|i| divergence(p.lane(i), q.lane(i)))
+    let (of_p, of_q) = (p.entries(), q.entries());
+    p.each(|lane| divergence(&of_p[lane.clone()], &of_q[lane]))
 }
 
 /// A function, such as an entropy, of each lane along `axis`.
@@ -70,7 +73,8 @@ pub fn along_one<A: Clone + Send + Sync, D: RemoveAxis>(
     entropy: impl Fn(&[A]) -> Result<f64, DivergenceError> + Sync,
 ) -> Result<Array<f64, D::Smaller>, DivergenceError> {
     let p = Lanes::new(p, axis)?;
-    p.each(|i| entropy(p.lane(i)))
+    let entries = p.entries();
+    p.each(|lane| entropy(&entries[lane]))
 }
 
 /// Entries that one task of a thread pool takes at least.
@@ -105,26 +109,27 @@ impl<'a, A: Clone + Send + Sync, D: RemoveAxis> Lanes<'a, A, D> {
         Ok(Self { array, length, shape })
     }
 
-    fn lane(&self, i: usize) -> &[A] {
-        let entries = self.array.as_slice().unwrap_or_default();
-        &entries[i * self.length..(i + 1) * self.length]
+    fn entries(&self) -> &[A] {
+        self.array.as_slice().unwrap_or_default()
     }
 
-    /// Computes a number for each lane, and names the first for which there is none.
+    /// Computes a number from the entries of each lane, and names the first for which there is none.
     fn each(
         &self,
-        of_lane: impl Fn(usize) -> Result<f64, DivergenceError> + Sync,
+        of_entries: impl Fn(Range<usize>) -> Result<f64, DivergenceError> + Sync,
     ) -> Result<Array<f64, D::Smaller>, DivergenceError> {
         let mut values = Array::zeros(self.shape.clone());
         let lanes_a_task = TASK.div_ceil(self.length.max(1));
         let slots = values.as_slice_mut().unwrap_or_default();
         let failed = slots.par_chunks_mut(lanes_a_task).enumerate().find_map_first(|(task, slots)| {
-            slots.iter_mut().zip(task * lanes_a_task..).find_map(|(slot, lane)| match of_lane(lane) {
-                Ok(value) => {
-                    *slot = value;
-                    None
+            slots.iter_mut().zip(task * lanes_a_task..).find_map(|(slot, lane)| {
+                match of_entries(lane * self.length..(lane + 1) * self.length) {
+                    Ok(value) => {
+                        *slot = value;
+                        None
+                    }
+                    Err(source) => Some(DivergenceError::Lane { lane, source: Box::new(source) }),
                 }
-                Err(source) => Some(DivergenceError::Lane { lane, source: Box::new(source) }),
             })
         });
         failed.map_or(Ok(values), Err)

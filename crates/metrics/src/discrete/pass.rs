@@ -118,67 +118,107 @@ impl<const N: usize, T: Terms<N>> Vectorized for Chunk<'_, N, T> {
 /// Inlined into each version, and with it all that it calls.
 #[inline(always)]
 fn fold_blocks<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
-    let mut sums = BlockSums { p: LaneSums::ZERO, q: LaneSums::ZERO, terms: [LaneSums::ZERO; N] };
+    if p.len() < LANES {
+        return fold_few(p, q, terms);
+    }
+    let mut sums = [LaneSums::ZERO; 2];
+    let mut sums_of_terms = [LaneSums::ZERO; N];
     let whole_lanes = p.len() - p.len() % LANES;
     for (p, q) in p[..whole_lanes].chunks(BLOCK).zip(q[..whole_lanes].chunks(BLOCK)) {
-        sums.add::<BLOCK>(p, q, terms)?;
+        let values: [[f64; BLOCK]; N] = checked_terms(p, q, terms)?;
+        sums[0].add(p);
+        sums[1].add(q);
+        for (sum, values) in sums_of_terms.iter_mut().zip(&values) {
+            sum.add(&values[..p.len()]);
+        }
     }
     if whole_lanes < p.len() {
-        // The rest, filled up with outcomes of probability 0, which add nothing to any divergence.
-        let (mut p_rest, mut q_rest) = ([0.0; LANES], [0.0; LANES]);
-        p_rest[..p.len() - whole_lanes].copy_from_slice(&p[whole_lanes..]);
-        q_rest[..q.len() - whole_lanes].copy_from_slice(&q[whole_lanes..]);
-        sums.add::<LANES>(&p_rest, &q_rest, terms)?;
+        let (p, q) = (Few::of(&p[whole_lanes..]), Few::of(&q[whole_lanes..]));
+        let values: [[f64; LANES]; N] = checked_terms(p.padded(), q.padded(), terms)?;
+        sums[0].add_few(p.padded());
+        sums[1].add_few(q.padded());
+        for (sum, values) in sums_of_terms.iter_mut().zip(&values) {
+            sum.add_few(&values[..p.padded().len()]);
+        }
     }
-    let lanes = p.len().min(LANES);
-    Some(Folded {
-        p: sums.p.total(lanes),
-        q: sums.q.total(lanes),
-        terms: sums.terms.map(|terms| terms.total(lanes)),
-    })
+    let [p, q] = sums.map(|sum| sum.total());
+    Some(Folded { p, q, terms: sums_of_terms.map(|sum| sum.total()) })
 }
 
-struct BlockSums<const N: usize> {
-    p: LaneSums,
-    q: LaneSums,
-    terms: [LaneSums; N],
+/// The same for fewer entries than there are lanes, each of which would be a sum of its own.
+#[inline(always)]
+fn fold_few<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
+    let (p, q) = (Few::of(p), Few::of(q));
+    let values: [[f64; LANES]; N] = checked_terms(p.padded(), q.padded(), terms)?;
+    let mut sums = [CompensatedSum::default(); 2];
+    let mut sums_of_terms = [CompensatedSum::default(); N];
+    // One entry after the other, so that the sums do not wait for each other.
+    for i in 0..p.length {
+        sums[0].add(p.entries[i]);
+        sums[1].add(q.entries[i]);
+        for (sum, values) in sums_of_terms.iter_mut().zip(&values) {
+            sum.add(values[i]);
+        }
+    }
+    let [p, q] = sums;
+    Some(Folded { p, q, terms: sums_of_terms })
 }
 
-impl<const N: usize> BlockSums<N> {
-    /// Adds at most `MOST` entries.
+/// Fewer entries than there are lanes, filled up to whole vectors with outcomes of probability 0, which add nothing to any
+/// divergence.
+struct Few {
+    entries: [f64; LANES],
+    length: usize,
+}
+
+impl Few {
     #[inline(always)]
-    fn add<const MOST: usize>(&mut self, p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<()> {
-        let mut values = [[0.0; MOST]; N];
-        // Slices of one length that is known to be in bounds: otherwise the loop is not vectorised.
-        let length = p.len().min(MOST);
-        let (p, q) = (&p[..length], &q[..length]);
-        if all_regular(p, q) {
-            for i in 0..length {
-                let terms = terms.regular(p[i], q[i]);
-                for n in 0..N {
-                    values[n][i] = terms[n];
-                }
-            }
-        } else {
-            for i in 0..length {
-                let (p, q) = (p[i], q[i]);
-                let valid = |x: f64| x >= 0.0 && x.is_finite();
-                if !(valid(p) && valid(q)) {
-                    return None;
-                }
-                let terms = if all_regular(&[p], &[q]) { terms.regular(p, q) } else { terms.careful(p, q) };
-                for n in 0..N {
-                    values[n][i] = terms[n];
-                }
-            }
-        }
-        self.p.add(p);
-        self.q.add(q);
-        for (sums, values) in self.terms.iter_mut().zip(&values) {
-            sums.add(&values[..length]);
-        }
-        Some(())
+    fn of(few: &[f64]) -> Self {
+        let mut entries = [0.0; LANES];
+        entries[..few.len()].copy_from_slice(few);
+        Self { entries, length: few.len() }
     }
+
+    #[inline(always)]
+    fn padded(&self) -> &[f64] {
+        /// Entries of the widest vectors.
+        const VECTOR: usize = 8;
+        &self.entries[..self.length.next_multiple_of(VECTOR)]
+    }
+}
+
+/// The terms of at most `MOST` entries.
+#[inline(always)]
+fn checked_terms<const MOST: usize, const N: usize>(
+    p: &[f64],
+    q: &[f64],
+    terms: &impl Terms<N>,
+) -> Option<[[f64; MOST]; N]> {
+    let mut values = [[0.0; MOST]; N];
+    // Slices of one length that is known to be in bounds: otherwise the loop is not vectorised.
+    let length = p.len().min(MOST);
+    let (p, q) = (&p[..length], &q[..length]);
+    if all_regular(p, q) {
+        for i in 0..length {
+            let terms = terms.regular(p[i], q[i]);
+            for n in 0..N {
+                values[n][i] = terms[n];
+            }
+        }
+    } else {
+        for i in 0..length {
+            let (p, q) = (p[i], q[i]);
+            let valid = |x: f64| x >= 0.0 && x.is_finite();
+            if !(valid(p) && valid(q)) {
+                return None;
+            }
+            let terms = if all_regular(&[p], &[q]) { terms.regular(p, q) } else { terms.careful(p, q) };
+            for n in 0..N {
+                values[n][i] = terms[n];
+            }
+        }
+    }
+    Some(values)
 }
 
 /// Whether every entry is +0, from [`SMALLEST_REGULAR`] up, infinite or a positive NaN. The last two turn up in the sums.

@@ -37,6 +37,18 @@ use crate::differentiable::{ln_1p, polynomial, terms, with_gradients};
 /// # Panics
 ///
 /// If `p` has no dimension `dim`.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::discrete::tensor::entropy;
+///
+/// let device = Device::flex();
+/// let p = Tensor::<2>::from_floats([[0.25, 0.75], [1.0, 0.0]], &device);
+/// let nats = entropy(p, 1).into_data().to_vec::<f32>().unwrap();
+/// assert!((nats[0] - 0.562_335).abs() < 1e-6 && nats[1] == 0.0);
+/// # }
+/// ```
 pub fn entropy<const D: usize>(p: Tensor<D>, dim: usize) -> Tensor<D> {
     assert_dim::<D>(dim);
     let impossible = p.clone().equal_elem(0.0);
@@ -56,6 +68,19 @@ pub fn entropy<const D: usize>(p: Tensor<D>, dim: usize) -> Tensor<D> {
 /// # Panics
 ///
 /// If the shapes differ or lack the dimension `dim`.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::discrete::tensor::cross_entropy;
+///
+/// let device = Device::flex();
+/// let p = Tensor::<1>::from_floats([0.5, 0.5, 0.0], &device);
+/// let q = Tensor::<1>::from_floats([0.5, 0.25, 0.25], &device);
+/// let bits = cross_entropy(p, q, 0).into_scalar::<f32>() / std::f32::consts::LN_2;
+/// assert!((bits - 1.5).abs() < 1e-6);
+/// # }
+/// ```
 pub fn cross_entropy<const D: usize>(p: Tensor<D>, q: Tensor<D>, dim: usize) -> Tensor<D> {
     assert_pair(&p, &q, dim);
     let impossible = p.clone().equal_elem(0.0);
@@ -74,6 +99,21 @@ pub fn cross_entropy<const D: usize>(p: Tensor<D>, q: Tensor<D>, dim: usize) -> 
 /// # Panics
 ///
 /// If the shapes differ or lack the dimension `dim`.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::discrete::tensor::kl_divergence;
+///
+/// let device = Device::flex();
+/// let p = Tensor::<1>::from_floats([0.10, 0.40, 0.50], &device.clone().autodiff()).require_grad();
+/// let q = Tensor::<1>::from_floats([0.80, 0.15, 0.05], &device.autodiff());
+/// let kl = kl_divergence(p.clone(), q, 0);
+/// let gradient = p.grad(&kl.backward()).unwrap().into_data().to_vec::<f32>().unwrap();
+/// assert!((kl.into_scalar::<f32>() - 1.335_680).abs() < 1e-6);
+/// assert!((gradient[0] - (1.0 - 8f32.ln())).abs() < 1e-6, "ln(p / q) + 1");
+/// # }
+/// ```
 pub fn kl_divergence<const D: usize>(p: Tensor<D>, q: Tensor<D>, dim: usize) -> Tensor<D> {
     assert_pair(&p, &q, dim);
     kl_terms(p, q).sum_dim(dim)
@@ -91,6 +131,19 @@ pub fn kl_divergence<const D: usize>(p: Tensor<D>, q: Tensor<D>, dim: usize) -> 
 /// # Panics
 ///
 /// If the shapes differ or lack the dimension `dim`.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::discrete::tensor::jensen_shannon_divergence;
+///
+/// let device = Device::flex();
+/// let p = Tensor::<2>::from_floats([[1.0, 0.0], [0.5, 0.5]], &device);
+/// let q = Tensor::<2>::from_floats([[0.0, 1.0], [0.5, 0.5]], &device);
+/// let js = jensen_shannon_divergence(p, q, 1).into_data().to_vec::<f32>().unwrap();
+/// assert_eq!(js, [std::f32::consts::LN_2, 0.0]);
+/// # }
+/// ```
 pub fn jensen_shannon_divergence<const D: usize>(p: Tensor<D>, q: Tensor<D>, dim: usize) -> Tensor<D> {
     assert_pair(&p, &q, dim);
     let js = jensen_shannon_terms(p, q).sum_dim(dim);

@@ -10,6 +10,14 @@ use crate::numeric::special::{
 
 family! {
     /// Beta distribution on (0, 1), with density proportional to `x^(alpha - 1) (1 - x)^(beta - 1)`.
+    ///
+    /// ```
+    /// use metrics::families::Beta;
+    ///
+    /// let d = Beta::new(2.0, 2.0)?;
+    /// assert_eq!((d.mean(), d.variance()), (0.5, 0.05));
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Beta, "beta" {
         /// Exponent of x, plus 1.
         alpha: Positive,
@@ -59,6 +67,14 @@ impl KlDivergence for Beta {
 }
 
 /// Dirichlet distribution on the simplex, with density proportional to `prod_i x_i^(concentration_i - 1)`.
+///
+/// ```
+/// use metrics::families::Dirichlet;
+///
+/// // With concentrations of 1 it is uniform.
+/// assert!(Dirichlet::new(&[1.0, 1.0])?.ln_pdf(&[0.3, 0.7])?.abs() < 1e-15);
+/// # Ok::<(), metrics::families::FamilyError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dirichlet {
     concentrations: Vec<f64>,
@@ -185,6 +201,14 @@ family! {
     ///
     /// The likelihood that a VAE with Bernoulli logits on grey values should have had: Loaiza-Ganem and Cunningham, *The
     /// continuous Bernoulli: fixing a pervasive error in variational autoencoders* (2019).
+    ///
+    /// ```
+    /// use metrics::families::ContinuousBernoulli;
+    ///
+    /// // Of 1/2 it is uniform.
+    /// assert_eq!(ContinuousBernoulli::new(0.5)?.mean(), 0.5);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     ContinuousBernoulli, "continuous_bernoulli" {
         /// Parameter in (0, 1); unlike in a Bernoulli it is not the mean.
         probability: OpenProbability,

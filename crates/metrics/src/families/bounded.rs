@@ -7,6 +7,14 @@ use super::parse::Call;
 use crate::numeric::special::{ln_ratio, ratio_excess, standardized};
 
 /// Uniform distribution on [low, high].
+///
+/// ```
+/// use metrics::families::{Entropy, Uniform};
+///
+/// let d = Uniform::new(-1.0, 3.0)?;
+/// assert_eq!((d.mean(), d.entropy()), (1.0, 4f64.ln()));
+/// # Ok::<(), metrics::families::FamilyError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Uniform {
     low: f64,
@@ -103,6 +111,13 @@ impl std::fmt::Display for Uniform {
 
 family! {
     /// Pareto distribution on [scale, ∞), with density `shape scale^shape / x^(shape + 1)`.
+    ///
+    /// ```
+    /// use metrics::families::Pareto;
+    ///
+    /// assert_eq!(Pareto::new(1.0, 2.0)?.mean(), 2.0);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Pareto, "pareto" {
         /// Scale: the lower end of the support.
         scale: Positive,

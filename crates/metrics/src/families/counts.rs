@@ -12,6 +12,13 @@ use crate::numeric::{CompensatedSum, integrate};
 
 family! {
     /// Bernoulli distribution on {0, 1}.
+    ///
+    /// ```
+    /// use metrics::families::{Bernoulli, Entropy};
+    ///
+    /// assert_eq!(Bernoulli::new(0.5)?.entropy(), 2f64.ln());
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Bernoulli, "bernoulli" {
         /// Probability of 1.
         probability: Probability,
@@ -54,6 +61,14 @@ impl KlDivergence for Bernoulli {
 }
 
 /// Categorical distribution on {0, ..., n - 1}.
+///
+/// ```
+/// use metrics::families::{Categorical, Entropy};
+///
+/// let d = Categorical::new(&[0.5, 0.25, 0.25])?;
+/// assert_eq!((d.entropy(), d.mean()), (1.5 * 2f64.ln(), 0.75));
+/// # Ok::<(), metrics::families::FamilyError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Categorical {
     probabilities: Vec<f64>,
@@ -155,6 +170,14 @@ impl std::fmt::Display for Categorical {
 
 family! {
     /// Binomial distribution on {0, ..., trials}.
+    ///
+    /// ```
+    /// use metrics::families::Binomial;
+    ///
+    /// let d = Binomial::new(10.0, 0.25)?;
+    /// assert_eq!((d.mean(), d.variance()), (2.5, 1.875));
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Binomial, "binomial" {
         /// Number of trials: a whole number.
         trials: Count,
@@ -207,6 +230,14 @@ impl KlDivergence for Binomial {
 
 family! {
     /// Poisson distribution on {0, 1, 2, ...}. A rate of 0 is the point mass at 0.
+    ///
+    /// ```
+    /// use metrics::families::Poisson;
+    ///
+    /// let d = Poisson::new(3.0)?;
+    /// assert_eq!((d.mean(), d.ln_pmf(0)), (3.0, -3.0));
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Poisson, "poisson" {
         /// Rate: mean and variance.
         rate: NonNegative,
@@ -250,6 +281,13 @@ impl KlDivergence for Poisson {
 
 family! {
     /// Geometric distribution on {0, 1, 2, ...}: failures before the first success (not the trials up to it).
+    ///
+    /// ```
+    /// use metrics::families::Geometric;
+    ///
+    /// assert_eq!(Geometric::new(0.25)?.mean(), 3.0);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Geometric, "geometric" {
         /// Probability of success of each trial.
         probability: PositiveProbability,

@@ -11,6 +11,14 @@ use crate::numeric::special::{
 
 family! {
     /// Exponential distribution on `[0, ∞)`, with density `rate exp(-rate x)`.
+    ///
+    /// ```
+    /// use metrics::families::{Entropy, Exponential};
+    ///
+    /// let d = Exponential::new(2.0)?;
+    /// assert_eq!((d.mean(), d.entropy()), (0.5, 1.0 - 2f64.ln()));
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Exponential, "exponential" {
         /// Rate, the inverse of the mean.
         rate: Positive,
@@ -55,6 +63,14 @@ impl KlDivergence for Exponential {
 
 family! {
     /// Gamma distribution on `(0, ∞)`, with density `rate^shape x^(shape - 1) exp(-rate x) / Γ(shape)`.
+    ///
+    /// ```
+    /// use metrics::families::Gamma;
+    ///
+    /// let d = Gamma::new(2.0, 0.5)?;
+    /// assert_eq!((d.mean(), d.variance()), (4.0, 8.0));
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Gamma, "gamma" {
         /// Shape.
         shape: Positive,
@@ -121,6 +137,13 @@ impl KlDivergence for Gamma {
 
 family! {
     /// Inverse-Gamma distribution on `(0, ∞)`: of `1 / X` where X is Gamma with this shape and with `scale` as its rate.
+    ///
+    /// ```
+    /// use metrics::families::InverseGamma;
+    ///
+    /// assert_eq!(InverseGamma::new(3.0, 4.0)?.mean(), 2.0);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     InverseGamma, "inverse_gamma" {
         /// Shape.
         shape: Positive,
@@ -170,6 +193,14 @@ impl KlDivergence for InverseGamma {
 
 family! {
     /// Weibull distribution on `(0, ∞)`, with density `(k / l) (x / l)^(k - 1) exp(-(x / l)^k)`, scale l, shape k.
+    ///
+    /// ```
+    /// use metrics::families::{Entropy, Weibull};
+    ///
+    /// // Of shape 1 it is exponential.
+    /// assert!((Weibull::new(1.0, 1.0)?.entropy() - 1.0).abs() < 1e-15);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Weibull, "weibull" {
         /// Scale.
         scale: Positive,

@@ -11,6 +11,14 @@ use crate::numeric::special::{
 
 family! {
     /// Laplace distribution, with density `exp(-|x - location| / scale) / (2 scale)`.
+    ///
+    /// ```
+    /// use metrics::families::{Entropy, Laplace};
+    ///
+    /// let d = Laplace::new(0.0, 1.0)?;
+    /// assert!((d.entropy() - (1.0 + 2f64.ln())).abs() < 1e-15);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Laplace, "laplace" {
         /// Location: mean, median and mode.
         location: Finite,
@@ -66,6 +74,14 @@ impl KlDivergence for Laplace {
 
 family! {
     /// Gumbel distribution of maxima, with cumulative distribution `exp(-exp(-(x - location) / scale))`.
+    ///
+    /// ```
+    /// use metrics::families::Gumbel;
+    ///
+    /// let euler = 0.577_215_664_901_532_9;
+    /// assert!((Gumbel::new(0.0, 1.0)?.mean() - euler).abs() < 1e-15);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Gumbel, "gumbel" {
         /// Location: the mode.
         location: Finite,
@@ -138,6 +154,14 @@ impl KlDivergence for Gumbel {
 
 family! {
     /// Cauchy distribution, with density `scale / (π (scale^2 + (x - location)^2))`.
+    ///
+    /// ```
+    /// use metrics::families::{Cauchy, Entropy};
+    ///
+    /// let d = Cauchy::new(0.0, 1.0)?;
+    /// assert!((d.entropy() - (4.0 * std::f64::consts::PI).ln()).abs() < 1e-15);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Cauchy, "cauchy" {
         /// Location: median and mode.
         location: Finite,

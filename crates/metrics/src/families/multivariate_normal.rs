@@ -10,6 +10,16 @@ use crate::numeric::special::squared_ratio_half_excess;
 use crate::numeric::squared_bures_distance;
 
 /// Normal distribution on vectors.
+///
+/// ```
+/// use metrics::families::MultivariateNormal;
+///
+/// let p = MultivariateNormal::diagonal(&[0.0, 0.0], &[1.0, 4.0])?;
+/// let q = MultivariateNormal::full(&[3.0, 4.0], &[1.0, 0.0, 0.0, 4.0])?;
+/// assert_eq!(p.dimensions(), 2);
+/// assert!((p.wasserstein_2(&q)? - 5.0).abs() < 1e-15);
+/// # Ok::<(), metrics::families::FamilyError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct MultivariateNormal {
     mean: Vec<f64>,

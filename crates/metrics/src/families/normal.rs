@@ -9,6 +9,14 @@ use crate::numeric::special::{squared_ratio_half_excess, standardized};
 
 family! {
     /// Normal distribution on the real line, with density `exp(-(x - mean)^2 / (2 sd^2)) / (sd sqrt(2 π))`.
+    ///
+    /// ```
+    /// use metrics::families::Normal;
+    ///
+    /// let (p, q) = (Normal::new(0.0, 2.0)?, Normal::new(3.0, 6.0)?);
+    /// assert_eq!((p.variance(), p.wasserstein_2(&q)), (4.0, 5.0));
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     Normal, "normal" {
         /// Mean.
         mean: Finite,
@@ -64,6 +72,13 @@ impl KlDivergence for Normal {
 
 family! {
     /// Half-Normal distribution on `[0, ∞)`: the absolute value of a Normal of mean 0.
+    ///
+    /// ```
+    /// use metrics::families::HalfNormal;
+    ///
+    /// assert!((HalfNormal::new(1.0)?.mean() - (2.0 / std::f64::consts::PI).sqrt()).abs() < 1e-15);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     HalfNormal, "half_normal" {
         /// Standard deviation of the Normal whose absolute value this is.
         sd: Positive,
@@ -107,6 +122,13 @@ impl KlDivergence for HalfNormal {
 
 family! {
     /// Log-Normal distribution on `(0, ∞)`: `exp` of a Normal.
+    ///
+    /// ```
+    /// use metrics::families::LogNormal;
+    ///
+    /// assert!((LogNormal::new(0.0, 1.0)?.mean() - 0.5f64.exp()).abs() < 1e-15);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     LogNormal, "log_normal" {
         /// Mean of the logarithm.
         mu: Finite,

@@ -43,6 +43,21 @@ use crate::numeric::special::{BERNOULLI, GAUSS_LEGENDRE};
 /// # Panics
 ///
 /// If the shapes differ.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::families::tensor::normal_kl;
+///
+/// let device = Device::flex();
+/// let mean_p = Tensor::<1>::from_floats([0.0, 1.0], &device);
+/// let log_var_p = Tensor::<1>::from_floats([0.0, 0.0], &device);
+/// let mean_q = Tensor::<1>::from_floats([1.0, 1.0], &device);
+/// let log_var_q = Tensor::<1>::from_floats([0.0, 0.0], &device);
+/// let kl = normal_kl(mean_p, log_var_p, mean_q, log_var_q).into_data().to_vec::<f32>().unwrap();
+/// assert!(kl == [0.5, 0.0]);
+/// # }
+/// ```
 pub fn normal_kl<const D: usize>(
     mean_p: Tensor<D>,
     log_var_p: Tensor<D>,
@@ -65,6 +80,19 @@ pub fn normal_kl<const D: usize>(
 /// # Panics
 ///
 /// If the shapes differ.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::families::tensor::standard_normal_kl;
+///
+/// let device = Device::flex();
+/// let mean = Tensor::<1>::from_floats([0.0, 2.0], &device);
+/// let log_var = Tensor::<1>::from_floats([0.0, 0.0], &device);
+/// let kl = standard_normal_kl(mean, log_var).into_data().to_vec::<f32>().unwrap();
+/// assert!(kl == [0.0, 2.0]);
+/// # }
+/// ```
 pub fn standard_normal_kl<const D: usize>(mean: Tensor<D>, log_var: Tensor<D>) -> Tensor<D> {
     assert_same(&[&mean, &log_var]);
     (exp_excess(log_var) + mean.clone() * mean) * 0.5
@@ -82,6 +110,19 @@ pub fn standard_normal_kl<const D: usize>(mean: Tensor<D>, log_var: Tensor<D>) -
 /// # Panics
 ///
 /// If the shapes differ.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::families::tensor::bernoulli_kl;
+///
+/// let device = Device::flex();
+/// let logit_p = Tensor::<1>::from_floats([0.0], &device);
+/// let logit_q = Tensor::<1>::from_floats([3f32.ln()], &device);
+/// let kl = bernoulli_kl(logit_p, logit_q).into_data().to_vec::<f32>().unwrap();
+/// assert!((kl[0] - 0.5 * (4.0 / 3f32).ln()).abs() < 1e-6);
+/// # }
+/// ```
 pub fn bernoulli_kl<const D: usize>(logit_p: Tensor<D>, logit_q: Tensor<D>) -> Tensor<D> {
     assert_same(&[&logit_p, &logit_q]);
     let (a, b) = (logit_p.clone().detach(), logit_q.clone().detach());
@@ -119,6 +160,19 @@ pub fn bernoulli_kl<const D: usize>(logit_p: Tensor<D>, logit_q: Tensor<D>) -> T
 /// # Panics
 ///
 /// If the shapes differ or lack the dimension `dim`.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::families::tensor::categorical_kl;
+///
+/// let device = Device::flex();
+/// let logits_p = Tensor::<1>::from_floats([0.0, 0.0], &device);
+/// let logits_q = Tensor::<1>::from_floats([3f32.ln(), 0.0], &device);
+/// let kl = categorical_kl(logits_p, logits_q, 0).into_data().to_vec::<f32>().unwrap();
+/// assert!((kl[0] - 0.5 * (4.0 / 3f32).ln()).abs() < 1e-6);
+/// # }
+/// ```
 pub fn categorical_kl<const D: usize>(logits_p: Tensor<D>, logits_q: Tensor<D>, dim: usize) -> Tensor<D> {
     logits::kl_divergence(logits_p, logits_q, dim)
 }
@@ -135,6 +189,21 @@ pub fn categorical_kl<const D: usize>(logits_p: Tensor<D>, logits_q: Tensor<D>, 
 /// # Panics
 ///
 /// If the shapes differ.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::families::tensor::gamma_kl;
+///
+/// let device = Device::flex();
+/// let shape_p = Tensor::<1>::from_floats([1.0], &device);
+/// let rate_p = Tensor::<1>::from_floats([2.0], &device);
+/// let shape_q = Tensor::<1>::from_floats([1.0], &device);
+/// let rate_q = Tensor::<1>::from_floats([1.0], &device);
+/// let kl = gamma_kl(shape_p, rate_p, shape_q, rate_q).into_data().to_vec::<f32>().unwrap();
+/// assert!((kl[0] - (2f32.ln() - 0.5)).abs() < 1e-6, "two exponential distributions");
+/// # }
+/// ```
 pub fn gamma_kl<const D: usize>(
     shape_p: Tensor<D>,
     rate_p: Tensor<D>,
@@ -177,6 +246,21 @@ pub fn gamma_kl<const D: usize>(
 /// # Panics
 ///
 /// If the shapes differ.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::families::tensor::beta_kl;
+///
+/// let device = Device::flex();
+/// let alpha_p = Tensor::<1>::from_floats([1.0], &device);
+/// let beta_p = Tensor::<1>::from_floats([1.0], &device);
+/// let alpha_q = Tensor::<1>::from_floats([2.0], &device);
+/// let beta_q = Tensor::<1>::from_floats([1.0], &device);
+/// let kl = beta_kl(alpha_p, beta_p, alpha_q, beta_q).into_data().to_vec::<f32>().unwrap();
+/// assert!((kl[0] - (1.0 - 2f32.ln())).abs() < 1e-6, "the density 2x from a flat one");
+/// # }
+/// ```
 pub fn beta_kl<const D: usize>(
     alpha_p: Tensor<D>,
     beta_p: Tensor<D>,
@@ -217,6 +301,19 @@ pub fn beta_kl<const D: usize>(
 /// # Panics
 ///
 /// If the shapes differ or lack the dimension `dim`.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use metrics::families::tensor::dirichlet_kl;
+///
+/// let device = Device::flex();
+/// let concentrations_p = Tensor::<1>::from_floats([1.0, 1.0], &device);
+/// let concentrations_q = Tensor::<1>::from_floats([2.0, 1.0], &device);
+/// let kl = dirichlet_kl(concentrations_p, concentrations_q, 0).into_data().to_vec::<f32>().unwrap();
+/// assert!((kl[0] - (1.0 - 2f32.ln())).abs() < 1e-6, "that of two Beta distributions");
+/// # }
+/// ```
 pub fn dirichlet_kl<const D: usize>(
     concentrations_p: Tensor<D>,
     concentrations_q: Tensor<D>,

@@ -11,6 +11,14 @@ use crate::numeric::special::{
 
 family! {
     /// Von Mises distribution on the circle, with density `exp(concentration cos(x - location)) / (2 π I0(concentration))`.
+    ///
+    /// ```
+    /// use metrics::families::{Entropy, VonMises};
+    ///
+    /// // Without a concentration it is uniform.
+    /// assert!((VonMises::new(0.0, 0.0)?.entropy() - std::f64::consts::TAU.ln()).abs() < 1e-15);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     VonMises, "von_mises" {
         /// Location in radians, taken modulo 2 π.
         location: Finite,

@@ -47,6 +47,14 @@ pub fn kl_per_dimension(posteriors: Posteriors<'_>) -> Vec<f64> {
 /// # Shapes
 ///
 /// - means: `[images, latent dimensions]`, of the posteriors
+///
+/// ```
+/// use ndarray::array;
+///
+/// // The second dimension says the same of every image.
+/// let means = array![[0.9, 0.1], [-1.1, 0.1], [0.2, 0.1]];
+/// assert_eq!(metrics::latent::active_units(means.view()), 1);
+/// ```
 pub fn active_units(means: ArrayView2<'_, f64>) -> usize {
     means.axis_iter(Axis(1)).filter(|column| column.var(0.0) > ACTIVE_VARIANCE).count()
 }

@@ -33,6 +33,10 @@ pub struct PriorComparison {
 }
 
 /// The grid of `js_to_prior` and `kl_to_prior`: 24 bins over [-4, 4] on each axis, the outer ones open.
+///
+/// ```
+/// assert_eq!(metrics::latent::grid().cells(2), Some(24 * 24));
+/// ```
 pub fn grid() -> Grid {
     Grid::new(-EDGE, EDGE, BINS).expect("the edges are in order")
 }
@@ -83,6 +87,15 @@ pub fn compare_to_prior(codes: ArrayView2<'_, f64>) -> Result<PriorComparison, S
 /// # Errors
 ///
 /// [`SampleError`] if there are no dimensions, or a coordinate that is not finite.
+///
+/// ```
+/// use ndarray::Array2;
+///
+/// let codes = Array2::from_shape_fn((900, 1), |(i, _)| (i as f64).sin());
+/// let binned = metrics::latent::binned_comparison(codes.view())?.expect("more codes than cells");
+/// assert!(binned.kl.value > 0.3 && binned.js.value > 0.05);
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
 pub fn binned_comparison(codes: ArrayView2<'_, f64>) -> Result<Option<HistogramDivergences>, SampleError> {
     let (images, dimensions) = codes.dim();
     match grid().cells(dimensions) {

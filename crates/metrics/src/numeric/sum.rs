@@ -103,16 +103,19 @@ impl LaneSums {
         *self = Self { high, low };
     }
 
-    /// The sum of the first `lanes` sums. The others may be left out where they are 0, which changes no bit.
+    /// Adds at most [`LANES`] values.
     #[inline(always)]
-    pub(crate) fn total(&self, lanes: usize) -> CompensatedSum {
-        let mut sum = CompensatedSum::default();
-        for high in &self.high[..lanes] {
-            sum.add(*high);
+    pub(crate) fn add_few(&mut self, values: &[f64]) {
+        for ((high, low), value) in self.high.iter_mut().zip(&mut self.low).zip(values) {
+            let (sum, error) = two_sum(*high, *value);
+            *high = sum;
+            *low += error;
         }
-        for low in &self.low[..lanes] {
-            sum.low += low;
-        }
+    }
+
+    pub(crate) fn total(&self) -> CompensatedSum {
+        let mut sum = CompensatedSum::of(self.high);
+        sum.low += self.low.iter().sum::<f64>();
         sum
     }
 }
@@ -142,7 +145,7 @@ mod tests {
         let whole = CompensatedSum::of(values.iter().copied()).value();
         let mut lanes = LaneSums::ZERO;
         lanes.add(&values);
-        assert_eq!(lanes.total(LANES).value(), whole);
+        assert_eq!(lanes.total().value(), whole);
         let mut merged = CompensatedSum::of(values[..700].iter().copied());
         merged.merge(CompensatedSum::of(values[700..].iter().copied()));
         assert_eq!(merged.value(), whole);

@@ -20,6 +20,17 @@ use crate::discrete::{jensen_shannon_divergence, kl_divergence};
 const MOST_CELLS: usize = 1 << 20;
 
 /// Equal bins from a low to a high edge, the same on every axis. The outer ones are open: they take all that lies beyond.
+///
+/// ```
+/// use metrics::samples::histogram::Grid;
+/// use ndarray::array;
+///
+/// let grid = Grid::new(-1.0, 1.0, 4)?;
+/// assert_eq!(grid.cells(2), Some(16));
+/// assert_eq!(grid.shares(array![[-7.0], [-0.2], [0.3], [0.4]].view())?, [0.25, 0.25, 0.5, 0.0]);
+/// assert!(grid.standard_normal_mass(1)?[0] > 0.3, "the outer bins are open");
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grid {
     low: f64,
@@ -138,6 +149,17 @@ fn normal_mass(left: f64, right: f64) -> f64 {
 ///
 /// [`SampleError`] if there are fewer than two samples, no dimensions, too many cells, or a coordinate that is not
 /// finite.
+///
+/// ```
+/// use metrics::samples::histogram::{Grid, divergences_from_standard_normal};
+/// use ndarray::Array2;
+///
+/// // Between -1 and 1 only, where the Normal has two thirds of its mass.
+/// let samples = Array2::from_shape_fn((1000, 1), |(i, _)| (i as f64).sin());
+/// let found = divergences_from_standard_normal(samples.view(), Grid::new(-4.0, 4.0, 24)?)?;
+/// assert!(found.kl.value > 0.3 && found.js.value < found.kl.value && found.kl.standard_error < 0.05);
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
 pub fn divergences_from_standard_normal(
     samples: ArrayView2<'_, f64>,
     grid: Grid,
@@ -162,6 +184,20 @@ pub fn divergences_from_standard_normal(
 ///
 /// [`SampleError`] if there are fewer than two samples on a side, if the dimensions differ or there are none, too many
 /// cells, or a coordinate that is not finite.
+///
+/// ```
+/// use metrics::samples::histogram::{Grid, divergences_between};
+/// use ndarray::Array2;
+///
+/// let samples = Array2::from_shape_fn((1000, 1), |(i, _)| (i as f64).sin());
+/// let reference = &samples * 3.0;
+/// let grid = Grid::new(-3.0, 3.0, 12)?;
+/// let found = divergences_between(samples.view(), reference.view(), grid)?;
+/// assert!(found.kl.value > 4.0 * found.kl.standard_error);
+/// let reverse = divergences_between(reference.view(), samples.view(), grid)?;
+/// assert_eq!(reverse.kl.value, f64::INFINITY, "where there is no reference sample");
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
 pub fn divergences_between(
     samples: ArrayView2<'_, f64>,
     reference: ArrayView2<'_, f64>,

@@ -39,6 +39,17 @@ use super::points::Points;
 /// # Source
 ///
 /// Gretton, Borgwardt, Rasch, Schölkopf and Smola, *A Kernel Two-Sample Test*, J. Mach. Learn. Res. 13 (2012), lemma 6.
+///
+/// ```
+/// use metrics::samples::mmd::squared_discrepancy;
+/// use ndarray::array;
+///
+/// let (x, y) = (array![[0.0], [1.0], [2.0]], array![[9.0], [10.0], [11.0]]);
+/// let apart = squared_discrepancy(x.view(), y.view(), 2.0)?;
+/// let alike = squared_discrepancy(x.view(), (&x + 0.1).view(), 2.0)?;
+/// assert!(apart.value > 1.0 && alike.value < 0.1);
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
 pub fn squared_discrepancy(
     x: ArrayView2<'_, f64>,
     y: ArrayView2<'_, f64>,
@@ -99,6 +110,15 @@ pub fn squared_discrepancy_over(
 /// # Source
 ///
 /// Gretton et al., as for [`squared_discrepancy`], section 8.
+///
+/// ```
+/// use ndarray::array;
+///
+/// // Distances of 1, 1, 1, 2, 2 and 3.
+/// let bandwidth = metrics::samples::mmd::median_bandwidth(array![[0.0], [1.0]].view(), array![[2.0], [3.0]].view())?;
+/// assert_eq!(bandwidth, 2.0);
+/// # Ok::<(), metrics::samples::SampleError>(())
+/// ```
 pub fn median_bandwidth(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64, SampleError> {
     const MOST: usize = 1000;
     Points::pair(x, y, 2)?;

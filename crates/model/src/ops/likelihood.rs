@@ -1,14 +1,12 @@
+#[cfg(feature = "flex")]
+use burn::backend::Flex;
+use burn::backend::autodiff::{
+    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind},
+};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
-#[cfg(feature = "flex")]
-use burn::backend::{
-    Flex,
-    autodiff::{
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
-};
 use burn::tensor::{BoolDType, Tensor, assert_shape};
 use kernels::Family;
 #[cfg(feature = "flex")]
@@ -185,7 +183,64 @@ fn sum_of_pixels<B: Backend>(terms: FloatTensor<B>) -> FloatTensor<B> {
     B::float_reshape(B::float_sum_dim(terms, 1), [batch].into())
 }
 
-super::plain_backends!(LikelihoodOps);
+/// The plain forms. What a Bernoulli likelihood's gradient is, `σ(l) - x`, is kept from the forward pass: it takes a graphics
+/// card three launches, the chain of the sums' own gradients a dozen.
+macro_rules! plain_backend {
+    ($backend:ty, $condition:meta) => {
+        #[cfg($condition)]
+        impl LikelihoodOps for $backend {}
+        #[cfg($condition)]
+        impl<C: CheckpointStrategy> LikelihoodOps for Autodiff<$backend, C> {
+            fn nll(
+                family: Family,
+                outputs: FloatTensor<Self>,
+                images: FloatTensor<Self>,
+            ) -> FloatTensor<Self> {
+                if family == Family::Bernoulli {
+                    plain_bernoulli::<$backend, C>(outputs, images)
+                } else {
+                    plain::<Self>(family, outputs, images)
+                }
+            }
+        }
+    };
+}
+plain_backend!(burn::backend::NdArray, feature = "ndarray");
+plain_backend!(burn::backend::Cube, any(feature = "wgpu", feature = "cuda", feature = "rocm"));
+
+#[cfg(any(feature = "ndarray", feature = "wgpu", feature = "cuda", feature = "rocm"))]
+fn plain_bernoulli<B: Backend, C: CheckpointStrategy>(
+    logits: FloatTensor<Autodiff<B, C>>,
+    images: FloatTensor<Autodiff<B, C>>,
+) -> FloatTensor<Autodiff<B, C>> {
+    let (logits, of_logits) = logits.into_parts();
+    let (images, _) = images.into_parts();
+    let sums = plain::<B>(Family::Bernoulli, logits.clone(), images.clone());
+    match PlainBernoulliBackward.prepare::<C>([of_logits]).compute_bound().stateful() {
+        OpsKind::Tracked(preparation) => preparation.finish(B::float_sub(B::sigmoid(logits), images), sums),
+        OpsKind::UnTracked(preparation) => preparation.finish(sums),
+    }
+}
+
+#[cfg(any(feature = "ndarray", feature = "wgpu", feature = "cuda", feature = "rocm"))]
+#[derive(Debug)]
+struct PlainBernoulliBackward;
+
+#[cfg(any(feature = "ndarray", feature = "wgpu", feature = "cuda", feature = "rocm"))]
+impl<B: Backend> Backward<B, 1> for PlainBernoulliBackward {
+    /// The gradient of each image's sum with respect to the logits.
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let of_images = gradients.consume::<B>(&ops.node);
+        let [of_logits] = ops.parents;
+        if let Some(node) = of_logits {
+            let batch = of_images.shape()[0];
+            let of_rows = B::float_reshape(of_images, [batch, 1].into());
+            gradients.register::<B>(node.id, B::float_mul(ops.state, of_rows));
+        }
+    }
+}
 
 #[cfg(feature = "flex")]
 impl LikelihoodOps for Flex {

@@ -57,15 +57,22 @@ pub fn diagnose(
     device: &Device,
 ) -> Result<Measurement> {
     let MemberId { kl_coefficient, seed } = member;
-    let encoded = EncodedImages::encode(vae, &dataset.test, device);
+    let encoded = EncodedImages::encode(vae, dataset.evaluated(), device)?;
     let codes = encoded.codes(&noise(seed, Purpose::DiagnosticNoise, 0, 0, encoded.means.len()));
     let posteriors = encoded.posteriors().context("the posteriors of the test images are damaged")?;
 
     let LatentUse { kl_per_dim, active_units } = encoded.latent_use();
     let KlDecomposition { mutual_information, marginal_kl, total_correlation, dimension_kl, .. } =
         decompose_kl(posteriors, codes.view())?;
-    let ImportanceGap { mean: gap, standard_error: iwae_standard_error } =
-        importance_gap(vae, &dataset.test, &encoded, IMPORTANCE_SAMPLES, IMPORTANCE_IMAGES, seed, device)?;
+    let ImportanceGap { mean: gap, standard_error: iwae_standard_error } = importance_gap(
+        vae,
+        dataset.evaluated(),
+        &encoded,
+        IMPORTANCE_SAMPLES,
+        IMPORTANCE_IMAGES,
+        seed,
+        device,
+    )?;
     let beside_prior = binned_comparison(highest(&codes, &kl_per_dim).view())?;
 
     let measurer = Measurer { vae, member, device };
@@ -76,7 +83,12 @@ pub fn diagnose(
     let [choose, report] = [choose?, report?];
     let mut not_measured = Vec::new();
     let probes = Probes::of_codes(&train, [&choose, &report], &mut not_measured);
-    let term_errors = term_errors([&choose.terms, &report.terms], kl_coefficient);
+    // Of the images that are measured after every epoch.
+    let evaluated = match dataset.validation {
+        Some(_) => vec![&choose.terms],
+        None => vec![&choose.terms, &report.terms],
+    };
+    let term_errors = term_errors(&evaluated, kl_coefficient);
     let choose = measurer.part(choose, probes.of_part(HeldOut::Choose))?;
     let report = measurer.part(report, probes.of_part(HeldOut::Report))?;
     let diagnostics = Diagnostics {
@@ -91,8 +103,11 @@ pub fn diagnose(
         dimension_kl: Some(dimension_kl.into()),
         js_to_prior: beside_prior.map(|found| found.js.from_nats(Base::Bits).value),
         kl_to_prior: beside_prior.map(|found| found.kl.from_nats(Base::Bits).value),
-        prior_near_data: Some(prior_near_data(vae, &dataset.test, &codes, seed, device)),
-        knn_accuracy: both(&choose.diagnostics, &report.diagnostics),
+        prior_near_data: Some(prior_near_data(vae, dataset.evaluated(), &codes, seed, device)?),
+        knn_accuracy: match dataset.validation {
+            Some(_) => choose.diagnostics.knn_accuracy.map(|accuracy| accuracy.value),
+            None => both(&choose.diagnostics, &report.diagnostics),
+        },
         kl_per_dim,
         z_mean: codes.axis_iter(Axis(1)).map(|column| column.sum() / column.len() as f64).collect(),
         z_std: codes.axis_iter(Axis(1)).map(|column| column.std(0.0)).collect(),
@@ -120,12 +135,12 @@ fn highest(codes: &Array2<f64>, kl_per_dim: &[f64]) -> Array2<f64> {
 }
 
 /// The standard errors of the means over all images; `None` of a single one.
-fn term_errors(parts: [&ImageTerms; 2], kl_coefficient: f64) -> Option<TermErrors> {
+fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErrors> {
     let error = |of_reconstruction: f64, of_kl: f64| {
         let value = move |(reconstruction, kl): (&f32, &f32)| {
             of_reconstruction * f64::from(*reconstruction) + of_kl * f64::from(*kl)
         };
-        let values = parts.into_iter().flat_map(|part| part.reconstruction.iter().zip(&part.kl)).map(value);
+        let values = parts.iter().flat_map(|part| part.reconstruction.iter().zip(&part.kl)).map(value);
         Estimate::of_mean(values)?.standard_error
     };
     Some(TermErrors {
@@ -160,7 +175,7 @@ impl Measurer<'_> {
     fn encode<'a>(&self, subset: Subset<'a>, purpose: Purpose) -> Result<Measured<'a>> {
         let Subset { images, positions } = &subset;
         let Encoded { mean, log_var, reconstruction, kl, .. } =
-            encode_images(self.vae, images, positions, self.member.seed, purpose, self.device);
+            encode_images(self.vae, images, positions, self.member.seed, purpose, self.device)?;
         let terms = ImageTerms {
             index: positions.iter().copied().collect(),
             reconstruction: reconstruction.context("the losses were computed")?,

@@ -1,26 +1,33 @@
 //! The images of a data set that choose and those that report.
 
-use data::{Dataset, Images};
+use data::{Dataset, Split};
 use record::HeldOut;
 
 /// Some images of a set.
 #[derive(Clone, Debug)]
 pub struct Subset<'a> {
     /// The set.
-    pub images: &'a Images,
+    pub images: &'a Split,
     /// Where in it they are, rising.
     pub positions: Vec<u32>,
 }
 
 impl<'a> Subset<'a> {
-    /// The images of a part. The classic experiment trains on all of its training images, as the literature has it: there
-    /// the test images are dealt to both parts.
+    /// The images of a part: validation chooses, test reports. The classic experiment trains on all of its training images,
+    /// as the literature has it: there the test images are dealt to both parts.
     pub fn held_out(dataset: &'a Dataset, part: HeldOut) -> Self {
-        Self { images: &dataset.test, positions: part.dealt(dataset.test.count()).to_vec() }
+        let all = |images: &'a Split| Self { images, positions: (0..images.count() as u32).collect() };
+        match (&dataset.validation, part) {
+            (Some(validation), HeldOut::Choose) => all(validation),
+            (Some(_), HeldOut::Report) => all(&dataset.test),
+            (None, part) => {
+                Self { images: &dataset.test, positions: part.dealt(dataset.test.count()).to_vec() }
+            }
+        }
     }
 
     /// At most so many images of a set, evenly spaced.
-    pub fn evenly_spaced(images: &'a Images, most: usize) -> Self {
+    pub fn evenly_spaced(images: &'a Split, most: usize) -> Self {
         Self { images, positions: (0..images.count() as u32).collect() }.thinned(most)
     }
 
@@ -45,11 +52,24 @@ impl<'a> Subset<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use record::Shape;
+
+    fn nine() -> Split {
+        Split::of_bytes(Shape::grey(1, 1), vec![0; 9], Some((10..19).collect()))
+    }
+
+    #[test]
+    fn a_validation_part_chooses_and_the_test_part_reports() {
+        let mut dataset = Dataset::new(nine(), Some(nine()), nine());
+        dataset.test.labels = None;
+        let [choose, report] = HeldOut::ALL.map(|part| Subset::held_out(&dataset, part));
+        assert_eq!([choose.count(), report.count()], [9, 9]);
+        assert!(choose.labels().is_some() && report.labels().is_none());
+    }
 
     #[test]
     fn a_subset_is_thinned_evenly_and_knows_its_labels() {
-        let images = Images { height: 1, width: 1, bytes: vec![0; 9], labels: Some((10..19).collect()) };
-        let dataset = Dataset { train: images.clone(), test: images };
+        let dataset = Dataset::new(nine(), None, nine());
         let report = Subset::held_out(&dataset, HeldOut::Report);
         assert_eq!(report.positions, [1, 3, 5, 7]);
         assert_eq!(report.thinned(2).labels(), Some(vec![11, 15]));

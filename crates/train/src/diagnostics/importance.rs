@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use data::Images;
+use data::Split;
 use model::Vae;
 
 use super::posteriors::EncodedImages;
@@ -46,14 +46,14 @@ pub struct ImportanceGap {
 /// Burda, Grosse and Salakhutdinov, *Importance Weighted Autoencoders* (2016), equation 8 and theorem 1.
 pub fn importance_gap(
     vae: &Vae,
-    images: &Images,
+    images: &Split,
     encoded: &EncodedImages,
     samples: usize,
     most_images: usize,
     seed: u64,
     device: &Device,
 ) -> Result<ImportanceGap> {
-    let (pixels, latent) = (images.pixels(), vae.latent());
+    let (pixels, latent) = (images.numbers(), vae.latent());
     let likelihood = vae.decoder.likelihood_on_host();
     let stride = images.count().div_ceil(most_images);
     let taken: Vec<usize> = (0..images.count()).step_by(stride).collect();
@@ -80,7 +80,7 @@ pub fn importance_gap(
         let outputs = vae.decoder.forward(codes).into_data();
         let outputs = outputs.as_slice::<f32>().expect("the network computes with 32-bit numbers");
         for (row, &image) in chunk.iter().enumerate() {
-            let grey = images.grey(image);
+            let grey = images.rows(image..image + 1)?;
             let log_weights = &mut log_weights[row * samples..(row + 1) * samples];
             let outputs = &outputs[row * samples * pixels..][..samples * pixels];
             for (log_weight, nll) in log_weights.iter_mut().zip(likelihood.nll_of_codes(outputs, &grey)) {

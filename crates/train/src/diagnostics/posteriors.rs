@@ -1,7 +1,7 @@
 //! The posteriors of many images, on the host.
 
 use burn::tensor::{Device, Tensor};
-use data::Images;
+use data::{Result as DataResult, Split};
 use metrics::latent::{Posteriors, active_units, kl_per_dimension};
 use metrics::samples::SampleError;
 use model::{Posterior, Vae};
@@ -45,15 +45,19 @@ impl EncodedImages {
     }
 
     /// Encodes all images.
-    pub fn encode(vae: &Vae, images: &Images, device: &Device) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    pub fn encode(vae: &Vae, images: &Split, device: &Device) -> DataResult<Self> {
         let count = images.count();
         let mut encoded = Self::with_capacity(count, vae.latent());
         for start in (0..count).step_by(BATCH) {
             let range = start..(start + BATCH).min(count);
-            let Posterior { mean, log_var } = vae.encoder.forward(images.range(range, device));
+            let Posterior { mean, log_var } = vae.encoder.forward(images.range(range, device)?);
             encoded.push(mean, log_var);
         }
-        encoded
+        Ok(encoded)
     }
 
     /// At most so many of them, evenly spaced, as [`Subset::thinned`](super::Subset::thinned) takes the images.

@@ -1,7 +1,7 @@
 //! Whether what the decoder makes of the prior looks like the data.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use data::Images;
+use data::{Result, Split};
 use model::Vae;
 use ndarray::Array2;
 
@@ -22,7 +22,13 @@ const BATCH: usize = 1000;
 /// from their `codes`, so that a decoder that blurs everything is held against its own blur. A decoder that finds nothing
 /// but known territory under the prior comes to about 0.95, one for which the prior's codes lie between or beside those
 /// of the images to less.
-pub fn prior_near_data(vae: &Vae, images: &Images, codes: &Array2<f64>, seed: u64, device: &Device) -> f64 {
+pub fn prior_near_data(
+    vae: &Vae,
+    images: &Split,
+    codes: &Array2<f64>,
+    seed: u64,
+    device: &Device,
+) -> Result<f64> {
     let latent = vae.latent();
     let prior = noise(seed, Purpose::PriorSamples, 0, 0, SAMPLES * latent);
     let every = images.count().div_ceil(SAMPLES);
@@ -33,28 +39,28 @@ pub fn prior_near_data(vae: &Vae, images: &Images, codes: &Array2<f64>, seed: u6
         let pixels = vae.decoder.distribution(vae.decoder.forward(codes));
         nearest_distances(pixels.mean(), images, device)
     };
-    let mut reconstructions = distances(of_images);
+    let mut reconstructions = distances(of_images)?;
     reconstructions.sort_by(f32::total_cmp);
     let last = reconstructions.len() - 1;
     let limit = reconstructions[(REFERENCE_SHARE * last as f64).round() as usize];
-    let near = distances(prior).into_iter().filter(|&distance| distance <= limit).count();
-    near as f64 / SAMPLES as f64
+    let near = distances(prior)?.into_iter().filter(|&distance| distance <= limit).count();
+    Ok(near as f64 / SAMPLES as f64)
 }
 
 /// The squared Euclidean distance of each grey image, `[count, pixels]`, to the nearest of the images.
-fn nearest_distances(grey: Tensor<2>, images: &Images, device: &Device) -> Vec<f32> {
+fn nearest_distances(grey: Tensor<2>, images: &Split, device: &Device) -> Result<Vec<f32>> {
     let squared = |images: Tensor<2>| images.powi_scalar(2).sum_dim(1);
     let of_grey = squared(grey.clone());
     let nearest = (0..images.count())
         .step_by(BATCH)
         .map(|start| {
-            let batch = images.range(start..(start + BATCH).min(images.count()), device);
+            let batch = images.range(start..(start + BATCH).min(images.count()), device)?;
             let products = grey.clone().matmul(batch.clone().transpose()).mul_scalar(-2.0);
-            (products + squared(batch).transpose()).min_dim(1)
+            Ok((products + squared(batch).transpose()).min_dim(1))
         })
-        .reduce(Tensor::min_pair)
-        .expect("a data set has an image");
-    (nearest + of_grey).into_data().iter::<f32>().collect()
+        .reduce(|nearest, other| Ok(Tensor::min_pair(nearest?, other?)))
+        .expect("a data set has an image")?;
+    Ok((nearest + of_grey).into_data().iter::<f32>().collect())
 }
 
 #[cfg(test)]
@@ -62,6 +68,7 @@ mod tests {
     use super::*;
     use model::VaeConfig;
     use rand::{SeedableRng, rngs::StdRng};
+    use record::Shape;
 
     /// Images of one pixel and a decoder of one latent dimension without hidden layer: `grey = sigmoid(weight * z)`.
     fn vae(weight: f32, device: &Device) -> Vae {
@@ -76,9 +83,9 @@ mod tests {
     #[test]
     fn distances_are_those_to_the_nearest_image() {
         let device = Device::flex();
-        let images = Images { height: 1, width: 2, bytes: vec![0, 0, 255, 255, 255, 0], labels: None };
+        let images = Split::of_bytes(Shape::grey(1, 2), vec![0, 0, 255, 255, 255, 0], None);
         let grey = Tensor::from_data([[0.25f32, 0.0], [1.0, 0.5]], &device);
-        let found = nearest_distances(grey, &images, &device);
+        let found = nearest_distances(grey, &images, &device).unwrap();
         // The second lies between (1, 1) and (1, 0).
         for (found, expected) in found.iter().zip([0.0625, 0.25]) {
             assert!((found - expected).abs() < 1e-6, "{found}, expected {expected}");
@@ -89,11 +96,11 @@ mod tests {
     fn the_share_is_that_of_samples_within_the_reach_of_reconstructions() {
         let device = Device::flex();
         // Two images, 0 and 0.5; all codes are at 0 and give 0.5: the limit is 0.
-        let images = Images { height: 1, width: 1, bytes: vec![0, 128], labels: None };
+        let images = Split::of_bytes(Shape::grey(1, 1), vec![0, 128], None);
         let codes = Array2::zeros((2, 1));
-        let flat = prior_near_data(&vae(0.0, &device), &images, &codes, 0, &device);
+        let flat = prior_near_data(&vae(0.0, &device), &images, &codes, 0, &device).unwrap();
         assert_eq!(flat, 1.0, "whatever the code, the image is the same");
-        let steep = prior_near_data(&vae(100.0, &device), &images, &codes, 0, &device);
+        let steep = prior_near_data(&vae(100.0, &device), &images, &codes, 0, &device).unwrap();
         // Codes below about -0.06 give an image within 0.002 of 0, and that is the limit: 128 / 255 - 0.5.
         assert!((0.4..0.6).contains(&steep), "{steep}");
     }

@@ -83,7 +83,7 @@ pub fn sampled_likelihoods(
     device: &Device,
 ) -> Result<Vec<SampledLikelihood>> {
     assert!(samples >= 2, "a mixture of two has a code of each");
-    let (pixels, latent) = (subset.images.pixels(), vae.latent());
+    let (pixels, latent) = (subset.images.numbers(), vae.latent());
     let likelihood = vae.decoder.likelihood_on_host();
     let of_prior = (samples / PRIOR_IN).max(1);
     let share = of_prior as f64 / samples as f64;
@@ -116,7 +116,7 @@ pub fn sampled_likelihoods(
         let outputs = vae.decoder.forward(codes).into_data();
         let outputs = outputs.as_slice::<f32>().expect("the network computes with 32-bit numbers");
         for (row, &position) in positions.iter().enumerate() {
-            let grey = subset.images.grey(position as usize);
+            let grey = subset.images.gather(&[position])?;
             let log_weights = &mut log_weights[row * samples..(row + 1) * samples];
             let outputs = &outputs[row * samples * pixels..][..samples * pixels];
             for (log_weight, nll) in log_weights.iter_mut().zip(likelihood.nll_of_codes(outputs, &grey)) {

@@ -1,117 +1,68 @@
-//! The images of a configuration: a folder of IDX files.
+//! A folder of IDX files that are named as MNIST's.
 
 use std::path::{Path, PathBuf};
 
-use record::DataConfig;
+use record::Shape;
 
 use crate::error::{DataError, Result};
+use crate::found::{Found, Rows, Source};
 use crate::idx::{Idx, parse, unpacked};
-use crate::images::Images;
-use crate::mnist::{self, FileName, SplitFiles, TEST, TRAIN};
-
-/// The training and the test images.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dataset {
-    /// What the networks learn from.
-    pub train: Images,
-    /// What they are measured on.
-    pub test: Images,
-}
-
-/// The images that a configuration names.
-///
-/// # Errors
-///
-/// Fails when files are missing, damaged, not of the IDX format, or do not fit each other.
-pub fn load(config: &DataConfig) -> Result<Dataset> {
-    load_or(config, without_mnist)
-}
-
-/// The same without a network: MNIST only from its folder.
-///
-/// # Errors
-///
-/// Fails as [`load`] does.
-pub fn load_at_hand(config: &DataConfig) -> Result<Dataset> {
-    load_or(config, || Err(DataError::NoMnist("MNIST is not in data/mnist".to_string())))
-}
-
-#[cfg(feature = "download")]
-use crate::download::download_mnist as without_mnist;
-
-#[cfg(not(feature = "download"))]
-fn without_mnist() -> Result<Dataset> {
-    Err(DataError::NoMnist(
-        "MNIST is not in data/mnist, and this program was built without the feature `download`: put its four IDX files into \
-         a folder and name it with --set 'data.dir=\"FOLDER\"', or build with `--features download`"
-            .to_string(),
-    ))
-}
-
-fn load_or(config: &DataConfig, without_mnist: impl FnOnce() -> Result<Dataset>) -> Result<Dataset> {
-    let mut dataset = if config.dir.as_os_str().is_empty() {
-        match mnist::dir() {
-            Some(dir) => read_dir(&dir, Content::Mnist)?,
-            None => without_mnist()?,
-        }
-    } else {
-        read_dir(&config.dir, Content::Any)?
-    };
-    for (key, wanted, images) in [
-        ("train_images", config.train_images, &mut dataset.train),
-        ("test_images", config.test_images, &mut dataset.test),
-    ] {
-        let count = images.count();
-        if wanted > count {
-            return Err(DataError::TooFew { key, wanted, count });
-        }
-        images.truncate(wanted);
-    }
-    Ok(dataset)
-}
+use crate::labels::Labels;
+use crate::mnist::{FileName, SplitFiles, TEST, TRAIN};
 
 /// Whether a folder is to hold MNIST itself or images of the user's own.
 #[derive(Clone, Copy, PartialEq)]
-enum Content {
+pub enum Content {
+    /// MNIST, by its checksums.
     Mnist,
+    /// Any images.
     Any,
 }
 
-fn read_dir(dir: &Path, content: Content) -> Result<Dataset> {
-    let dataset =
-        Dataset { train: read_split(dir, &TRAIN, content)?, test: read_split(dir, &TEST, content)? };
-    let (train, test) = (&dataset.train, &dataset.test);
-    if (train.height, train.width) != (test.height, test.width) {
-        let reason = format!(
-            "holds training images of {} x {} pixels and test images of {} x {}: both must be of one size",
-            train.height, train.width, test.height, test.width
-        );
-        return Err(DataError::Content { path: dir.to_path_buf(), reason });
-    }
-    Ok(dataset)
+/// MNIST's own four files, or four of the same names with other images.
+pub fn read_dir(dir: &Path, content: Content) -> Result<Source> {
+    Ok(Source::Parts {
+        train: read_part(dir, &TRAIN, content)?,
+        validation: None,
+        test: read_part(dir, &TEST, content)?,
+    })
 }
 
-fn read_split(dir: &Path, files: &SplitFiles, content: Content) -> Result<Images> {
+/// Whether a folder holds such files.
+pub fn is_idx_folder(dir: &Path) -> bool {
+    [TRAIN, TEST].iter().any(|files| find(dir, files.images.name).is_some())
+}
+
+fn read_part(dir: &Path, files: &SplitFiles, content: Content) -> Result<Found> {
     let name = files.images.name;
     let path = find(dir, name).ok_or(DataError::Missing { dir: dir.to_path_buf(), name })?;
     let Idx { dimensions, values: bytes } = read(&path, 3, &files.images, content)?;
     let (count, height, width) = (dimensions[0], dimensions[1], dimensions[2]);
     if count * height * width == 0 {
-        return Err(DataError::Content { path, reason: "holds no image".to_string() });
+        return Err(DataError::content(&path, "holds no image"));
     }
     let labels = find(dir, files.labels.name)
-        .map(|labels_path| -> Result<Vec<u8>> {
-            let labels = read(&labels_path, 1, &files.labels, content)?.values;
-            if labels.len() != count {
-                let (labels, images) = (labels.len(), path.display());
+        .map(|labels_path| -> Result<Labels> {
+            let classes = read(&labels_path, 1, &files.labels, content)?.values;
+            if classes.len() != count {
+                let (labels, images) = (classes.len(), path.display());
                 let reason =
                     format!("holds {labels} labels, {images} {count} images: every image has one label");
-                return Err(DataError::Content { path: labels_path, reason });
+                return Err(DataError::content(&labels_path, reason));
             }
-            Ok(labels)
+            Ok(Labels::Classes { classes, names: Vec::new() })
         })
         .transpose()?;
-    Ok(Images { height, width, bytes, labels })
+    Ok(Found {
+        path: dir.to_path_buf(),
+        kind: "IDX files",
+        shape: Shape::grey(height, width),
+        rows: Rows::Bytes(bytes),
+        planar: false,
+        labels,
+        parts: None,
+        notes: Vec::new(),
+    })
 }
 
 fn read(path: &Path, rank: usize, file: &FileName, content: Content) -> Result<Idx> {
@@ -123,7 +74,7 @@ fn read(path: &Path, rank: usize, file: &FileName, content: Content) -> Result<I
 }
 
 /// The file of that name, plain or gzipped.
-pub(crate) fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+pub fn find(dir: &Path, name: &str) -> Option<PathBuf> {
     [dir.join(name), dir.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file())
 }
 
@@ -131,8 +82,12 @@ pub(crate) fn find(dir: &Path, name: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
     use flate2::{Compression, write::GzEncoder};
+    use record::DataConfig;
     use std::io::Write;
     use tempfile::TempDir;
+
+    use crate::dataset::Dataset;
+    use crate::load::load;
 
     fn idx(magic: [u8; 4], dimensions: &[u32], values: &[u8]) -> Vec<u8> {
         let mut bytes = magic.to_vec();
@@ -155,7 +110,7 @@ mod tests {
     }
 
     fn load_from(dir: &TempDir) -> Result<Dataset> {
-        load(&DataConfig { dir: dir.path().to_path_buf(), ..DataConfig::default() })
+        load(&DataConfig { path: dir.path().to_path_buf(), ..DataConfig::default() }, &())
     }
 
     fn message(dir: &TempDir) -> String {
@@ -174,7 +129,9 @@ mod tests {
         packer.write_all(&std::fs::read(&path).unwrap()).unwrap();
         std::fs::write(path.with_extension("gz"), packer.finish().unwrap()).unwrap();
         std::fs::remove_file(path).unwrap();
-        assert_eq!(load_from(&dir).unwrap(), plain);
+        let unpacked = load_from(&dir).unwrap();
+        assert_eq!(unpacked.record, plain.record);
+        assert_eq!(unpacked.train.pixels(&[0, 1]).unwrap(), [0, 51, 102, 255]);
     }
 
     #[test]
@@ -193,7 +150,7 @@ mod tests {
             (TRAIN.images.name, images(0, &[]), "holds no image"),
             (TRAIN.labels.name, idx([0, 0, 8, 1], &[1], &[7]), "holds 1 labels"),
             (TRAIN.labels.name, images(1, &[0, 0]), "no IDX file of unsigned bytes in 1 dimensions"),
-            (TEST.images.name, idx([0, 0, 8, 3], &[1, 2, 2], &[0; 4]), "both must be of one size"),
+            (TEST.images.name, idx([0, 0, 8, 3], &[1, 2, 2], &[0; 4]), "all parts have to be of one shape"),
         ] {
             let dir = folder();
             std::fs::write(dir.path().join(name), bytes).unwrap();
@@ -213,19 +170,23 @@ mod tests {
     #[test]
     fn a_limit_takes_the_first_images_and_cannot_exceed_what_is_there() {
         let dir = folder();
-        let config =
-            |train_images| DataConfig { dir: dir.path().to_path_buf(), train_images, test_images: 0 };
-        let train = load(&config(1)).unwrap().train;
+        let config = |train_images| DataConfig {
+            path: dir.path().to_path_buf(),
+            train_images,
+            ..DataConfig::default()
+        };
+        let train = load(&config(1), &()).unwrap().train;
         assert_eq!((train.count(), train.labels), (1, Some(vec![7])));
-        let error = load(&config(3)).unwrap_err().to_string();
+        let error = load(&config(3), &()).unwrap_err().to_string();
         assert!(error.contains("data.train_images = 3, but there are only 2"), "{error}");
     }
 
     #[test]
     fn the_committed_mnist_is_the_real_one() {
-        let dataset = load(&DataConfig::default()).unwrap();
+        let dataset = load(&DataConfig::default(), &()).unwrap();
         assert_eq!((dataset.train.count(), dataset.test.count()), (60_000, 10_000));
-        assert_eq!((dataset.train.height, dataset.train.width), (28, 28));
+        assert_eq!(*dataset.train.shape(), Shape::grey(28, 28));
+        assert_eq!(dataset.record.notes, Vec::<String>::new());
         assert_eq!(dataset.train.labels.unwrap()[..10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
     }
 

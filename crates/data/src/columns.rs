@@ -1,0 +1,179 @@
+//! Which columns of a table are numbers, which one is the label, and which one says the part.
+
+use std::path::Path;
+
+use record::{DataConfig, nearest};
+
+use crate::error::{DataError, Result};
+
+/// Names by which a column of labels is known where none is named.
+const LABELS: [&str; 6] = ["label", "labels", "class", "target", "species", "y"];
+/// What stands for a missing number.
+const MISSING: [&str; 7] = ["", "na", "nan", "n/a", "null", "none", "?"];
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    Number(f64),
+    Missing,
+    Word(&'a str),
+}
+
+/// What a column holds, by its first cell that is not missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColumnKind {
+    #[default]
+    Missing,
+    Numbers,
+    Words,
+}
+
+/// The columns by their use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Those that a network sees.
+    pub numbers: Vec<usize>,
+    /// The one of labels.
+    pub labels: Option<usize>,
+    /// The one of parts.
+    pub split: Option<usize>,
+    /// What was decided without being told, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl<'a> Cell<'a> {
+    /// What these bytes hold; what is no UTF-8 is a word.
+    pub fn read(bytes: &'a [u8]) -> Self {
+        let text = std::str::from_utf8(bytes).unwrap_or("\u{fffd}");
+        match text.parse() {
+            Ok(number) if !f64::is_nan(number) => Self::Number(number),
+            _ if MISSING.iter().any(|missing| text.eq_ignore_ascii_case(missing)) => Self::Missing,
+            _ => Self::Word(text),
+        }
+    }
+}
+
+impl ColumnKind {
+    /// Sees the next cell.
+    pub fn see(&mut self, cell: &Cell<'_>) {
+        if *self == Self::Missing {
+            *self = match cell {
+                Cell::Number(_) => Self::Numbers,
+                Cell::Missing => Self::Missing,
+                Cell::Word(_) => Self::Words,
+            };
+        }
+    }
+}
+
+/// The use of each column of a table with these names, by the configuration and, where it does not say, by what they hold.
+pub fn chosen(
+    path: &Path,
+    names: &[String],
+    kinds: &[ColumnKind],
+    labelled_elsewhere: bool,
+    config: &DataConfig,
+) -> Result<Chosen> {
+    if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        return Err(DataError::content(path, format!("has two columns that are called {:?}", twice.1)));
+    }
+    let place = |key: &'static str, name: &str| {
+        names.iter().position(|known| known == name).ok_or_else(|| {
+            let meant = nearest(name, names.iter().map(String::as_str));
+            let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
+            let reason =
+                format!("names the column {name:?}, and {} has {}{meant}", path.display(), names.join(", "));
+            DataError::Setting { key, reason }
+        })
+    };
+    let ignored: Vec<usize> =
+        config.ignore.iter().map(|name| place("ignore", name)).collect::<Result<_>>()?;
+    let split = match config.split.as_str() {
+        "" => None,
+        name => Some(place("split", name)?),
+    };
+    let free = |column: &usize| !ignored.contains(column) && Some(*column) != split;
+    let of_words: Vec<usize> =
+        (0..names.len()).filter(free).filter(|&column| kinds[column] == ColumnKind::Words).collect();
+    let mut notes = Vec::new();
+    let labels = match config.labels.as_str() {
+        "none" => None,
+        "" => {
+            let named = || {
+                (0..names.len())
+                    .filter(free)
+                    .find(|&column| LABELS.contains(&names[column].to_lowercase().as_str()))
+            };
+            let found = match of_words[..] {
+                [only] => Some(only),
+                _ => named(),
+            };
+            notes.extend(found.map(|column| {
+                format!(
+                    "The column {:?} is taken as the label; data.labels = \"none\" makes it one of the numbers.",
+                    names[column]
+                )
+            }));
+            found
+        }
+        _ if labelled_elsewhere => None,
+        name => Some(place("labels", name)?),
+    };
+    let numbers: Vec<usize> =
+        (0..names.len()).filter(free).filter(|&column| Some(column) != labels).collect();
+    let words: Vec<String> = numbers
+        .iter()
+        .filter(|&&column| kinds[column] == ColumnKind::Words)
+        .map(|&column| format!("{:?}", names[column]))
+        .collect();
+    if words.len() == numbers.len() {
+        return Err(DataError::content(path, "has no column of numbers"));
+    }
+    if !words.is_empty() {
+        let reason = format!(
+            "cannot be trained on as it is: its columns {} hold words; name the one of labels with --set \
+             'data.labels=\"NAME\"', one of parts with data.split, and leave out others with --set 'data.ignore=[\"NAME\"]'",
+            words.join(", ")
+        );
+        return Err(DataError::content(path, reason));
+    }
+    if let Some(empty) = numbers.iter().find(|&&column| kinds[column] == ColumnKind::Missing) {
+        let reason = format!(
+            "has no number in its column {0:?}: leave it out with --set 'data.ignore=[{0:?}]'",
+            names[*empty]
+        );
+        return Err(DataError::content(path, reason));
+    }
+    Ok(Chosen { numbers, labels, split, notes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_numbers_missing_or_words() {
+        assert_eq!(Cell::read(b"-1.5e3"), Cell::Number(-1500.0));
+        assert_eq!(Cell::read(b"inf"), Cell::Number(f64::INFINITY));
+        for missing in ["", "NA", "NaN", "nan", "?", "null"] {
+            assert_eq!(Cell::read(missing.as_bytes()), Cell::Missing, "{missing}");
+        }
+        assert_eq!(Cell::read(b"1,5"), Cell::Word("1,5"));
+        assert_eq!(Cell::read(b"\xff"), Cell::Word("\u{fffd}"));
+    }
+
+    #[test]
+    fn a_column_without_a_number_or_an_unknown_one_is_refused() {
+        let names = ["alcohol", "ash"].map(str::to_string);
+        let kinds = [ColumnKind::Numbers, ColumnKind::Missing];
+        let with = |config: DataConfig| chosen(Path::new("a.csv"), &names, &kinds, false, &config);
+        let text = with(DataConfig::default()).unwrap_err().to_string();
+        assert!(text.contains("no number in its column \"ash\""), "{text}");
+        let text = with(DataConfig { labels: "alcohl".to_string(), ..DataConfig::default() })
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("did you mean \"alcohol\"?"), "{text}");
+        let ignored = with(DataConfig { ignore: vec!["ash".to_string()], ..DataConfig::default() }).unwrap();
+        assert_eq!(ignored.numbers, [0]);
+    }
+}

@@ -1,0 +1,374 @@
+//! Arrays of NumPy.
+//!
+//! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use record::{DataConfig, Shape};
+
+use crate::blocks::FlatFile;
+use crate::element::Element;
+use crate::error::{DataError, Result};
+use crate::found::{Found, Rows, image_shape};
+use crate::label_file;
+use crate::labels::{Labels, Words};
+
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
+/// Bytes of a header at most: NumPy itself reads no longer one unless told to trust it.
+const LONGEST_HEADER: usize = 10_000;
+
+/// What the header of an array says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The type of its numbers.
+    pub element: Element,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Bytes before its first number.
+    pub length: usize,
+}
+
+/// How the axes of an array are examples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub shape: Shape,
+    pub planar: bool,
+}
+
+impl Header {
+    /// Reads the header of an array.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what is wrong with it, as the end of a sentence that begins with the name of the file.
+    pub fn read(reader: &mut impl Read) -> Result<Self, String> {
+        let mut start = [0; 8];
+        fill(reader, &mut start)?;
+        if start[..6] != *MAGIC {
+            return Err("is no array of NumPy: it does not begin as one".to_string());
+        }
+        let mut length = [0; 4];
+        let prefix = match start[6] {
+            1 => 2,
+            2 | 3 => 4,
+            version => {
+                return Err(format!("is in version {version} of NumPy's format: 1, 2 and 3 are known"));
+            }
+        };
+        fill(reader, &mut length[..prefix])?;
+        let characters = u32::from_le_bytes(length) as usize;
+        if characters > LONGEST_HEADER {
+            return Err(format!("has a header of {characters} bytes: at most {LONGEST_HEADER} are read"));
+        }
+        let mut text = vec![0; characters];
+        fill(reader, &mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        let damaged = || format!("has a damaged header: {}", text.trim());
+        let descr = quoted(value_of(&text, "descr").ok_or_else(damaged)?).ok_or_else(|| {
+            "holds records of several numbers: save each of them as an array of its own".to_string()
+        })?;
+        let element = Element::described(descr)
+            .ok_or_else(|| format!("holds values of the type {descr:?}: only real numbers can be read"))?;
+        let shape = value_of(&text, "shape").and_then(tuple).ok_or_else(damaged)?;
+        let by_columns = value_of(&text, "fortran_order").ok_or_else(damaged)?.starts_with("True");
+        if by_columns && shape.len() > 1 {
+            return Err("is stored column by column: save numpy.ascontiguousarray(…) of it".to_string());
+        }
+        Ok(Self { element, shape, length: start.len() + prefix + characters })
+    }
+
+    /// How many numbers it holds; `None` if they are more than can be counted.
+    pub fn count(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size))
+    }
+
+    /// How its axes are examples: `[examples, columns]`, `[examples, height, width]`, or with channels last or second.
+    pub fn layout(&self, path: &Path, config: &DataConfig) -> Result<Layout> {
+        let interleaved = |shape| Ok(Layout { shape, planar: false });
+        let numbers = self.shape.iter().skip(1).product();
+        if self.count().is_none_or(|count| count == 0) {
+            return Err(DataError::content(
+                path,
+                format!("has the shape {:?}: it holds no example", self.shape),
+            ));
+        }
+        if let Some(shape) = image_shape(path, numbers, config)? {
+            return interleaved(shape);
+        }
+        match self.shape[..] {
+            [_, columns] => interleaved(Shape::Table {
+                columns: (0..columns).map(|column| format!("column {column}")).collect(),
+            }),
+            [_, height, width] => interleaved(Shape::grey(height, width)),
+            [_, height, width, channels @ (1 | 3)] => interleaved(Shape::Image { height, width, channels }),
+            [_, channels @ (1 | 3), height, width] => {
+                Ok(Layout { shape: Shape::Image { height, width, channels }, planar: channels > 1 })
+            }
+            _ => Err(DataError::content(
+                path,
+                format!(
+                    "has the shape {:?}: examples are [examples, columns], [examples, height, width], or images with 1 or 3 \
+                     channels as their last axis or their second",
+                    self.shape
+                ),
+            )),
+        }
+    }
+}
+
+fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> Result<(), String> {
+    reader.read_exact(bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => "is cut short within its header".to_string(),
+        _ => format!("cannot be read: {error}"),
+    })
+}
+
+/// What follows a key of the header's dictionary.
+fn value_of<'a>(header: &'a str, key: &str) -> Option<&'a str> {
+    let start = [format!("'{key}'"), format!("\"{key}\"")]
+        .iter()
+        .find_map(|quoted| header.find(quoted.as_str()).map(|at| at + quoted.len()))?;
+    Some(header[start..].trim_start().strip_prefix(':')?.trim_start())
+}
+
+fn quoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
+    text[1..].split(quote).next()
+}
+
+fn tuple(text: &str) -> Option<Vec<usize>> {
+    let inner = text.strip_prefix('(')?.split(')').next()?;
+    let sizes = inner.split(',').map(str::trim).filter(|size| !size.is_empty());
+    // Python 2 wrote 3L.
+    sizes.map(|size| size.trim_end_matches('L').parse().ok()).collect()
+}
+
+/// The examples of an array, in memory or, where they are more than the configuration grants, left in their file.
+pub fn read_examples(path: &Path, config: &DataConfig) -> Result<Found> {
+    let refused = |reason: String| DataError::content(path, reason);
+    let mut file = File::open(path).map_err(DataError::io(path))?;
+    let header = Header::read(&mut file).map_err(refused)?;
+    let layout = header.layout(path, config)?;
+    let flat = FlatFile {
+        path: path.to_path_buf(),
+        offset: header.length as u64,
+        element: header.element,
+        numbers: layout.shape.numbers(),
+        rows: header.shape[0],
+    };
+    let length = file.metadata().map_err(DataError::io(path))?.len();
+    let bytes = flat.rows as u128 * flat.row_bytes() as u128;
+    let expected = bytes + u128::from(flat.offset);
+    if u128::from(length) != expected {
+        return Err(refused(format!(
+            "should be {expected} bytes long for its shape {:?}, but is {length}: it is damaged or cut short",
+            header.shape
+        )));
+    }
+    let rows = if bytes > (config.memory_mib as u128) << 20 {
+        Rows::File(flat)
+    } else {
+        let mut bytes = Vec::with_capacity(bytes as usize);
+        file.read_to_end(&mut bytes).map_err(DataError::io(path))?;
+        rows_in_memory(header.element, bytes, &layout)
+    };
+    Ok(found(path, layout, rows))
+}
+
+fn found(path: &Path, layout: Layout, rows: Rows) -> Found {
+    let Layout { shape, planar } = layout;
+    Found {
+        path: path.to_path_buf(),
+        kind: "an array of NumPy",
+        shape,
+        rows,
+        planar,
+        labels: None,
+        parts: None,
+        notes: Vec::new(),
+    }
+}
+
+/// The numbers of an array; bytes stay bytes.
+pub fn rows_in_memory(element: Element, bytes: Vec<u8>, layout: &Layout) -> Rows {
+    if element == Element::BYTE && !layout.planar {
+        Rows::Bytes(bytes)
+    } else {
+        Rows::Numbers(element.numbers(&bytes).collect())
+    }
+}
+
+/// An array, with the labels that stand beside it: in the file that the configuration names, or in `NAME_labels.npy`.
+pub fn read(path: &Path, config: &DataConfig) -> Result<Found> {
+    let mut found = read_examples(path, config)?;
+    let beside =
+        path.with_file_name(format!("{}_labels.npy", path.file_stem().unwrap_or_default().to_string_lossy()));
+    let labels = match config.labels.as_str() {
+        "none" => None,
+        "" => Some(beside).filter(|path| path.is_file()),
+        named => Some(label_file::beside(path, named)),
+    };
+    if let Some(labels) = labels {
+        found.labels = Some(label_file::read(&labels, path, found.count())?);
+    }
+    Ok(found)
+}
+
+/// The labels of an array of one axis.
+pub fn read_labels(path: &Path) -> Result<Labels> {
+    let refused = |reason: String| DataError::content(path, reason);
+    let mut file = File::open(path).map_err(DataError::io(path))?;
+    let header = Header::read(&mut file).map_err(refused)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(DataError::io(path))?;
+    labels(&header, &bytes).map_err(refused)
+}
+
+/// The labels in the bytes of an array.
+pub fn labels(header: &Header, bytes: &[u8]) -> Result<Labels, String> {
+    let labelled = matches!(header.shape[..], [_] | [_, 1]);
+    if !labelled {
+        return Err(format!("has the shape {:?}: labels are one number for each example", header.shape));
+    }
+    if header.count().and_then(|count| count.checked_mul(header.element.size())) != Some(bytes.len()) {
+        return Err(format!("holds {} bytes for labels of the shape {:?}", bytes.len(), header.shape));
+    }
+    let words: Vec<String> = header.element.numbers(bytes).map(|number| number.to_string()).collect();
+    Ok(Labels::Words(words.iter().map(String::as_str).collect::<Words>()))
+}
+
+/// The path of an array, for tests.
+#[cfg(test)]
+pub fn write_npy(path: &Path, descr: &str, shape: &str, bytes: &[u8]) -> std::path::PathBuf {
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let mut file = MAGIC.to_vec();
+    file.extend([1, 0]);
+    file.extend((text.len() as u16).to_le_bytes());
+    file.extend(text.as_bytes());
+    file.extend(bytes);
+    std::fs::write(path, file).unwrap();
+    path.to_path_buf()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::load;
+    use tempfile::TempDir;
+
+    fn config(path: &Path) -> DataConfig {
+        DataConfig { path: path.to_path_buf(), ..DataConfig::default() }
+    }
+
+    #[test]
+    fn every_layout_of_images_gives_the_same_numbers_channels_last() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a.npy");
+        // Three images of 1 x 2 pixels, channels last and then second.
+        let last: Vec<u8> = (0..18).collect();
+        let second: Vec<u8> = (0..3).flat_map(|i| [0, 3, 1, 4, 2, 5].map(|place| 6 * i + place)).collect();
+        for (shape, bytes) in [("(3, 1, 2, 3)", &last), ("(3, 3, 1, 2)", &second)] {
+            write_npy(&path, "|u1", shape, bytes);
+            let dataset = load(&config(&path), &()).unwrap();
+            assert_eq!(*dataset.train.shape(), Shape::Image { height: 1, width: 2, channels: 3 });
+            let all: Vec<u8> = [&dataset.train, dataset.validation.as_ref().unwrap(), &dataset.test]
+                .iter()
+                .flat_map(|split| split.pixels(&[0]).unwrap())
+                .collect();
+            let mut sorted = all.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, last, "{shape}");
+            assert!(all.chunks(6).all(|image| image.is_sorted()), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn an_array_beyond_the_memory_granted_is_left_in_its_file_with_the_same_numbers() {
+        let dir = TempDir::new().unwrap();
+        let numbers: Vec<u8> =
+            (0..400 * 1000).flat_map(|i| ((i % 977) as f32 / 976.0 - 0.3).to_be_bytes()).collect();
+        let path = write_npy(&dir.path().join("a.npy"), ">f4", "(400, 1, 20, 50)", &numbers);
+        let in_memory = load(&config(&path), &()).unwrap();
+        let streamed = load(&DataConfig { memory_mib: 1, ..config(&path) }, &()).unwrap();
+        assert_eq!((in_memory.train.block_plan(), in_memory.train.count()), (None, 320));
+        let plan = streamed.train.block_plan().unwrap();
+        assert_eq!((plan.examples, plan.group), (16, 4));
+        assert_eq!(streamed.record.scaling, in_memory.record.scaling);
+        for (a, b) in [
+            (&streamed.train, &in_memory.train),
+            (streamed.validation.as_ref().unwrap(), in_memory.validation.as_ref().unwrap()),
+            (&streamed.test, &in_memory.test),
+        ] {
+            assert_eq!(a.rows(0..a.count()).unwrap(), b.rows(0..b.count()).unwrap());
+            assert_eq!(a.gather(&[7, 0, 39]).unwrap(), b.gather(&[7, 0, 39]).unwrap());
+        }
+    }
+
+    #[test]
+    fn labels_beside_an_array_are_found_by_name() {
+        let dir = TempDir::new().unwrap();
+        let path = write_npy(&dir.path().join("x.npy"), "|u1", "(5, 2)", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(load(&config(&path), &()).unwrap().train.labels, None);
+        write_npy(&dir.path().join("x_labels.npy"), "<i2", "(5,)", &[10, 0, 2, 0, 10, 0, 2, 0, 2, 0]);
+        let dataset = load(&config(&path), &()).unwrap();
+        assert_eq!(dataset.record.classes, ["2", "10"]);
+        let named = DataConfig { labels: "y.npy".to_string(), ..config(&path) };
+        write_npy(&dir.path().join("y.npy"), "|u1", "(4,)", &[1, 2, 3, 4]);
+        let text = load(&named, &()).unwrap_err().to_string();
+        assert!(text.contains("y.npy holds 4 labels") && text.contains("5 examples"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_by_name_with_the_reason() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a.npy");
+        for (descr, shape, bytes, expected) in [
+            ("<f4", "(4, 2)", &[0; 31][..], "should be"),
+            ("<c8", "(1, 2)", &[0; 16], "values of the type \"<c8\""),
+            ("|u1", "(8,)", &[0; 8], "has the shape [8]"),
+            ("|u1", "(0, 8)", &[], "holds no example"),
+            ("|u1", "(2, 2, 2, 2, 2)", &[0; 32], "has the shape [2, 2, 2, 2, 2]"),
+            ("|u1", "(18446744073709551615, 2, 2)", &[], "holds no example"),
+            ("|u1", "(2, 4)", &[0; 8], "holds 2 examples: training, validation and test need one each"),
+        ] {
+            write_npy(&path, descr, shape, bytes);
+            let text = load(&config(&path), &()).unwrap_err().to_string();
+            assert!(text.contains("a.npy") && text.contains(expected), "{expected}: {text}");
+        }
+        for (bytes, expected) in [
+            (&b"\x93NUMPY\x01\x00"[..], "cut short within its header"),
+            (b"no array at all", "is no array of NumPy"),
+            (b"\x93NUMPY\x09\x00\x00\x00", "version 9"),
+            (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "a header of 4294967295 bytes"),
+            (b"\x93NUMPY\x01\x00\x02\x00{}", "damaged header"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let text = load(&config(&path), &()).unwrap_err().to_string();
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_named_by_its_image() {
+        let dir = TempDir::new().unwrap();
+        let mut numbers = [0.5f32; 2 * 40];
+        numbers[2 * 17 + 1] = f32::NAN;
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let path = write_npy(&dir.path().join("a.npy"), "<f4", "(40, 1, 2)", &bytes);
+        let text = load(&config(&path), &()).unwrap_err().to_string();
+        assert!(text.contains("holds NaN in image 17"), "{text}");
+    }
+
+    #[test]
+    fn rows_are_images_where_the_configuration_says_so() {
+        let dir = TempDir::new().unwrap();
+        let path = write_npy(&dir.path().join("a.npy"), "|u1", "(4, 6)", &[9; 24]);
+        let shaped =
+            |shape: &[usize]| load(&DataConfig { image_shape: shape.to_vec(), ..config(&path) }, &());
+        assert_eq!(*shaped(&[2, 3]).unwrap().train.shape(), Shape::grey(2, 3));
+        let text = shaped(&[2, 2]).unwrap_err().to_string();
+        assert!(text.contains("data.image_shape = [2, 2] asks for 4 numbers an image"), "{text}");
+    }
+}

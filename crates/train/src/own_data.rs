@@ -1,0 +1,343 @@
+//! What is trained on data of which nothing is said but where it is.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use burn::tensor::{Device, Tensor};
+use data::{Dataset, Progress, Split, suggest};
+use record::{DataConfig, DataRecord, Likelihood, RunConfig, RunDir, Scale, Shape, Variance};
+
+use crate::batches::Batch;
+use crate::image_tensors::ImageTensors;
+use crate::network::initial_vae;
+use crate::state::TrainState;
+
+/// The coefficients that are tried.
+const COEFFICIENTS: [f64; 5] = [0.1, 0.3, 1.0, 3.0, 10.0];
+/// Networks of other seeds, since one can name no winner.
+const SEEDS: u64 = 3;
+/// Epochs at least, and steps at least.
+const LEAST_EPOCHS: usize = 40;
+const LEAST_STEPS: usize = 4000;
+/// Units of the hidden layers for images and, much narrower, for rows of a table.
+const HIDDEN: usize = 256;
+const HIDDEN_OF_TABLE: usize = 64;
+/// Latent dimensions of examples of up to so many numbers, and of larger ones.
+const SMALL: usize = 1024;
+const LATENT: usize = 2;
+const LATENT_OF_LARGE: usize = 16;
+/// Classes that are named.
+const NAMED: usize = 10;
+/// Examples looked at at a time.
+const BATCH: usize = 1000;
+/// Steps by whose median the time of all is estimated.
+const TIMED_STEPS: usize = 9;
+
+/// What was found and what is to be trained on it.
+pub struct Understood {
+    /// The whole configuration.
+    pub config: RunConfig,
+    /// The data set that it names.
+    pub dataset: Dataset,
+}
+
+/// Looks at the data at a path and chooses everything that `overrides` does not say.
+///
+/// # Errors
+///
+/// Fails when the data cannot be read, or an override does not fit.
+pub fn understand(path: &Path, overrides: &[String], progress: &dyn Progress) -> Result<Understood> {
+    let base = RunConfig {
+        name: name_of(path),
+        kl_coefficients: COEFFICIENTS.to_vec(),
+        seeds: (0..SEEDS).collect(),
+        data: DataConfig { path: path.to_path_buf(), ..DataConfig::default() },
+        ..RunConfig::default()
+    };
+    let asked = base.with_overrides(overrides)?;
+    let data = suggest(asked.data).context("cannot read the data")?;
+    let seen = data::load(&data, progress).context("cannot read the data")?;
+    let seen_as = data.clone();
+    let mut config = RunConfig { data, ..base };
+    fit(&mut config, &seen, overrides)?;
+    config = config.with_overrides(overrides)?;
+    let dataset = match config.data == seen_as {
+        true => seen,
+        false => data::load(&config.data, progress).context("cannot read the data")?,
+    };
+    Ok(Understood { config, dataset })
+}
+
+/// Chooses the likelihood, the network and the length of the training.
+fn fit(config: &mut RunConfig, dataset: &Dataset, overrides: &[String]) -> Result<()> {
+    let train = &dataset.train;
+    let is_table = train.shape().image().is_none();
+    config.model.likelihood = likelihood(train)?;
+    // What is chosen beside it depends on it, and it may be asked for.
+    let likelihood = config.with_overrides(overrides)?.model.likelihood;
+    if likelihood == Likelihood::Gaussian {
+        config.model.variance = Variance::Optimal;
+        if is_table {
+            config.data.scale = Scale::Standardise;
+        }
+    }
+    let hidden = if is_table { HIDDEN_OF_TABLE } else { HIDDEN };
+    (config.model.encoder_hidden, config.model.decoder_hidden) = (vec![hidden], vec![hidden]);
+    config.model.latent = if train.numbers() <= SMALL { LATENT } else { LATENT_OF_LARGE };
+    config.batch_size = config.batch_size.min(train.count());
+    config.epochs = LEAST_EPOCHS.max(LEAST_STEPS.div_ceil(train.count().div_ceil(config.batch_size)));
+    Ok(())
+}
+
+/// The likelihood that the numbers call for: of black and white pixels Bernoulli, of grey ones its continuous form, of
+/// colours and tables a Gaussian of the variance that fits best.
+fn likelihood(train: &Split) -> Result<Likelihood> {
+    match train.shape() {
+        Shape::Table { .. } => Ok(Likelihood::Gaussian),
+        _ if is_binary(train)? => Ok(Likelihood::GreyBernoulli),
+        Shape::Image { channels: 1, .. } => Ok(Likelihood::ContinuousBernoulli),
+        Shape::Image { .. } => Ok(Likelihood::Gaussian),
+    }
+}
+
+/// Whether every number is 0 or 1.
+fn is_binary(split: &Split) -> Result<bool> {
+    for start in (0..split.count()).step_by(BATCH) {
+        let numbers = split.rows(start..(start + BATCH).min(split.count()))?;
+        if numbers.iter().any(|&number| number != 0.0 && number != 1.0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The name of a run on the data at a path: its last part, without the ending.
+fn name_of(path: &Path) -> String {
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = match absolute.is_dir() {
+        true => name,
+        false => name.split('.').find(|part| !part.is_empty()).unwrap_or_default().to_string(),
+    };
+    let safe = |character: char| character.is_alphanumeric() || matches!(character, '.' | '_' | '-');
+    let name: String = name.chars().map(|character| if safe(character) { character } else { '-' }).collect();
+    if name.trim_matches('.').is_empty() { "data".to_string() } else { name }
+}
+
+/// Gives the run the first name of `NAME`, `NAME-2`, `NAME-3`, … under which there is no other run.
+pub fn name_run(config: &mut RunConfig, runs: &Path) -> PathBuf {
+    let name = config.name.clone();
+    for number in 1.. {
+        config.name = if number == 1 { name.clone() } else { format!("{name}-{number}") };
+        let path = runs.join(&config.name);
+        let found = RunDir::open(&path).and_then(|run| run.config());
+        let is_this = found.is_ok_and(|found| found.difference(config).is_none());
+        if is_this || !path.exists() {
+            return path;
+        }
+    }
+    unreachable!("some number is free")
+}
+
+/// What the data is, in lines.
+pub fn describe_data(dataset: &Dataset) -> Vec<String> {
+    let DataRecord { kind, source, classes, scaling, notes, .. } = &dataset.record;
+    let splits = [Some(&dataset.train), dataset.validation.as_ref(), Some(&dataset.test)];
+    let counts = splits.map(|split| split.map_or(0, Split::count));
+    let mut lines = vec![format!(
+        "data: {kind}, {source}: {} examples of {}",
+        counts.iter().sum::<usize>(),
+        dataset.train.shape()
+    )];
+    let named = classes.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    lines.push(match (&dataset.train.labels, classes.len()) {
+        (None, _) => "classes: no labels".to_string(),
+        (Some(labels), 0) => {
+            format!(
+                "classes: {}, by their numbers",
+                labels.iter().max().map_or(0, |&last| usize::from(last) + 1)
+            )
+        }
+        (Some(_), count) => format!("classes: {count}: {named}{}", if count > NAMED { ", …" } else { "" }),
+    });
+    lines.push(match counts {
+        [train, 0, test] => format!("parts: {train} training, {test} test"),
+        [train, validation, test] => format!("parts: {train} training, {validation} validation, {test} test"),
+    });
+    lines.push(match (&scaling.shift[..], &scaling.scale[..]) {
+        ([], _) | (_, []) => "numbers: as they are".to_string(),
+        ([shift], [scale]) => format!("numbers: {shift} to {} are seen as 0 to 1", shift + scale),
+        _ => "numbers: each column less its shift, divided by its scale; both are in run.json".to_string(),
+    });
+    if let Some(plan) = dataset.train.block_plan() {
+        lines.push(format!(
+            "memory: read in blocks of {} examples, shuffled within {} of them",
+            plan.examples, plan.group
+        ));
+    }
+    lines.extend(notes.iter().map(|note| format!("note: {note}")));
+    lines
+}
+
+/// What is to be trained on it, in lines.
+pub fn describe_training(config: &RunConfig, dataset: &Dataset) -> Vec<String> {
+    let RunConfig { model, kl_coefficients, seeds, epochs, batch_size, .. } = config;
+    let numbers = dataset.train.numbers();
+    let widths = [numbers]
+        .into_iter()
+        .chain(model.encoder_hidden.iter().copied())
+        .chain([model.latent])
+        .chain(model.decoder_hidden.iter().copied())
+        .chain([numbers]);
+    let network = widths.map(|width| width.to_string()).collect::<Vec<_>>().join("-");
+    let list = |numbers: Vec<String>| numbers.join(", ");
+    let coefficients = list(kl_coefficients.iter().map(f64::to_string).collect());
+    let steps = dataset.train.count().div_ceil(*batch_size);
+    let variance = match model.variance {
+        _ if model.likelihood != Likelihood::Gaussian => String::new(),
+        Variance::Fixed(variance) => format!(", of variance {variance}"),
+        Variance::Learned => ", of one learnt variance".to_string(),
+        Variance::LearnedPerPixel => ", of a learnt variance for each number".to_string(),
+        Variance::Optimal => ", of the variance that fits best".to_string(),
+    };
+    vec![
+        format!("likelihood: {}{variance}", model.likelihood),
+        format!("network: {network}"),
+        format!(
+            "training: coefficients {coefficients}, {} seeds, {epochs} epochs of {steps} steps",
+            seeds.len()
+        ),
+    ]
+}
+
+/// What the columns of a table are like, in lines.
+///
+/// # Errors
+///
+/// Fails when a file that they are read from has changed.
+pub fn describe_columns(dataset: &Dataset) -> Result<Vec<String>> {
+    let train = &dataset.train;
+    let columns = train.shape().columns();
+    let mut ranges = vec![[f64::INFINITY, f64::NEG_INFINITY]; columns.len()];
+    for start in (0..train.count()).step_by(BATCH) {
+        let numbers = train.rows(start..(start + BATCH).min(train.count()))?;
+        for row in numbers.chunks_exact(columns.len()) {
+            for ((column, range), &seen) in ranges.iter_mut().enumerate().zip(row) {
+                let number = dataset.record.scaling.undo(column, f64::from(seen));
+                *range = [range[0].min(number), range[1].max(number)];
+            }
+        }
+    }
+    let of_column =
+        |(name, [least, greatest]): (&String, [f64; 2])| format!("  {name}: {least:.6} to {greatest:.6}");
+    Ok(columns.iter().zip(ranges).map(of_column).collect())
+}
+
+/// How long so many members will take, one after another, by some steps of a network that is thrown away.
+///
+/// # Errors
+///
+/// Fails when a file that the examples are read from has changed.
+pub fn estimated_time(
+    config: &RunConfig,
+    dataset: &Dataset,
+    members: usize,
+    device: &Device,
+) -> Result<Duration> {
+    let train = &dataset.train;
+    let size = config.batch_size.min(train.count());
+    let vae = initial_vae(config, train.numbers(), 0, device);
+    let mut state = TrainState::start(vae, config, device);
+    let mut times = Vec::with_capacity(TIMED_STEPS);
+    for _ in 0..TIMED_STEPS {
+        let started = Instant::now();
+        let noise = Tensor::zeros([size, config.model.latent], device);
+        let batch = Batch { images: train.range(0..size, device)?, noise };
+        let stepped = state.step(batch, 1.0);
+        // Reading it back waits for the device.
+        stepped.terms.kl.into_data();
+        state = stepped.state;
+        times.push(started.elapsed());
+    }
+    times.sort();
+    let steps = train.count().div_ceil(size) * config.epochs * members;
+    Ok(times[TIMED_STEPS / 2].mul_f64(steps as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data::LEAST_FOR_VERDICT;
+    use tempfile::TempDir;
+
+    /// A table of so many rows of two columns.
+    fn table(dir: &TempDir, rows: usize) -> PathBuf {
+        let path = dir.path().join("my table.v2.csv");
+        let text: String = (0..rows).map(|row| format!("{row},{}\n", row * row % 7)).collect();
+        std::fs::write(&path, format!("a,b\n{text}")).unwrap();
+        path
+    }
+
+    fn config(path: &Path, overrides: &[&str]) -> RunConfig {
+        let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
+        understand(path, &overrides, &()).unwrap().config
+    }
+
+    #[test]
+    fn a_table_is_standardised_for_a_gaussian_and_trained_for_enough_steps() {
+        let dir = TempDir::new().unwrap();
+        let path = table(&dir, 1000);
+        let Understood { config, dataset } = understand(&path, &[], &()).unwrap();
+        assert_eq!(config.name, "my-table");
+        assert_eq!((config.model.likelihood, config.data.scale), (Likelihood::Gaussian, Scale::Standardise));
+        assert_eq!((config.seeds.len(), config.batch_size), (3, 128));
+        // 800 rows are 7 steps.
+        assert_eq!(config.epochs, 4000usize.div_ceil(7));
+        let column: Vec<f32> = dataset.train.rows(0..800).unwrap().into_iter().step_by(2).collect();
+        assert!(column.iter().sum::<f32>().abs() < 1e-2);
+        // What was chosen reads back as it is.
+        assert_eq!(config.with_overrides(&[]).unwrap(), config);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_done_and_what_hangs_on_it_follows() {
+        let dir = TempDir::new().unwrap();
+        let path = table(&dir, 100);
+        let asked = config(&path, &["model.likelihood=\"grey_bernoulli\"", "epochs=3", "name=\"other\""]);
+        assert_eq!((asked.data.scale, asked.epochs, asked.name.as_str()), (Scale::Unit, 3, "other"));
+        assert_eq!(asked.batch_size, 80);
+        let one = config(&path, &["data.ignore=[\"b\"]"]);
+        assert_eq!(one.data.ignore, ["b"]);
+    }
+
+    #[test]
+    fn the_name_of_a_run_is_the_first_that_no_other_run_has() {
+        let dir = TempDir::new().unwrap();
+        let path = table(&dir, 100);
+        let runs = dir.path().join("runs");
+        let mut first = config(&path, &["epochs=1"]);
+        for _ in 0..2 {
+            assert_eq!(name_run(&mut first, &runs), runs.join("my-table"));
+            RunDir::create(&runs.join("my-table"), &first).unwrap();
+        }
+        let mut second = config(&path, &["epochs=2"]);
+        assert_eq!(name_run(&mut second, &runs), runs.join("my-table-2"));
+        RunDir::create(&runs.join("my-table-2"), &second).unwrap();
+        let mut third = config(&path, &["epochs=3"]);
+        assert_eq!(name_run(&mut third, &runs), runs.join("my-table-3"));
+        let mut again = config(&path, &["epochs=2"]);
+        assert_eq!(name_run(&mut again, &runs), runs.join("my-table-2"));
+    }
+
+    #[test]
+    fn few_examples_are_said_to_be_few() {
+        let dir = TempDir::new().unwrap();
+        let lines =
+            describe_data(&understand(&table(&dir, LEAST_FOR_VERDICT - 1), &[], &()).unwrap().dataset);
+        assert!(lines.iter().any(|line| line.contains("199 examples, and a verdict needs 200")), "{lines:?}");
+        assert_eq!(lines[2], "parts: 159 training, 20 validation, 20 test");
+        let lines = describe_data(&understand(&table(&dir, LEAST_FOR_VERDICT), &[], &()).unwrap().dataset);
+        assert!(lines.iter().all(|line| !line.contains("verdict")), "{lines:?}");
+    }
+}
