@@ -18,6 +18,7 @@ pub mod finished_epochs;
 pub mod finiteness;
 pub mod image_tensors;
 pub mod linear_collapse;
+pub mod loopback_server;
 pub mod member;
 pub mod network;
 pub mod observer;
