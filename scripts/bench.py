@@ -99,7 +99,7 @@ class Run:
 
 def klsweep_run(train, config, epochs, *arguments):
     with tempfile.TemporaryDirectory() as folder:
-        data = f'data.dir="{ROOT / "data/mnist"}"'  # What comes later in `arguments` takes its place.
+        data = f'data.path="{ROOT / "data/mnist"}"'  # What comes later in `arguments` takes its place.
         command = [train, "--quiet", "--no-report", "--config", ROOT / "configs" / config, "--set", data]
         begin = time.perf_counter()
         command += ["--set", f"epochs={epochs}", *arguments]
@@ -279,7 +279,7 @@ def wgpu_counts(train, steps):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cubecl.toml").write_text(CUBECL_LOGS)
         command = [train, "--quiet", "--no-report", "--backend", "wgpu", "--config", ROOT / "configs/vae_c1.toml"]
-        settings = [f'data.dir="{ROOT / "data/mnist"}"', "epochs=1", "data.test_images=128"]
+        settings = [f'data.path="{ROOT / "data/mnist"}"', "epochs=1", "data.test_images=128"]
         settings.append(f"data.train_images={128 * steps}")
         command += [part for setting in settings for part in ("--set", setting)]
         process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
@@ -316,7 +316,7 @@ def main():
     epochs = ["--epochs", args.epochs]
     five = ["--coefficients", *SWEEP]
     inverted = tempfile.TemporaryDirectory()
-    inverted_data = ["--set", f'data.dir="{inverted_mnist(inverted.name)}"']
+    inverted_data = ["--set", f'data.path="{inverted_mnist(inverted.name)}"']
     one_step = ["--set", "data.train_images=128", "--set", "data.test_images=128"]
     work = {
         "klsweep, sweep of five": lambda: klsweep(train, "sweep.toml", 5, args.epochs, *TRAINING_ALONE),

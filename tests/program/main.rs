@@ -8,6 +8,7 @@ mod faults;
 mod interruption;
 mod many_processes;
 mod numbers;
+mod own_data;
 mod program;
 mod record;
 mod report;

@@ -41,6 +41,11 @@ pub struct Chosen {
     pub notes: Vec<String>,
 }
 
+/// Whether a column of this name is a pixel of an image.
+pub fn is_pixel(name: &str) -> bool {
+    name.to_lowercase().starts_with("pixel")
+}
+
 impl<'a> Cell<'a> {
     /// What these bytes hold; what is no UTF-8 is a word.
     pub fn read(bytes: &'a [u8]) -> Self {
@@ -104,8 +109,12 @@ pub fn chosen(
                     .filter(free)
                     .find(|&column| LABELS.contains(&names[column].to_lowercase().as_str()))
             };
-            let found = match of_words[..] {
-                [only] => Some(only),
+            let is_other = |column: &usize| !is_pixel(&names[*column]);
+            let others: Vec<usize> = (0..names.len()).filter(free).filter(is_other).collect();
+            let found = match (&of_words[..], &others[..]) {
+                ([only], _) => Some(*only),
+                // Beside pixels.
+                ([], [only]) if names.iter().any(|name| is_pixel(name)) => Some(*only),
                 _ => named(),
             };
             notes.extend(found.map(|column| {
@@ -160,6 +169,14 @@ mod tests {
         }
         assert_eq!(Cell::read(b"1,5"), Cell::Word("1,5"));
         assert_eq!(Cell::read(b"\xff"), Cell::Word("\u{fffd}"));
+    }
+
+    #[test]
+    fn the_only_column_beside_pixels_is_the_label() {
+        let names = ["pixel_0", "digit", "Pixel_1"].map(str::to_string);
+        let kinds = [ColumnKind::Numbers; 3];
+        let found = chosen(Path::new("a.csv"), &names, &kinds, false, &DataConfig::default()).unwrap();
+        assert_eq!((found.labels, found.numbers), (Some(1), vec![0, 2]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use record::{DataConfig, DataRecord, Scale, Shape};
+use record::{DataConfig, DataRecord, LEAST_FOR_VERDICT, Scale, Shape};
 use sha2::{Digest, Sha256};
 
 use crate::blocks::{Blocks, FlatFile};
@@ -12,9 +12,6 @@ use crate::labels::{Labels, MOST_CLASSES, class_names};
 use crate::parts::{Drawn, Part, drawn, given};
 use crate::split::{Split, planar_place};
 use crate::survey::{Conversion, NotFinite, Survey, check};
-
-/// Examples of which no verdict is given if there are fewer.
-pub const LEAST_FOR_VERDICT: usize = 200;
 
 /// Examples as a loader found them.
 #[derive(Debug)]
@@ -228,8 +225,7 @@ pub fn assemble(source: Source, config: &DataConfig) -> Result<Dataset> {
         split.truncate(wanted);
     }
     let mut dataset = Dataset::new(training, validation, testing);
-    let DataRecord { train: of_train, validation: of_validation, test: of_test, .. } = dataset.record;
-    let count = of_train + of_validation + of_test;
+    let count = dataset.record.count();
     if count < LEAST_FOR_VERDICT {
         notes.push(format!(
             "There are {count} examples, and a verdict needs {LEAST_FOR_VERDICT}: the numbers are shown without one."

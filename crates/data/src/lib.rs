@@ -45,7 +45,6 @@ pub use catch_panic::catch_panic;
 pub use contact_sheet::contact_sheet;
 pub use dataset::Dataset;
 pub use error::{DataError, Result};
-pub use found::LEAST_FOR_VERDICT;
 pub use idx::{Idx, read_idx};
 pub use load::{load, load_at_hand};
 pub use progress::Progress;

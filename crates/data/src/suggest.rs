@@ -4,6 +4,7 @@ use std::fs::File;
 
 use record::DataConfig;
 
+use crate::columns::is_pixel;
 use crate::element::Element;
 use crate::error::{DataError, Result};
 use crate::image_folder::{Glance, glance};
@@ -31,7 +32,7 @@ pub fn suggest(config: DataConfig) -> Result<DataConfig> {
         }
         Kind::Table if config.image_shape.is_empty() => {
             let names = table::column_names(path)?;
-            let pixels = names.iter().filter(|name| name.to_lowercase().starts_with("pixel")).count();
+            let pixels = names.iter().filter(|name| is_pixel(name)).count();
             Ok(DataConfig { image_shape: square(pixels), ..config })
         }
         Kind::Npy if config.image_shape.is_empty() => {

@@ -1,6 +1,6 @@
 //! What a chart shows. Where it goes is the business of `layout`.
 
-use super::image::GreyImage;
+use super::image::Pixels;
 use super::scale::{Scale, Tick};
 use super::scene::Color;
 
@@ -73,7 +73,7 @@ pub enum Mark {
     /// A grey image.
     Image {
         /// The image.
-        image: GreyImage,
+        image: Pixels,
         /// Its left and its right end.
         x: [f64; 2],
         /// Its lower and its upper end.

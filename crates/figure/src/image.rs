@@ -1,25 +1,28 @@
-//! Grey images inside a drawing.
+//! Images inside a drawing.
 
 use png::{BitDepth, ColorType, Compression, Encoder};
 
-/// A picture of grey levels.
+/// A picture in grey or in colours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GreyImage {
+pub struct Pixels {
     width: u32,
     height: u32,
-    grey: Vec<u8>,
+    channels: u8,
+    levels: Vec<u8>,
 }
 
-impl GreyImage {
-    /// A picture from its grey levels, row by row, from 0 (black) to 255 (white).
+impl Pixels {
+    /// A picture from its levels, row by row, from 0 (black) to 255 (white): one a pixel in grey, or red, green and blue.
     ///
     /// # Panics
     ///
-    /// Unless there is a grey level for each pixel, and at least one pixel.
-    pub fn new(width: u32, height: u32, grey: Vec<u8>) -> Self {
-        let pixels = u64::from(width) * u64::from(height);
-        assert!(pixels > 0 && pixels == grey.len() as u64, "{} grey levels, {width} x {height}", grey.len());
-        Self { width, height, grey }
+    /// Unless there are one or three levels for each pixel, and at least one pixel.
+    pub fn new(width: u32, height: u32, channels: u8, levels: Vec<u8>) -> Self {
+        assert!(matches!(channels, 1 | 3), "{channels} channels");
+        let expected = u64::from(width) * u64::from(height) * u64::from(channels);
+        let found = levels.len() as u64;
+        assert!(expected > 0 && expected == found, "{found} levels, {width} x {height} x {channels}");
+        Self { width, height, channels, levels }
     }
 
     /// Pixels of a row.
@@ -32,14 +35,23 @@ impl GreyImage {
         self.height
     }
 
-    /// The grey levels, row by row.
-    pub fn grey(&self) -> &[u8] {
-        &self.grey
+    /// The levels, row by row.
+    pub fn levels(&self) -> &[u8] {
+        &self.levels
+    }
+
+    /// Red, green and blue of each pixel.
+    pub(super) fn colors(&self) -> impl Iterator<Item = [u8; 3]> + '_ {
+        self.levels.chunks_exact(usize::from(self.channels)).map(|levels| match *levels {
+            [red, green, blue] => [red, green, blue],
+            _ => [levels[0]; 3],
+        })
     }
 
     /// The picture as a PNG file of its own size.
     pub fn to_png(&self) -> Vec<u8> {
-        encode_png(self.width, self.height, ColorType::Grayscale, Compression::Balanced, &self.grey)
+        let color = if self.channels == 3 { ColorType::Rgb } else { ColorType::Grayscale };
+        encode_png(self.width, self.height, color, Compression::Balanced, &self.levels)
     }
 }
 
@@ -59,4 +71,23 @@ pub(super) fn encode_png(
     let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(data));
     written.expect("pixels of the size that the header names encode into memory");
     file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_png_holds_the_levels_of_every_channel() {
+        for (channels, levels) in [(1, vec![0, 100]), (3, vec![1, 2, 3, 40, 50, 60])] {
+            let picture = Pixels::new(2, 1, channels, levels.clone());
+            let png = picture.to_png();
+            let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+            let mut found = vec![0; levels.len()];
+            reader.next_frame(&mut found).unwrap();
+            assert_eq!(found, levels);
+        }
+        let colors: Vec<[u8; 3]> = Pixels::new(2, 1, 1, vec![0, 100]).colors().collect();
+        assert_eq!(colors, [[0; 3], [100; 3]]);
+    }
 }

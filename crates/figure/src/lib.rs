@@ -26,7 +26,7 @@ mod thinning;
 
 pub use animation::{Animation, AnimationError};
 pub use chart::{Axis, Chart, Lines, Mark, Place, Readout, Series, Size};
-pub use image::GreyImage;
+pub use image::Pixels;
 pub use panels::Panels;
 pub use scale::{Scale, Tick};
 pub use scene::{Color, Scene, Shape, Stroke, Variable, Words};

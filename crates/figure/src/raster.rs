@@ -6,7 +6,7 @@ use tiny_skia::{
     StrokeDash, Transform,
 };
 
-use super::image::{GreyImage, encode_png};
+use super::image::{Pixels, encode_png};
 use super::palette;
 use super::scene::{Color, DOT_RASTER, Scene, Shape, on_dot_raster, start_of};
 use super::text::{Segment, Weight, layout, outline, units_per_em};
@@ -117,10 +117,10 @@ fn paint(color: Color) -> Paint<'static> {
     paint
 }
 
-fn pixmap_of(image: &GreyImage) -> Pixmap {
+fn pixmap_of(image: &Pixels) -> Pixmap {
     let mut pixmap = Pixmap::new(image.width(), image.height()).expect("an image has a pixel");
-    for (pixel, &grey) in pixmap.data_mut().chunks_exact_mut(4).zip(image.grey()) {
-        pixel.copy_from_slice(&[grey, grey, grey, 255]);
+    for (pixel, [red, green, blue]) in pixmap.data_mut().chunks_exact_mut(4).zip(image.colors()) {
+        pixel.copy_from_slice(&[red, green, blue, 255]);
     }
     pixmap
 }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn an_image_is_stretched_without_smoothing() {
-        let image = GreyImage::new(2, 2, vec![0, 255, 100, 200]);
+        let image = Pixels::new(2, 2, 1, vec![0, 255, 100, 200]);
         let pixmap = pixmap(Shape::Image { x: 10.0, y: 0.0, width: 20.0, height: 20.0, image });
         for (x, y, grey) in [(20, 0, 0), (39, 19, 0), (40, 0, 255), (59, 39, 200), (39, 20, 100)] {
             assert_eq!(pixel(&pixmap, x, y), [grey; 3], "at {x}, {y}");

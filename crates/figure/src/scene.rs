@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::image::GreyImage;
+use super::image::Pixels;
 use super::text::{Anchor, Weight, width};
 
 /// A colour of 8 bits a channel, with its opacity.
@@ -89,7 +89,7 @@ pub enum Shape {
         upwards: bool,
     },
     /// A grey image, stretched to the rectangle without smoothing.
-    Image { x: f32, y: f32, width: f32, height: f32, image: GreyImage },
+    Image { x: f32, y: f32, width: f32, height: f32, image: Pixels },
     /// Shapes of which only what falls in the rectangle is drawn.
     Clip { x: f32, y: f32, width: f32, height: f32, shapes: Vec<Shape> },
     /// Shapes moved to the right and downwards.

@@ -278,7 +278,7 @@ fn glyph_path(id: u16, weight: Weight) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::GreyImage;
+    use crate::Pixels;
 
     fn scene(shape: Shape) -> Scene {
         Scene { width: 40, height: 20, description: "P < Q & R".to_owned(), shapes: vec![shape] }
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn an_image_is_a_file_within_the_file() {
-        let image = GreyImage::new(2, 1, vec![0, 255]);
+        let image = Pixels::new(2, 1, 1, vec![0, 255]);
         let png = STANDARD.encode(image.to_png());
         let svg = svg(Shape::Image { x: 1.0, y: 2.0, width: 20.0, height: 10.0, image });
         assert!(svg.contains(&format!("data:image/png;base64,{png}")), "{svg}");

@@ -250,6 +250,10 @@ fn samples_refuses_what_cannot_be_held_side_by_side() {
         let message = refusal(&metrics(&["samples", x, y]));
         assert!(message.contains(expected), "{message}");
     }
+    let many = write("many.csv", &"0.5\n0.25\n1\n".repeat(40_000));
+    let table = stdout(&metrics(&["samples", &many, &line]));
+    assert!(table.contains("more than 100000 samples: --all-pairs looks at every pair"), "{table}");
+    assert!(table.contains("Wasserstein-1 "), "{table}");
     // Too few for neighbours are enough for a distance.
     let table = stdout(&metrics(&["samples", &line, &line]));
     assert!(
@@ -458,10 +462,11 @@ fn fit_refuses_what_it_cannot_do_and_writes_nothing() {
     std::fs::write(&words, "p\n0.5\nhalf\n").unwrap();
     let words_key = format!("target_file={:?}", text(&words));
     for (changes, expected) in [
-        (&["step=5"][..], "unknown key 'step'; did you mean 'steps'?"),
-        (&["grid.stepp=5"], "unknown key 'grid.stepp'; did you mean 'grid.step'?"),
-        (&["target=[{ mean = 0, sdd = 1 }]"], "unknown key 'target[0].sdd'; did you mean 'target[0].sd'?"),
-        (&["zzzzzzzzz=5"], "unknown key 'zzzzzzzzz'; the known ones are output, backend"),
+        (&["step=5"][..], ": did you mean `steps`?"),
+        (&["grid.stepp=5"], "in `grid`: did you mean `step`?"),
+        (&["target=[{ mean = 0, sdd = 1 }]"], "`sdd`, expected one of `weight`, `mean`, `sd`"),
+        (&["zzzzzzzzz=5"], "unknown field `zzzzzzzzz`, expected one of `steps`, `record_every`"),
+        (&["outptu=x"], ": did you mean `output`?"),
         (&["steps=many"], "invalid type: string \"many\""),
         (
             &["objective=kl"],

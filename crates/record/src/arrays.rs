@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array, ArrayBase, ArrayView, Data, Dimension};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::{RecordError, Result};
 use crate::files::write_atomically;
@@ -83,8 +85,10 @@ impl Arrays {
         self.fields.insert(key.to_string(), number.into());
     }
 
-    pub fn insert_texts(&mut self, key: &str, texts: &[String]) {
-        self.fields.insert(key.to_string(), texts.into());
+    /// What can be written as JSON, into the header.
+    pub fn insert_value(&mut self, key: &str, value: &impl Serialize) {
+        let value = serde_json::to_value(value).expect("names and numbers can be written as JSON");
+        self.fields.insert(key.to_string(), value);
     }
 
     pub fn insert<T: Element, S: Data<Elem = T>, D: Dimension>(
@@ -147,10 +151,10 @@ impl Arrays {
         Ok(Some(Self { path: path.to_path_buf(), arrays: file.iter().map(stored).collect(), fields }))
     }
 
-    /// A list of texts of the header; `None` if it is not there.
-    pub fn texts(&self, key: &str) -> Result<Option<Vec<String>>> {
-        let texts = self.fields.get(key).map(|texts| serde_json::from_value(texts.clone()));
-        texts.transpose().map_err(RecordError::damaged(&self.path))
+    /// What a header holds under a key; `None` if it is not there.
+    pub fn value<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let value = self.fields.get(key).map(|value| serde_json::from_value(value.clone()));
+        value.transpose().map_err(RecordError::damaged(&self.path))
     }
 
     /// A number of the header.

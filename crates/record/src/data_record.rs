@@ -55,6 +55,9 @@ pub struct Scaling {
     pub scale: Vec<f64>,
 }
 
+/// Examples of which no verdict is given if there are fewer.
+pub const LEAST_FOR_VERDICT: usize = 200;
+
 fn one() -> usize {
     1
 }
@@ -78,6 +81,11 @@ impl DataRecord {
             classes: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// How many examples there are in all parts.
+    pub fn count(&self) -> usize {
+        self.train + self.validation + self.test
     }
 
     /// Whether two records are of the same data, as far as both say what they are of.

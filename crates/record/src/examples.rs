@@ -18,7 +18,9 @@ const MOST_NUMBERS: usize = 1 << 22;
 pub struct Examples {
     /// What an example is.
     pub shape: Shape,
-    /// Of the test images.
+    /// The names of the classes, by their numbers; empty where the numbers are the names.
+    pub classes: Vec<String>,
+    /// Of the images on which networks are measured.
     pub test: ExamplePart,
     /// Of the training images.
     pub train: ExamplePart,
@@ -46,7 +48,7 @@ pub struct ExamplePart {
 pub struct ShownImages {
     /// Which of the test examples, as indices into [`ExamplePart::positions`].
     pub examples: Array1<u32>,
-    /// From 0 (black) to 255 (white), `[images, height, width * channels]`; of a table one row of its columns.
+    /// From 0 (black) to 255 (white), `[images, height, width * channels]`.
     pub pixels: Array3<u8>,
 }
 
@@ -57,16 +59,13 @@ pub fn example_positions(count: usize, latent: usize) -> Array1<u32> {
     (0..count).step_by(stride).map(|position| position as u32).collect()
 }
 
-/// Rows of the picture of an example, and numbers of each.
+/// Rows of pixels of an image, and numbers of each; none of a table.
 pub fn picture_size(shape: &Shape) -> [usize; 2] {
-    match shape.image() {
-        Some([height, width, channels]) => [height, width * channels],
-        None => [1, shape.numbers()],
-    }
+    shape.image().map_or([0, 0], |[height, width, channels]| [height, width * channels])
 }
 
 impl Examples {
-    /// Rows of the picture of an example, and numbers of each.
+    /// Rows of pixels of an image, and numbers of each; none of a table.
     pub fn picture_size(&self) -> [usize; 2] {
         picture_size(&self.shape)
     }
@@ -79,7 +78,10 @@ impl Examples {
             arrays.insert_number(key, number);
         }
         if !shape.columns().is_empty() {
-            arrays.insert_texts("columns", shape.columns());
+            arrays.insert_value("columns", &shape.columns());
+        }
+        if !self.classes.is_empty() {
+            arrays.insert_value("classes", &self.classes);
         }
         for (name, part) in [("test", &self.test), ("train", &self.train)] {
             arrays.insert(&format!("{name}.positions"), &part.positions);
@@ -96,7 +98,7 @@ impl Examples {
 
     pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         let Some(mut arrays) = Arrays::read(path)? else { return Ok(None) };
-        let shape = match arrays.texts("columns")? {
+        let shape = match arrays.value("columns")? {
             Some(columns) => Shape::Table { columns },
             None => Shape::Image {
                 height: arrays.number("height")?,
@@ -105,12 +107,16 @@ impl Examples {
                 channels: arrays.number("channels").unwrap_or(1),
             },
         };
+        if let Some([.., channels]) = shape.image().filter(|[.., channels]| !matches!(channels, 1 | 3)) {
+            return Err(arrays.damaged(format!("its images have {channels} channels, and 1 or 3 are known")));
+        }
         let size = picture_size(&shape);
         let [test, train] = ["test", "train"].map(|name| part(&mut arrays, name));
         let test = test?;
         let [picked, reconstructed] =
             ["picked", "reconstructed"].map(|name| shown(&mut arrays, name, size, test.positions.len()));
         Ok(Some(Self {
+            classes: arrays.value("classes")?.unwrap_or_default(),
             shape,
             test,
             train: train?,
@@ -157,6 +163,7 @@ mod tests {
     fn examples() -> Examples {
         Examples {
             shape: Shape::grey(1, 2),
+            classes: vec!["3".to_string(), "zebra".to_string()],
             test: ExamplePart { positions: array![0, 2, 4], labels: Some(array![7, 3, 0]) },
             train: ExamplePart { positions: array![0, 1], labels: None },
             picked: Some(ShownImages { examples: array![2, 0], pixels: array![[[1, 2]], [[3, 4]]] }),
@@ -174,7 +181,7 @@ mod tests {
         examples().write(&path).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), Some(examples()));
         let columns = vec!["ash".to_string(), "\"hue\"".to_string()];
-        let table = Examples { shape: Shape::Table { columns }, ..examples() };
+        let table = Examples { shape: Shape::Table { columns }, picked: None, ..examples() };
         table.write(&path).unwrap();
         assert_eq!(Examples::read(&path).unwrap(), Some(table));
     }
@@ -193,6 +200,8 @@ mod tests {
         assert!(text.ends_with("test has 1 labels and 3 examples"), "{text}");
         let text = message(|examples| examples.shape = Shape::grey(2, 2));
         assert!(text.ends_with("picked.images has the shape [2, 1, 2] instead of [2, 2, 2]"), "{text}");
+        let text = message(|examples| examples.shape = Shape::Image { height: 1, width: 1, channels: 2 });
+        assert!(text.ends_with("its images have 2 channels, and 1 or 3 are known"), "{text}");
         let text = message(|examples| examples.test = examples.train.clone());
         assert!(text.ends_with("picked names example 2 of 2"), "{text}");
     }

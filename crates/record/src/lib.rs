@@ -46,7 +46,7 @@ pub use backend::Backend;
 pub use claim::{Claim, Claims, Owner, Taken};
 pub use config::{NetworkConfig, OptimizerConfig, RunConfig};
 pub use data_config::{DataConfig, Missing, Scale};
-pub use data_record::{DataRecord, Scaling};
+pub use data_record::{DataRecord, LEAST_FOR_VERDICT, Scaling};
 pub use did_you_mean::nearest;
 pub use error::{RecordError, Result};
 pub use estimate::Estimate;
@@ -59,7 +59,7 @@ pub use history::{EpochRow, HistoryFile, read_history};
 pub use likelihood::{Likelihood, Variance};
 pub use losses::{ImageTerms, LogLikelihoods, Losses, PartLosses};
 pub use member_id::{MemberId, Part};
-pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Outputs, Traversals};
+pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Link, Outputs, Profiles, Traversals};
 pub use process_record::{Process, ProcessRecord};
 pub use quantities::{
     Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ndarray::{Array1, Array2, Array3, Array4, Ix1};
+use serde::{Deserialize, Serialize};
 
 use crate::arrays::{Arrays, header_number};
 use crate::error::Result;
@@ -28,7 +29,9 @@ pub struct Outputs {
     pub traversals: Option<Traversals>,
     /// The decoder's means for the run's codes from the prior, `[codes, height, width * channels]`.
     pub prior_images: Option<Array3<u8>>,
-    /// The decoder itself, where it is made of dense layers and the logistic function.
+    /// What it makes of a table.
+    pub profiles: Option<Profiles>,
+    /// The decoder itself, where it is made of dense layers.
     pub decoder: Option<DenseDecoder>,
 }
 
@@ -69,11 +72,39 @@ pub struct Traversals {
     pub images: Array4<u8>,
 }
 
-/// A decoder of dense layers: relu between them, and the logistic function after the last one.
+/// What the decoder makes of a table, on the scale that the network sees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profiles {
+    /// The root of the mean squared error of each column over the test examples, for the means of their posteriors.
+    pub errors: Array1<f32>,
+    /// The dimensions along which codes are decoded, by falling KL.
+    pub dimensions: Array1<u32>,
+    /// The values of each, the other dimensions being 0.
+    pub values: Array1<f32>,
+    /// The decoder's means, `[dimensions, values, columns]`.
+    pub means: Array3<f32>,
+}
+
+/// A decoder of dense layers: relu between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DenseDecoder {
     /// From the code to the image.
     pub layers: Vec<DenseLayer>,
+    /// What makes means of the last layer's outputs.
+    pub link: Link,
+}
+
+/// What makes the means of pixels of a decoder's outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// `1 / (1 + exp(-x))`.
+    #[default]
+    Logistic,
+    /// The mean of the continuous Bernoulli distribution with this logit, `1 / (1 - exp(-x)) - 1 / x`.
+    ContinuousBernoulli,
+    /// They are the means.
+    Identity,
 }
 
 /// `x weight + bias`.
@@ -110,6 +141,15 @@ impl Outputs {
             arrays.insert("traversals.images", images);
         }
         arrays.insert_some("prior.images", self.prior_images.as_ref());
+        if let Some(Profiles { errors, dimensions, values, means }) = &self.profiles {
+            arrays.insert("profiles.errors", errors);
+            arrays.insert("profiles.dimensions", dimensions);
+            arrays.insert("profiles.values", values);
+            arrays.insert("profiles.means", means);
+        }
+        if let Some(decoder) = &self.decoder {
+            arrays.insert_value("decoder_link", &decoder.link);
+        }
         let layers = self.decoder.iter().flat_map(|decoder| &decoder.layers);
         for (layer, DenseLayer { weight, bias }) in layers.enumerate() {
             arrays.insert(&format!("decoder.{layer}.weight"), weight);
@@ -121,7 +161,8 @@ impl Outputs {
     /// Reads and checks a file against the examples of its run; `None` if it is not there.
     pub(crate) fn read(path: &Path, examples: &Examples, latent: usize) -> Result<Option<Self>> {
         let Some(arrays) = Arrays::read(path)? else { return Ok(None) };
-        let mut reader = Reader { arrays, size: picture_size(&examples.shape), latent };
+        let (size, numbers) = (picture_size(&examples.shape), examples.shape.numbers());
+        let mut reader = Reader { arrays, size, numbers, latent };
         let count = |codes: &Option<Array2<f32>>| codes.as_ref().map(|codes| codes.nrows());
         let reconstructed = examples.reconstructed.as_ref().map(|shown| shown.examples.len());
         Ok(Some(Self {
@@ -133,6 +174,7 @@ impl Outputs {
             manifold_quantiles: reader.grid("manifold_quantiles")?,
             traversals: reader.traversals()?,
             prior_images: reader.images("prior.images", count(&examples.prior_codes))?,
+            profiles: reader.profiles()?,
             decoder: reader.decoder()?,
         }))
     }
@@ -147,6 +189,8 @@ impl Outputs {
 struct Reader {
     arrays: Arrays,
     size: [usize; 2],
+    /// Numbers of an example.
+    numbers: usize,
     latent: usize,
 }
 
@@ -236,9 +280,21 @@ impl Reader {
         if layers.is_empty() {
             return Ok(None);
         }
-        let pixels = self.size[0] * self.size[1];
-        self.check("the decoder's image", &[inputs], &[pixels])?;
-        Ok(Some(DenseDecoder { layers }))
+        self.check("the decoder's image", &[inputs], &[self.numbers])?;
+        // Files from before there were others have none.
+        let link = self.arrays.value("decoder_link")?.unwrap_or_default();
+        Ok(Some(DenseDecoder { layers, link }))
+    }
+
+    fn profiles(&mut self) -> Result<Option<Profiles>> {
+        let Some(means) = self.arrays.take::<f32, _>("profiles.means")? else { return Ok(None) };
+        let means: Array3<f32> = means;
+        let dimensions = self.dimensions("profiles.dimensions")?;
+        let values: Array1<f32> = self.arrays.require("profiles.values")?;
+        let errors: Array1<f32> = self.arrays.require("profiles.errors")?;
+        self.check("profiles.errors", errors.shape(), &[self.numbers])?;
+        self.check("profiles.means", means.shape(), &[dimensions.len(), values.len(), self.numbers])?;
+        Ok(Some(Profiles { errors, dimensions, values, means }))
     }
 }
 
@@ -253,6 +309,7 @@ mod tests {
     fn examples() -> Examples {
         Examples {
             shape: crate::shape::Shape::grey(1, 2),
+            classes: Vec::new(),
             test: ExamplePart { positions: array![0, 1, 2], labels: None },
             train: ExamplePart { positions: array![0], labels: None },
             picked: None,
@@ -291,7 +348,16 @@ mod tests {
                 images: Array4::zeros((1, 3, 1, 2)),
             }),
             prior_images: Some(Array3::zeros((2, 1, 2))),
-            decoder: Some(DenseDecoder { layers: vec![layer(2, 5), layer(5, 2)] }),
+            profiles: Some(Profiles {
+                errors: array![0.5, 1.5],
+                dimensions: array![1],
+                values: array![-1.0, 1.0],
+                means: array![[[0.0, 1.0], [2.0, 3.0]]],
+            }),
+            decoder: Some(DenseDecoder {
+                layers: vec![layer(2, 5), layer(5, 2)],
+                link: Link::ContinuousBernoulli,
+            }),
         }
     }
 
@@ -319,7 +385,7 @@ mod tests {
     #[test]
     fn arrays_that_do_not_fit_the_run_are_refused() {
         type Change = fn(&mut Outputs);
-        let cases: [(Change, &str); 7] = [
+        let cases: [(Change, &str); 8] = [
             (
                 |o| o.test.as_mut().unwrap().log_var = Array2::zeros((2, 2)),
                 "test.log_var has the shape [2, 2] instead of [3, 2]",
@@ -343,6 +409,10 @@ mod tests {
             (
                 |o| o.traversals.as_mut().unwrap().dimensions = array![2],
                 "traversals.dimensions names dimension 2 of 2",
+            ),
+            (
+                |o| o.profiles.as_mut().unwrap().errors = array![0.5],
+                "profiles.errors has the shape [1] instead of [2]",
             ),
             (
                 |o| drop(o.decoder.as_mut().unwrap().layers.pop()),

@@ -39,7 +39,8 @@ fn items<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Item> {
     let mut documentation = String::new();
     for line in lines.map(str::trim) {
         if let Some(text) = line.strip_prefix("///") {
-            documentation += text;
+            // Links of the documentation lead nowhere from here.
+            documentation += &text.replace("[`", "`").replace("`]", "`");
         } else if !line.starts_with("#[") {
             let item = line.trim_start_matches("pub ").trim_end_matches(',');
             let (name, of) = item.split_once(": ").unwrap_or((item, ""));

@@ -1,11 +1,11 @@
 //! What the page needs to walk through the latent space: codes, test images, and the decoders themselves, or pictures of what
 //! they make of a grid of codes where there is no room for all.
 
-use record::{DenseDecoder, Encoded, Grid, ShownImages};
+use record::{DenseDecoder, Encoded, Grid, Scaling, Shape, ShownImages};
 use serde::Serialize;
 
 use crate::figures::on_axes;
-use crate::packed::{Columns, Layer, PackedGrid, base64, bytes_of_decoder};
+use crate::packed::{Columns, PackedDecoder, PackedGrid, base64, bytes_of_decoder};
 use crate::report::ReportMember;
 
 /// Bytes of the page for decoders, at most: six of the classic network.
@@ -20,8 +20,14 @@ const LEAST_TILES: usize = 3;
 /// The latent explorer's data. Binary values are base64, as [`crate::packed`] makes them.
 #[derive(Debug, Serialize)]
 pub struct Explorer {
+    /// Of an image; 0 where the examples are rows of a table.
     height: usize,
     width: usize,
+    channels: usize,
+    /// The columns of a table; empty for images.
+    columns: Vec<Column>,
+    /// The names of the classes; empty where the numbers are the names.
+    classes: Vec<String>,
     latent: usize,
     /// Every so many test images have a code.
     every: usize,
@@ -31,9 +37,19 @@ pub struct Explorer {
     members: Vec<ExplorerMember>,
 }
 
+/// A column of a table: `shift + scale * x` is the number that the network sees as `x`.
+#[derive(Debug, Serialize)]
+struct Column {
+    name: String,
+    shift: f64,
+    scale: f64,
+}
+
 /// What the page says about it.
 #[derive(Serialize)]
 pub struct About {
+    /// Whether the examples are images.
+    pictures: bool,
     members: usize,
     /// Members with a decoder.
     live: usize,
@@ -66,7 +82,7 @@ struct ExplorerMember {
     codes: Option<Columns>,
     /// The means and log-variances of the picked images in all dimensions.
     posteriors: Option<PickedPosteriors>,
-    decoder: Option<Vec<Layer>>,
+    decoder: Option<PackedDecoder>,
     /// Instead of the decoder.
     tiles: Option<PackedGrid>,
 }
@@ -92,7 +108,8 @@ impl Explorer {
         }
         shown.sort_by(|a, b| a.of.c().total_cmp(&b.of.c()));
         let run = shown.first()?.of.run;
-        let [height, width, channels] = run.shape()?.image()?;
+        let shape = run.shape()?;
+        let [height, width, channels] = shape.image().unwrap_or([0, 0, 1]);
         let test = run.examples.as_ref().map(|examples| &examples.test);
 
         // A member without pictures has its decoder, if it has one, whatever the others have.
@@ -102,7 +119,8 @@ impl Explorer {
         let chosen = spread_out(shown.len(), &of_kept, DECODER_BYTES / largest.max(1));
         let live = |i: usize| shown[i].decoder.is_some() && (chosen.contains(&i) || shown[i].grid.is_none());
         let pictured = (0..shown.len()).filter(|&i| !live(i)).count();
-        let most = (TILE_PIXELS / (pictured.max(1) * height * width * channels)).isqrt().max(LEAST_TILES);
+        let most =
+            (TILE_PIXELS / (pictured.max(1) * height * width * channels).max(1)).isqrt().max(LEAST_TILES);
         let every = (shown.len() * test.map_or(0, |test| test.positions.len())).div_ceil(CODES).max(1);
 
         let picked = run.examples.as_ref().and_then(|examples| examples.picked.as_ref());
@@ -111,11 +129,14 @@ impl Explorer {
             .flat_map(|picked| picked.examples.iter().map(|&example| example as usize))
             .collect();
         let packed: Vec<ExplorerMember> =
-            (0..shown.len()).map(|i| shown[i].pack(&rows, every, live(i), most)).collect();
+            (0..shown.len()).map(|i| shown[i].pack(&rows, every, live(i), channels, most)).collect();
         let labels = test.and_then(|test| test.labels.as_ref());
         Some(Self {
             height,
             width,
+            channels,
+            columns: columns(&shape, run.record.as_ref().map(|record| &record.data.scaling)),
+            classes: run.examples.as_ref().map_or(Vec::new(), |examples| examples.classes.clone()),
             latent: run.config.model.latent,
             every,
             labels: labels.map(|labels| base64(labels.iter().copied())),
@@ -133,8 +154,19 @@ impl Explorer {
         let live = self.members.iter().filter(|member| member.decoder.is_some()).count();
         let tiles =
             self.members.iter().filter_map(|member| member.tiles.as_ref()).map(|grid| grid.values.len());
-        About { members: self.members.len(), live, tiles: tiles.max(), every: self.every }
+        let pictures = self.columns.is_empty();
+        About { pictures, members: self.members.len(), live, tiles: tiles.max(), every: self.every }
     }
+}
+
+fn columns(shape: &Shape, scaling: Option<&Scaling>) -> Vec<Column> {
+    let none = Scaling::default();
+    let scaling = scaling.unwrap_or(&none);
+    let column = |(place, name): (usize, &String)| {
+        let [shift, scale] = scaling.of_column(place);
+        Column { name: name.clone(), shift, scale }
+    };
+    shape.columns().iter().enumerate().map(column).collect()
 }
 
 fn pixels(images: &ShownImages) -> String {
@@ -169,7 +201,14 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     /// With the posteriors of the picked examples, every n-th code, and the decoder or at most so many pictures a side.
-    fn pack(&self, picked: &[usize], every: usize, live: bool, most: usize) -> ExplorerMember {
+    fn pack(
+        &self,
+        picked: &[usize],
+        every: usize,
+        live: bool,
+        channels: usize,
+        most: usize,
+    ) -> ExplorerMember {
         let latent = self.of.run.config.model.latent;
         let grid = self.grid.filter(|_| !live);
         let dimensions = match grid {
@@ -193,11 +232,8 @@ impl Shown<'_> {
                     log_var: Columns::new(log_var, picked, &all),
                 }
             }),
-            decoder: self
-                .decoder
-                .filter(|_| live)
-                .map(|decoder| decoder.layers.iter().map(Layer::new).collect()),
-            tiles: grid.map(|grid| PackedGrid::new(grid, most)),
+            decoder: self.decoder.filter(|_| live).map(PackedDecoder::new),
+            tiles: grid.map(|grid| PackedGrid::new(grid, channels, most)),
             dimensions,
         }
     }

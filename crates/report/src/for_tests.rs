@@ -3,8 +3,8 @@
 use figure::{Chart, Mark, Scene, Series};
 use ndarray::{Array1, Array2, Array3, Array4};
 use record::{
-    DenseDecoder, DenseLayer, Encoded, EpochRow, ExamplePart, Examples, Grid, LatentUse, Outputs, Shape,
-    ShownImages, Terms, Traversals, dimensions_by_kl,
+    DenseDecoder, DenseLayer, Encoded, EpochRow, ExamplePart, Examples, Grid, LatentUse, Link, Outputs,
+    Shape, ShownImages, Terms, Traversals, dimensions_by_kl,
 };
 
 /// Height and width of its images.
@@ -31,6 +31,7 @@ impl Recorded {
             |count: usize| ShownImages { examples: (0..count as u32).collect(), pixels: images(count) };
         let examples = Examples {
             shape: Shape::grey(SIZE[0], SIZE[1]),
+            classes: Vec::new(),
             test: part(COUNT),
             train: part(5),
             picked: Some(shown(30)),
@@ -63,7 +64,11 @@ impl Recorded {
                 values: Array1::linspace(-3.0, 3.0, 11),
             }),
             prior_images: Some(images(64)),
-            decoder: Some(DenseDecoder { layers: vec![layer(latent, 8), layer(8, SIZE[0] * SIZE[1])] }),
+            profiles: None,
+            decoder: Some(DenseDecoder {
+                layers: vec![layer(latent, 8), layer(8, SIZE[0] * SIZE[1])],
+                link: Link::Logistic,
+            }),
         };
         Self { examples, outputs, kl_per_dim, history: history(&[200.0, 180.0, 170.0]) }
     }

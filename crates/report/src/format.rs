@@ -16,6 +16,17 @@ pub fn coefficient(c: f64) -> String {
     if digits == "1" { power } else { format!("{digits} · {power}") }
 }
 
+/// The longest name that a figure shows, in characters.
+const LONGEST_NAME: usize = 24;
+
+/// A name of a class or a column, cut where it is too long for a figure.
+pub fn name(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_string(),
+    }
+}
+
 /// Several coefficients as a sentence has them: `1`, `1 or 2`, `1, 2 or 20`.
 pub fn alternatives(coefficients: &[f64], before_each: &str) -> String {
     let texts: Vec<String> =

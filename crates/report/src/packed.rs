@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ndarray::{Array2, Axis};
-use record::{DenseDecoder, DenseLayer, Grid};
+use record::{DenseDecoder, DenseLayer, Grid, Link};
 use serde::Serialize;
 
 use crate::figures::Tiles;
@@ -27,13 +27,21 @@ pub struct Columns {
     values: String,
 }
 
+/// A decoder of dense layers.
+#[derive(Debug, Serialize)]
+pub struct PackedDecoder {
+    layers: Vec<Layer>,
+    /// What makes means of the last layer's outputs.
+    link: Link,
+}
+
 /// A layer of the decoder. A weight is `scale * integer`, with a scale for each output.
 ///
 /// Half precision would take as many bytes, and puts a logit wrong by a third where a code has values of 100, as those of
 /// c = 0 come near: its error grows with each weight, and sums over them. The integers' error is 2^-16 of the greatest
 /// weight of the output.
 #[derive(Debug, Serialize)]
-pub struct Layer {
+struct Layer {
     inputs: usize,
     outputs: usize,
     /// `f32`, `[outputs]`.
@@ -46,7 +54,7 @@ pub struct Layer {
 
 impl PackedGrid {
     /// At most so many pictures along each side, evenly chosen with both ends.
-    pub fn new(grid: &Grid, most: usize) -> Self {
+    pub fn new(grid: &Grid, channels: usize, most: usize) -> Self {
         let (rows, columns) = (grid.images.shape()[0], grid.values.len());
         let side = columns.min(most);
         let chosen = |of: usize| -> Vec<usize> {
@@ -55,14 +63,14 @@ impl PackedGrid {
                 .map(|i| if count > 1 { (2 * i * (of - 1) + count - 1) / (2 * (count - 1)) } else { 0 })
                 .collect()
         };
-        let size = [grid.images.shape()[2], grid.images.shape()[3]];
-        let mut grey = Vec::new();
+        let size = [grid.images.shape()[2], grid.images.shape()[3] / channels];
+        let mut levels = Vec::new();
         for row in chosen(rows) {
             for column in chosen(columns) {
-                grey.extend(grid.images.index_axis(Axis(0), row).index_axis(Axis(0), column));
+                levels.extend(grid.images.index_axis(Axis(0), row).index_axis(Axis(0), column));
             }
         }
-        let image = Tiles { size, grey }.mosaic(side, 0);
+        let image = Tiles { size, channels, levels }.mosaic(side, 0);
         Self {
             values: chosen(columns).into_iter().map(|column| grid.values[column]).collect(),
             png: BASE64_STANDARD.encode(image.to_png()),
@@ -70,8 +78,14 @@ impl PackedGrid {
     }
 }
 
+impl PackedDecoder {
+    pub fn new(decoder: &DenseDecoder) -> Self {
+        Self { layers: decoder.layers.iter().map(Layer::new).collect(), link: decoder.link }
+    }
+}
+
 impl Layer {
-    pub fn new(DenseLayer { weight, bias }: &DenseLayer) -> Self {
+    fn new(DenseLayer { weight, bias }: &DenseLayer) -> Self {
         let (inputs, outputs) = weight.dim();
         let mut scale = vec![f32::MIN_POSITIVE; outputs];
         for ((_, output), weight) in weight.indexed_iter() {
@@ -179,11 +193,15 @@ mod tests {
     #[test]
     fn a_grid_keeps_its_ends_where_pictures_are_left_out() {
         let grid = crate::for_tests::grid(2, 8);
-        let all = PackedGrid::new(&grid, 9);
+        let all = PackedGrid::new(&grid, 1, 9);
         assert_eq!(all.values.len(), 8);
-        let some = PackedGrid::new(&grid, 3);
+        let some = PackedGrid::new(&grid, 1, 3);
         assert_eq!([some.values[0], some.values[2]], [-3.0, 3.0]);
         assert!(some.png.len() < all.png.len());
-        assert_eq!(PackedGrid::new(&crate::for_tests::grid(1, 5), 9).values.len(), 5, "a line of pictures");
+        assert_eq!(
+            PackedGrid::new(&crate::for_tests::grid(1, 5), 1, 9).values.len(),
+            5,
+            "a line of pictures"
+        );
     }
 }

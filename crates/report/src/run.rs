@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use record::{
-    EpochRow, Examples, Failure, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir, RunRecord,
-    Shape,
+    DataRecord, EpochRow, Examples, Failure, MemberDir, MemberId, MemberResult, Outputs, RunConfig, RunDir,
+    RunRecord, Shape,
 };
 
 use crate::error::Result;
@@ -107,6 +107,7 @@ impl Run {
                     .to_string(),
             );
         }
+        notes.extend(record.iter().flat_map(|record| notes_on(&record.data)));
         let collapse = collapse.unwrap_or_default();
         Ok(Self { dir: path.to_path_buf(), config, record, examples, collapse, members, notes })
     }
@@ -116,6 +117,18 @@ impl Run {
         let of_examples = self.examples.as_ref().map(|examples| examples.shape.clone());
         of_examples.or_else(|| self.record.as_ref().map(|record| record.data.shape()))
     }
+}
+
+/// What a reader has to know of the data.
+fn notes_on(data: &DataRecord) -> Vec<String> {
+    let DataRecord { validation, test, notes, .. } = data;
+    let parts = (*validation > 0).then(|| {
+        format!(
+            "Members are compared on the {validation} examples of the validation part, which are called test images here; the \
+             {test} of the test part report on what was chosen."
+        )
+    });
+    notes.iter().cloned().chain(parts).collect()
 }
 
 impl Member {

@@ -462,7 +462,7 @@ fn train(config: &RunConfig, args: &Args, path: &Path, dataset: Option<Dataset>)
     drop(claim);
 
     if !args.quiet && !results.is_empty() {
-        print_results(config, &results);
+        print_results(config, &results, &dataset);
         let tables: Vec<String> = tables.iter().map(|file| file.display().to_string()).collect();
         println!(
             "\nresults: {}; weights and history of each member: {}/c=…/seed=…/",
@@ -671,8 +671,11 @@ fn open_in_browser(what: &std::ffi::OsStr) -> Result<()> {
         .with_context(|| format!("cannot open a browser: open {} yourself", what.display()))
 }
 
-fn print_results(config: &RunConfig, results: &[MemberResult]) {
-    println!("\nOn the test images, in nats per image:\n");
+fn print_results(config: &RunConfig, results: &[MemberResult], dataset: &Dataset) {
+    match dataset.validation {
+        Some(_) => println!("\nOn the validation part, in nats per example:\n"),
+        None => println!("\nOn the test images, in nats per image:\n"),
+    }
     println!(
         "{:>10} {:>6} {:>6} {:>14} {:>10} {:>10} {:>10} {:>9}",
         "c", "seed", "epochs", "reconstruction", "KL", "objective", "ELBO loss", "seconds"

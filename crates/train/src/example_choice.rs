@@ -27,7 +27,11 @@ pub fn choose_examples(config: &RunConfig, dataset: &Dataset) -> Result<Examples
     let positions: Vec<u32> = test.positions.iter().map(of_test).collect();
     let picked: Vec<usize> = (0..positions.len()).step_by(positions.len().div_ceil(PICKED).max(1)).collect();
     let reconstructed = of_classes_in_turn(test.labels.as_ref(), positions.len());
-    let shown = |examples: Vec<usize>| shown_images(dataset.evaluated(), &positions, &examples);
+    let is_table = dataset.test.shape().image().is_none();
+    let shown = |examples: Vec<usize>| match is_table {
+        true => Ok(None),
+        false => shown_images(dataset.evaluated(), &positions, &examples).map(Some),
+    };
     let prior = |purpose, rows: usize, columns: usize| {
         let drawn = noise(0, purpose, 0, 0, rows * columns);
         Array2::from_shape_vec((rows, columns), drawn).expect("as many numbers were drawn as it holds")
@@ -35,8 +39,9 @@ pub fn choose_examples(config: &RunConfig, dataset: &Dataset) -> Result<Examples
     Ok(Examples {
         shape: dataset.test.shape().clone(),
         train: part(&dataset.train, latent),
-        picked: Some(shown(picked)?),
-        reconstructed: Some(shown(reconstructed)?),
+        classes: dataset.record.classes.clone(),
+        picked: shown(picked)?,
+        reconstructed: shown(reconstructed)?,
         prior_codes: Some(prior(Purpose::FigureSamples, PRIOR_CODES, latent)),
         prior_points: Some(prior(Purpose::FigurePrior, PRIOR_POINTS, 2)),
         test,

@@ -3,9 +3,12 @@
 use burn::tensor::{Device, Tensor};
 use data::{Result, Split};
 use ndarray::{Array1, Array2, s};
+use record::{Likelihood, NetworkConfig, Variance};
 
 use crate::image_tensors::ImageTensors;
 
+/// Numbers of an image at most: of more, the matrix of their covariances would not fit.
+const MOST_NUMBERS: usize = 4096;
 /// Images taken at a time.
 const BATCH: usize = 5000;
 /// Steps of the Lanczos process for each eigenvalue asked for, and beyond them: those asked for have settled by then.
@@ -29,17 +32,39 @@ const TOLERANCE: f64 = 1e-12;
 /// each eigenvalue of the covariance of `y` above `c`, and no more. These eigenvalues are what is given back. Pixels that
 /// are black or white in every image carry nothing and are left out.
 ///
+/// With a Gaussian likelihood of a fixed variance `s` the objective is of that form, with `y = (x - p) / s^(1/2)`. Of other
+/// likelihoods, and of images of more than 4,096 numbers, none are given.
+///
 /// # Errors
 ///
 /// Fails when a file that the images are read from has changed.
-pub fn collapse_coefficients(images: &Split, count: usize, device: &Device) -> Result<Vec<f64>> {
-    let covariance = whitened_covariance(images, device)?;
-    let count = count.min(covariance.nrows());
+pub fn collapse_coefficients(images: &Split, model: &NetworkConfig, device: &Device) -> Result<Vec<f64>> {
+    let Some(scale) = whitening(model).filter(|_| images.numbers() <= MOST_NUMBERS) else {
+        return Ok(Vec::new());
+    };
+    let covariance = whitened_covariance(images, scale, device)?;
+    let count = model.latent.min(covariance.nrows());
     Ok(greatest_eigenvalues(&covariance, count))
 }
 
+/// What a pixel of some mean is multiplied with, to have a likelihood of unit curvature; `None` where that is no function of
+/// the mean.
+fn whitening(model: &NetworkConfig) -> Option<Box<dyn Fn(f64) -> f64>> {
+    match (model.likelihood, model.variance) {
+        (Likelihood::GreyBernoulli, _) => {
+            Some(Box::new(|p| if p > 0.0 && p < 1.0 { (p * (1.0 - p)).sqrt().recip() } else { 0.0 }))
+        }
+        (Likelihood::Gaussian, Variance::Fixed(variance)) => Some(Box::new(move |_| variance.sqrt().recip())),
+        _ => None,
+    }
+}
+
 /// `D^(-1/2) cov(x) D^(-1/2)`, `[pixels, pixels]`, with zeros for pixels that never change.
-fn whitened_covariance(images: &Split, device: &Device) -> Result<Array2<f64>> {
+fn whitened_covariance(
+    images: &Split,
+    whitening: impl Fn(f64) -> f64,
+    device: &Device,
+) -> Result<Array2<f64>> {
     let (count, pixels) = (images.count(), images.numbers());
     let mut sums = Array1::<f64>::zeros(pixels);
     let mut products = Array2::<f64>::zeros((pixels, pixels));
@@ -54,7 +79,7 @@ fn whitened_covariance(images: &Split, device: &Device) -> Result<Array2<f64>> {
         add(products.as_slice_mut().expect("it is contiguous"), batch.clone().transpose().matmul(batch));
     }
     let mean = sums / count as f64;
-    let scale = mean.mapv(|p| if p > 0.0 && p < 1.0 { (p * (1.0 - p)).sqrt().recip() } else { 0.0 });
+    let scale = mean.mapv(whitening);
     Ok(Array2::from_shape_fn((pixels, pixels), |(i, j)| {
         (products[[i, j]] / count as f64 - mean[i] * mean[j]) * scale[i] * scale[j]
     }))
@@ -187,12 +212,32 @@ mod tests {
         }
     }
 
+    fn model(latent: usize) -> NetworkConfig {
+        NetworkConfig { latent, ..NetworkConfig::default() }
+    }
+
+    #[test]
+    fn of_a_gaussian_it_is_the_covariance_over_the_variance() {
+        // Standard deviations of 2 and 1, uncorrelated.
+        let numbers = vec![2.0, 1.0, -2.0, 1.0, 2.0, -1.0, -2.0, -1.0];
+        let columns = vec!["a".to_string(), "b".to_string()];
+        let table = Split::of_numbers(record::Shape::Table { columns }, numbers, None);
+        let model = |variance| NetworkConfig { likelihood: Likelihood::Gaussian, variance, ..model(2) };
+        let found = collapse_coefficients(&table, &model(Variance::Fixed(0.5)), &Device::flex()).unwrap();
+        for (found, expected) in found.iter().zip([8.0, 2.0]) {
+            assert!((found - expected).abs() < 1e-5, "{found}, expected {expected}");
+        }
+        assert!(
+            collapse_coefficients(&table, &model(Variance::Optimal), &Device::flex()).unwrap().is_empty()
+        );
+    }
+
     #[test]
     fn of_binary_pixels_it_is_the_correlation() {
         // Two pixels that agree in three of four images, one that is always white.
         let bytes = [[0, 0, 255], [0, 0, 255], [255, 255, 255], [255, 0, 255]].concat();
         let images = Split::of_bytes(record::Shape::grey(1, 3), bytes, None);
-        let found = collapse_coefficients(&images, 5, &Device::flex()).unwrap();
+        let found = collapse_coefficients(&images, &model(5), &Device::flex()).unwrap();
         // Means 1/2 and 1/4, covariance 1/4 - 1/8.
         let correlation = 0.125 / (0.25f64 * 0.1875).sqrt();
         for (found, expected) in found.iter().zip([1.0 + correlation, 1.0 - correlation, 0.0]) {

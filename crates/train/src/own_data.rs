@@ -23,7 +23,7 @@ const LEAST_STEPS: usize = 4000;
 /// Units of the hidden layers for images and, much narrower, for rows of a table.
 const HIDDEN: usize = 256;
 const HIDDEN_OF_TABLE: usize = 64;
-/// Latent dimensions of examples of up to so many numbers, and of larger ones.
+/// Latent dimensions of tables and of grey images of up to so many pixels, of which a plane shows all; and of others.
 const SMALL: usize = 1024;
 const LATENT: usize = 2;
 const LATENT_OF_LARGE: usize = 16;
@@ -84,7 +84,10 @@ fn fit(config: &mut RunConfig, dataset: &Dataset, overrides: &[String]) -> Resul
     }
     let hidden = if is_table { HIDDEN_OF_TABLE } else { HIDDEN };
     (config.model.encoder_hidden, config.model.decoder_hidden) = (vec![hidden], vec![hidden]);
-    config.model.latent = if train.numbers() <= SMALL { LATENT } else { LATENT_OF_LARGE };
+    config.model.latent = match train.shape().image() {
+        Some([height, width, channels]) if channels > 1 || height * width > SMALL => LATENT_OF_LARGE,
+        _ => LATENT,
+    };
     config.batch_size = config.batch_size.min(train.count());
     config.epochs = LEAST_EPOCHS.max(LEAST_STEPS.div_ceil(train.count().div_ceil(config.batch_size)));
     Ok(())
@@ -268,7 +271,7 @@ pub fn estimated_time(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use data::LEAST_FOR_VERDICT;
+    use record::LEAST_FOR_VERDICT;
     use tempfile::TempDir;
 
     /// A table of so many rows of two columns.

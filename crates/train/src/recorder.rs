@@ -4,8 +4,11 @@ use anyhow::Result;
 use burn::tensor::{Device, Tensor, TensorData};
 use data::{Dataset, Split};
 use model::{Likelihood, Vae};
-use ndarray::{Array1, Array2, Array3, Array4};
-use record::{DenseDecoder, DenseLayer, ExamplePart, Examples, Grid, Outputs, Traversals, dimensions_by_kl};
+use ndarray::{Array1, Array2, Array3, Array4, Axis};
+use record::{
+    DenseDecoder, DenseLayer, Encoded, ExamplePart, Examples, Grid, Link, Outputs, Profiles, Traversals,
+    dimensions_by_kl,
+};
 use spec_math::cephes64::ndtri;
 
 use crate::encode_images::{encode_images, values};
@@ -50,8 +53,9 @@ impl Recorder<'_> {
             let means = shown.examples.iter().flat_map(|&example| test.mean.row(example as usize).to_vec());
             self.decode(vae, means.collect())
         });
-        let prior_images =
-            examples.prior_codes.as_ref().map(|codes| self.decode(vae, codes.iter().copied().collect()));
+        let pictures = examples.shape.image().is_some();
+        let prior_codes = examples.prior_codes.as_ref().filter(|_| pictures);
+        let prior_images = prior_codes.map(|codes| self.decode(vae, codes.iter().copied().collect()));
         let axes = on_axes(kl_per_dim);
         let images = |images: Vec<u8>| {
             let [height, width] = examples.picture_size();
@@ -60,10 +64,11 @@ impl Recorder<'_> {
         Ok(Outputs {
             epoch,
             reconstructions: reconstructions.map(images).transpose()?,
-            manifold: Some(self.grid(vae, &axes, evenly_spaced(self.grid))?),
-            manifold_quantiles: Some(self.grid(vae, &axes, quantiles(self.grid))?),
-            traversals: Some(self.traversals(vae, kl_per_dim)?),
+            manifold: pictures.then(|| self.grid(vae, &axes, evenly_spaced(self.grid))).transpose()?,
+            manifold_quantiles: pictures.then(|| self.grid(vae, &axes, quantiles(self.grid))).transpose()?,
+            traversals: pictures.then(|| self.traversals(vae, kl_per_dim)).transpose()?,
             prior_images: prior_images.map(images).transpose()?,
+            profiles: (!pictures).then(|| self.profiles(vae, kl_per_dim, &test)).transpose()?,
             decoder: dense_decoder(vae),
             test: Some(test),
             train: Some(train),
@@ -77,14 +82,18 @@ impl Recorder<'_> {
 
     /// The decoder's means for some codes, `[codes, latent]`, as grey levels; what is beyond black or white becomes that, NaN black.
     fn decode(&self, vae: &Vae, codes: Vec<f32>) -> Vec<u8> {
+        self.means(vae, codes).into_iter().map(|mean| (255.0 * mean).round() as u8).collect()
+    }
+
+    /// The decoder's means for some codes, `[codes, latent]`.
+    fn means(&self, vae: &Vae, codes: Vec<f32>) -> Vec<f32> {
         let latent = vae.latent();
-        let mut grey = Vec::new();
+        let mut means = Vec::new();
         for batch in codes.chunks(BATCH * latent) {
             let outputs = vae.decoder.forward(self.tensor(batch.to_vec(), latent));
-            let means = vae.decoder.distribution(outputs).mean().into_data();
-            grey.extend(means.iter::<f32>().map(|mean| (255.0 * mean).round() as u8));
+            means.extend(values(vae.decoder.distribution(outputs).mean()));
         }
-        grey
+        means
     }
 
     /// The decoded codes whose coordinates along one or two dimensions are these values; the second grows upwards.
@@ -111,24 +120,56 @@ impl Recorder<'_> {
 
     /// The dimensions of highest KL, each varied by itself.
     fn traversals(&self, vae: &Vae, kl_per_dim: &[f64]) -> Result<Traversals> {
+        let Along { dimensions, values, codes } = Along::new(kl_per_dim);
+        let [height, width] = self.examples.picture_size();
+        let shape = (dimensions.len(), values.len(), height, width);
+        let images = Array4::from_shape_vec(shape, self.decode(vae, codes))?;
+        Ok(Traversals { images, dimensions, values })
+    }
+
+    /// The same of a table, and how far off its columns are.
+    fn profiles(&self, vae: &Vae, kl_per_dim: &[f64], test: &Encoded) -> Result<Profiles> {
+        let Along { dimensions, values, codes } = Along::new(kl_per_dim);
+        let columns = self.examples.shape.numbers();
+        let shape = (dimensions.len(), values.len(), columns);
+        let means = Array3::from_shape_vec(shape, self.means(vae, codes))?;
+        let positions = self.examples.test.positions.as_slice().expect("positions are contiguous");
+        let mut squares = vec![0.0f64; columns];
+        for (batch, codes) in positions.chunks(BATCH).zip(test.mean.axis_chunks_iter(Axis(0), BATCH)) {
+            let seen = self.dataset.evaluated().gather(batch)?;
+            let decoded = self.means(vae, codes.iter().copied().collect());
+            for (place, (seen, decoded)) in seen.into_iter().zip(decoded).enumerate() {
+                squares[place % columns] += f64::from(seen - decoded).powi(2);
+            }
+        }
+        let errors = squares.iter().map(|sum| (sum / positions.len().max(1) as f64).sqrt() as f32).collect();
+        Ok(Profiles { errors, dimensions, values, means })
+    }
+}
+
+/// Codes along the dimensions of highest KL, each varied by itself.
+struct Along {
+    dimensions: Array1<u32>,
+    values: Array1<f32>,
+    /// `[dimensions, values, latent]`.
+    codes: Vec<f32>,
+}
+
+impl Along {
+    fn new(kl_per_dim: &[f64]) -> Self {
         let mut dimensions = dimensions_by_kl(kl_per_dim);
         dimensions.truncate(TRAVERSED);
         let values = evenly_spaced(TRAVERSAL_VALUES);
-        let mut codes = Vec::new();
+        let mut codes = Vec::with_capacity(dimensions.len() * values.len() * kl_per_dim.len());
         for &dimension in &dimensions {
             for &value in &values {
-                let mut code = vec![0.0; vae.latent()];
+                let mut code = vec![0.0; kl_per_dim.len()];
                 code[dimension] = value;
                 codes.extend(code);
             }
         }
-        let [height, width] = self.examples.picture_size();
-        let shape = (dimensions.len(), values.len(), height, width);
-        Ok(Traversals {
-            images: Array4::from_shape_vec(shape, self.decode(vae, codes))?,
-            dimensions: dimensions.into_iter().map(|dimension| dimension as u32).collect(),
-            values: Array1::from(values),
-        })
+        let dimensions = dimensions.into_iter().map(|dimension| dimension as u32).collect();
+        Self { dimensions, values: Array1::from(values), codes }
     }
 }
 
@@ -157,11 +198,14 @@ fn quantiles(count: usize) -> Vec<f32> {
     (0..count).map(|i| ndtri((i as f64 + 0.5) / count as f64) as f32).collect()
 }
 
-/// The decoder, where its means are the logistic function of its outputs.
+/// The decoder, where its means are a function of one output each.
 fn dense_decoder(vae: &Vae) -> Option<DenseDecoder> {
-    if !matches!(vae.decoder.likelihood, Likelihood::GreyBernoulli | Likelihood::Bernoulli) {
-        return None;
-    }
+    let link = match vae.decoder.likelihood {
+        Likelihood::GreyBernoulli | Likelihood::Bernoulli => Link::Logistic,
+        Likelihood::ContinuousBernoulli => Link::ContinuousBernoulli,
+        Likelihood::Gaussian { .. } => Link::Identity,
+        Likelihood::DiscretisedLogistic => return None,
+    };
     let layer = |linear: &burn::nn::Linear| {
         let [inputs, outputs] = linear.weight.dims();
         let bias = linear.bias.as_ref().expect("every layer has a bias").val();
@@ -171,7 +215,8 @@ fn dense_decoder(vae: &Vae) -> Option<DenseDecoder> {
             bias: Array1::from(values(bias)),
         }
     };
-    Some(DenseDecoder { layers: vae.decoder.hidden.iter().chain([&vae.decoder.logits]).map(layer).collect() })
+    let layers = vae.decoder.hidden.iter().chain([&vae.decoder.logits]).map(layer).collect();
+    Some(DenseDecoder { layers, link })
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ pub fn record_examples(dir: &RunDir, config: &RunConfig, dataset: &Dataset) -> R
 /// Writes where the latent dimensions of a linear decoder would collapse, unless that stands there.
 pub fn record_collapse(dir: &RunDir, config: &RunConfig, dataset: &Dataset, device: &Device) -> Result<()> {
     if !dir.collapse().is_ok_and(|collapse| collapse.is_some()) {
-        dir.write_collapse(&collapse_coefficients(&dataset.train, config.model.latent, device)?)?;
+        dir.write_collapse(&collapse_coefficients(&dataset.train, &config.model, device)?)?;
     }
     Ok(())
 }

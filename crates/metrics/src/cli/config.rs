@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use metrics::normal_fit::Settings;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -49,19 +49,18 @@ impl FitConfig {
             set(&mut table, change).with_context(|| format!("--set {change}"))?;
         }
         let place = || path.map_or("the configuration".into(), |p| p.display().to_string());
-        check_keys(&table, KEYS, "").with_context(|| format!("in {}", place()))?;
         Self::from_table(table).with_context(|| format!("in {}", place()))
     }
 
     fn from_table(mut table: Table) -> Result<Self> {
         // The settings refuse unknown keys, so what is not theirs is taken out first.
         let mut outer = Table::new();
-        for key in ["output", "backend", "target_file"] {
+        for key in OUTER_KEYS {
             if let Some(value) = table.remove(key) {
                 outer.insert(key.to_owned(), value);
             }
         }
-        let settings = table.try_into()?;
+        let settings = table.try_into().map_err(with_nearest_key)?;
         let outer: Self = outer.try_into()?;
         Ok(Self { settings, ..outer })
     }
@@ -72,62 +71,22 @@ impl FitConfig {
     }
 }
 
-/// What a key may hold.
-enum Key {
-    Value,
-    Table(&'static [(&'static str, Key)]),
-    /// An array of tables.
-    Tables(&'static [(&'static str, Key)]),
-}
+/// The keys beside those of the fit itself.
+const OUTER_KEYS: [&str; 3] = ["output", "backend", "target_file"];
 
-const KEYS: &[(&str, Key)] = &[
-    ("output", Key::Value),
-    ("backend", Key::Value),
-    ("target_file", Key::Value),
-    ("steps", Key::Value),
-    ("record_every", Key::Value),
-    ("learning_rate", Key::Value),
-    ("optimizer", Key::Value),
-    ("objective", Key::Value),
-    ("parameterization", Key::Value),
-    ("gradient_tolerance", Key::Value),
-    ("grid", Key::Table(&[("low", Key::Value), ("high", Key::Value), ("step", Key::Value)])),
-    ("start", Key::Table(&[("mean", Key::Value), ("variance", Key::Value), ("seed", Key::Value)])),
-    ("target", Key::Tables(&[("weight", Key::Value), ("mean", Key::Value), ("sd", Key::Value)])),
-];
-
-/// Refuses the first unknown key and names the nearest known one.
-fn check_keys(table: &Table, known: &[(&str, Key)], prefix: &str) -> Result<()> {
-    for (key, value) in table {
-        let Some((_, kind)) = known.iter().find(|(name, _)| name == key) else {
-            let nearest = known
-                .iter()
-                .map(|(name, _)| (strsim::damerau_levenshtein(name, key), *name))
-                .min()
-                // A suggestion that shares less than half of the letters helps nobody.
-                .filter(|(distance, name)| 2 * distance <= name.len().max(key.len()));
-            match nearest {
-                Some((_, nearest)) => bail!("unknown key '{prefix}{key}'; did you mean '{prefix}{nearest}'?"),
-                None => {
-                    let names: Vec<_> = known.iter().map(|(name, _)| format!("{prefix}{name}")).collect();
-                    bail!("unknown key '{prefix}{key}'; the known ones are {}", names.join(", "));
-                }
-            }
-        };
-        match (kind, value) {
-            (Key::Table(known), Value::Table(inner)) => check_keys(inner, known, &format!("{prefix}{key}."))?,
-            (Key::Tables(known), Value::Array(entries)) => {
-                for (i, inner) in entries.iter().enumerate() {
-                    if let Value::Table(inner) = inner {
-                        check_keys(inner, known, &format!("{prefix}{key}[{i}]."))?;
-                    }
-                }
-            }
-            // Values of the wrong type are the deserialiser's to name.
-            _ => {}
-        }
+/// Adds to serde's "unknown field `step`, expected one of `steps`, ..." the known key that is most like the unknown one.
+fn with_nearest_key(error: toml::de::Error) -> anyhow::Error {
+    let message = error.to_string().trim_end().replace('\n', ", ");
+    let mut quoted = error.message().split('`').skip(1).step_by(2);
+    let nearest = quoted.next().filter(|_| message.starts_with("unknown field")).and_then(|unknown| {
+        let known = quoted.chain(OUTER_KEYS).map(|known| (strsim::jaro_winkler(unknown, known), known));
+        // Below this likeness a suggestion helps nobody.
+        known.filter(|(likeness, _)| *likeness > 0.7).max_by(|a, b| a.0.total_cmp(&b.0))
+    });
+    match nearest {
+        Some((_, nearest)) => anyhow!("{message}: did you mean `{nearest}`?"),
+        None => anyhow!(message),
     }
-    Ok(())
 }
 
 /// Applies `key=value`, the key dotted and the value in TOML's syntax; a bare word is a string.
@@ -164,40 +123,6 @@ pub fn difference(before: &Table, after: &Table) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    fn names(known: &[(&str, Key)], prefix: &str, into: &mut BTreeSet<String>) {
-        for (name, kind) in known {
-            match kind {
-                Key::Value => drop(into.insert(format!("{prefix}{name}"))),
-                Key::Table(inner) | Key::Tables(inner) => names(inner, &format!("{prefix}{name}."), into),
-            }
-        }
-    }
-
-    fn written(table: &Table, prefix: &str, into: &mut BTreeSet<String>) {
-        for (name, value) in table {
-            match value {
-                Value::Table(inner) => written(inner, &format!("{prefix}{name}."), into),
-                Value::Array(entries) => {
-                    for inner in entries.iter().filter_map(Value::as_table) {
-                        written(inner, &format!("{prefix}{name}."), into);
-                    }
-                }
-                _ => drop(into.insert(format!("{prefix}{name}"))),
-            }
-        }
-    }
-
-    #[test]
-    fn the_known_keys_are_those_that_a_full_configuration_writes() {
-        let mut config = FitConfig { target_file: Some("p.csv".into()), ..FitConfig::default() };
-        config.settings.start.seed = Some(1);
-        let (mut known, mut all) = (BTreeSet::new(), BTreeSet::new());
-        names(KEYS, "", &mut known);
-        written(&config.to_toml().unwrap().parse().unwrap(), "", &mut all);
-        assert_eq!(known, all);
-    }
 
     #[test]
     fn what_is_written_is_read_back() {

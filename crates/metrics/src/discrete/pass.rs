@@ -15,6 +15,8 @@ use crate::numeric::{CompensatedSum, LANES, LaneSums};
 
 /// Entries that are checked, computed and summed before the next ones are touched: three arrays of 2 KiB.
 const BLOCK: usize = 256;
+/// Entries of the widest vectors.
+const VECTOR: usize = 8;
 /// Entries that one task of a thread pool takes, and the unit in which partial sums are formed.
 const CHUNK: usize = 1 << 15;
 
@@ -133,12 +135,11 @@ fn fold_blocks<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> O
         }
     }
     if whole_lanes < p.len() {
-        let (p, q) = (Few::of(&p[whole_lanes..]), Few::of(&q[whole_lanes..]));
-        let values: [[f64; LANES]; N] = checked_terms(p.padded(), q.padded(), terms)?;
-        sums[0].add_few(p.padded());
-        sums[1].add_few(q.padded());
+        let values = last_terms(p, q, whole_lanes, terms)?;
+        sums[0].add_few(&p[whole_lanes..]);
+        sums[1].add_few(&q[whole_lanes..]);
         for (sum, values) in sums_of_terms.iter_mut().zip(&values) {
-            sum.add_few(&values[..p.padded().len()]);
+            sum.add_few(&values[VECTOR..VECTOR + p.len() - whole_lanes]);
         }
     }
     let [p, q] = sums.map(|sum| sum.total());
@@ -148,43 +149,50 @@ fn fold_blocks<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> O
 /// The same for fewer entries than there are lanes, each of which would be a sum of its own.
 #[inline(always)]
 fn fold_few<const N: usize>(p: &[f64], q: &[f64], terms: &impl Terms<N>) -> Option<Folded<N>> {
-    let (p, q) = (Few::of(p), Few::of(q));
-    let values: [[f64; LANES]; N] = checked_terms(p.padded(), q.padded(), terms)?;
+    let values = last_terms(p, q, 0, terms)?;
     let mut sums = [CompensatedSum::default(); 2];
     let mut sums_of_terms = [CompensatedSum::default(); N];
     // One entry after the other, so that the sums do not wait for each other.
-    for i in 0..p.length {
-        sums[0].add(p.entries[i]);
-        sums[1].add(q.entries[i]);
+    for i in 0..p.len() {
+        sums[0].add(p[i]);
+        sums[1].add(q[i]);
         for (sum, values) in sums_of_terms.iter_mut().zip(&values) {
-            sum.add(values[i]);
+            sum.add(values[VECTOR + i]);
         }
     }
     let [p, q] = sums;
     Some(Folded { p, q, terms: sums_of_terms })
 }
 
-/// Fewer entries than there are lanes, filled up to whole vectors with outcomes of probability 0, which add nothing to any
-/// divergence.
-struct Few {
-    entries: [f64; LANES],
-    length: usize,
-}
-
-impl Few {
-    #[inline(always)]
-    fn of(few: &[f64]) -> Self {
-        let mut entries = [0.0; LANES];
-        entries[..few.len()].copy_from_slice(few);
-        Self { entries, length: few.len() }
+/// The terms of fewer entries than there are lanes, those from `from` on, vector by vector. The last vector reaches back to
+/// where it is full, which is why the terms begin at the place [`VECTOR`]: what it computes a second time is the same.
+#[inline(always)]
+fn last_terms<const N: usize>(
+    p: &[f64],
+    q: &[f64],
+    from: usize,
+    terms: &impl Terms<N>,
+) -> Option<[[f64; LANES + VECTOR]; N]> {
+    let (mut few_of_p, mut few_of_q) = ([0.0; VECTOR], [0.0; VECTOR]);
+    let (p, q) = if p.len() < VECTOR {
+        // Filled up with outcomes of probability 0, which add nothing to any divergence.
+        few_of_p[..p.len()].copy_from_slice(p);
+        few_of_q[..q.len()].copy_from_slice(q);
+        (&few_of_p[..], &few_of_q[..])
+    } else {
+        (p, q)
+    };
+    let mut values = [[0.0; LANES + VECTOR]; N];
+    for start in (from..p.len()).step_by(VECTOR) {
+        let first = start.min(p.len() - VECTOR);
+        let (p, q) = (&p[first..first + VECTOR], &q[first..first + VECTOR]);
+        let of_vector: [[f64; VECTOR]; N] = checked_terms(p, q, terms)?;
+        let place = first + VECTOR - from;
+        for (values, of_vector) in values.iter_mut().zip(&of_vector) {
+            values[place..place + VECTOR].copy_from_slice(of_vector);
+        }
     }
-
-    #[inline(always)]
-    fn padded(&self) -> &[f64] {
-        /// Entries of the widest vectors.
-        const VECTOR: usize = 8;
-        &self.entries[..self.length.next_multiple_of(VECTOR)]
-    }
+    Some(values)
 }
 
 /// The terms of at most `MOST` entries.

@@ -6,6 +6,7 @@ use figure::{Axis, Chart, Lines, Mark, Place, Series, Size, palette};
 use record::Encoded;
 
 use super::dimensions;
+use crate::format;
 
 /// Images drawn in front of the others of their share, class by class. With one share a class would hide those before it.
 const LAYERS: usize = 8;
@@ -29,13 +30,15 @@ pub struct Cloud<'a> {
     pub points: Vec<[f64; 2]>,
     /// The class of each, where the images have classes.
     pub labels: Option<Cow<'a, [u8]>>,
+    /// The names of the classes, where they are more than their numbers.
+    pub names: &'a [String],
     /// What the axes show; only one in one dimension.
     pub axes: Vec<String>,
 }
 
 impl<'a> Cloud<'a> {
     /// The means of the posteriors of images.
-    pub fn new(encoded: &Encoded, labels: Option<&'a [u8]>, kl_per_dim: &[f64]) -> Self {
+    pub fn new(encoded: &Encoded, labels: Option<&'a [u8]>, names: &'a [String], kl_per_dim: &[f64]) -> Self {
         let shown = dimensions::on_axes(kl_per_dim);
         let column =
             |dimension: usize| encoded.mean.column(dimension).into_iter().map(|&mean| f64::from(mean));
@@ -44,7 +47,7 @@ impl<'a> Cloud<'a> {
             _ => column(0).map(|x| [x, 0.0]).collect(),
         };
         let axes = shown.iter().map(|&dimension| dimensions::name_with_kl(dimension, kl_per_dim)).collect();
-        Self { points, labels: labels.map(Cow::Borrowed), axes }
+        Self { points, labels: labels.map(Cow::Borrowed), names, axes }
     }
 
     /// Keeps one of so many images.
@@ -75,7 +78,7 @@ impl<'a> Cloud<'a> {
         let height = if rows { side * (classes.len() as f32 / 10.0).clamp(0.25, 1.0) } else { side };
         let y = if rows {
             match &self.labels {
-                Some(_) => Axis::of_names("class", classes.iter().map(u8::to_string)),
+                Some(_) => Axis::of_names("class", classes.iter().map(|&class| self.name(class))),
                 None => Axis::of_names("", ["all images"]),
             }
         } else {
@@ -100,6 +103,10 @@ impl<'a> Cloud<'a> {
         classes.sort_unstable();
         classes.dedup();
         classes
+    }
+
+    fn name(&self, class: u8) -> String {
+        self.names.get(usize::from(class)).map_or_else(|| class.to_string(), |name| format::name(name))
     }
 
     fn class(&self, image: usize) -> u8 {
@@ -149,7 +156,7 @@ impl<'a> Cloud<'a> {
             return String::new();
         }
         let alike = classes.iter().filter(|&&other| other % colors == class % colors);
-        alike.map(u8::to_string).collect::<Vec<_>>().join(", ")
+        alike.map(|&class| self.name(class)).collect::<Vec<_>>().join(", ")
     }
 
     /// The points, in one dimension scattered over the breadth of their class's row.
@@ -192,7 +199,7 @@ impl<'a> Cloud<'a> {
             let best = (0..totals.len()).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap_or(0);
             if counts[best] > 0.0 {
                 let place = sums[class][best].map(|sum| sum / counts[best]);
-                names.push((score(best), place, classes[class].to_string()));
+                names.push((score(best), place, self.name(classes[class])));
             }
         }
         // The clearest first: a name that would cover another is left out.
@@ -209,7 +216,7 @@ impl<'a> Cloud<'a> {
 pub fn common_range<'a>(members: impl IntoIterator<Item = (&'a Encoded, &'a [f64])>) -> Range {
     let mut ends = PRIOR_RANGE;
     for (encoded, kl_per_dim) in members {
-        let cloud = Cloud::new(encoded, None, kl_per_dim).ends();
+        let cloud = Cloud::new(encoded, None, &[], kl_per_dim).ends();
         for (ends, [low, high]) in ends.iter_mut().zip(cloud) {
             *ends = [ends[0].min(low), ends[1].max(high)];
         }
@@ -266,14 +273,14 @@ mod tests {
 
     fn cloud(points: &[[f64; 2]], labels: Option<Vec<u8>>) -> Cloud<'static> {
         let axes = vec!["z₀".to_string(), "z₁".to_string()];
-        Cloud { points: points.to_vec(), labels: labels.map(Cow::Owned), axes }
+        Cloud { points: points.to_vec(), labels: labels.map(Cow::Owned), names: &[], axes }
     }
 
     #[test]
     fn every_image_is_a_dot_of_its_class() {
         let Recorded { examples, outputs, kl_per_dim, .. } = Recorded::new(2);
         let (encoded, labels) = (outputs.test.unwrap(), examples.test.labels.unwrap().to_vec());
-        let cloud = Cloud::new(&encoded, Some(&labels), &kl_per_dim);
+        let cloud = Cloud::new(&encoded, Some(&labels), &[], &kl_per_dim);
         let chart = cloud.chart(cloud.own_range(), 300.0);
         assert_eq!(dots(&chart).len(), labels.len());
         let of_three = chart.series.iter().filter(|series| series.color == palette::CLASSES[3]);

@@ -8,6 +8,7 @@ use super::encoder::{Cloud, Range};
 use super::files::{Drawing, Figure};
 use super::learning_curves::{Learner, learning_curves};
 use super::manifold::{manifold, manifold_quantiles};
+use super::profiles::{column_errors, profiles};
 use super::reconstructions::reconstructions;
 use super::samples::samples;
 use super::traversals::traversals;
@@ -63,7 +64,8 @@ impl MemberFigures<'_> {
             return;
         };
         let labels = self.examples.and_then(|examples| examples.test.labels.as_ref()?.as_slice());
-        let cloud = Cloud::new(encoded, labels, self.kl_per_dim);
+        let names = self.examples.map_or(&[][..], |examples| &examples.classes);
+        let cloud = Cloud::new(encoded, labels, names, self.kl_per_dim);
         let shown = match self.kl_per_dim.len() {
             0..=2 => "",
             _ => " in the two dimensions of highest KL",
@@ -86,7 +88,14 @@ impl MemberFigures<'_> {
             }
             return;
         };
-        let kl_per_dim = self.kl_per_dim;
+        if let (Some(profiles), Some(recorded)) = (self.profiles(), &outputs.profiles) {
+            drawing.figures.push(Figure::new("profiles", profiles.scene()));
+            let subtitle = "How far the decoder's means for the means of the posteriors are off, over the test examples.";
+            let errors = column_errors(recorded, self.columns());
+            drawing.add("column_errors", self.titled("Errors of the columns", subtitle, errors));
+            return;
+        }
+        let (kl_per_dim, channels) = (self.kl_per_dim, self.channels());
         let mut add = |name, chart: Option<Chart>| match chart {
             Some(chart) => drawing.add(name, chart),
             None => drawing.leave_out(name, NOT_RECORDED),
@@ -98,7 +107,7 @@ impl MemberFigures<'_> {
                  any other{}.",
                 others_at_0(kl_per_dim)
             );
-            self.titled("Manifold at quantiles", &subtitle, manifold_quantiles(grid, kl_per_dim))
+            self.titled("Manifold at quantiles", &subtitle, manifold_quantiles(grid, channels, kl_per_dim))
         });
         add("manifold_quantiles", quantiles);
         let of_prior = outputs.prior_images.as_ref().map(|images| {
@@ -106,12 +115,12 @@ impl MemberFigures<'_> {
             let subtitle = format!(
                 "The decoder's means for {count} codes drawn from N(0, I), the same for every member."
             );
-            self.titled("Samples from the prior", &subtitle, samples(images))
+            self.titled("Samples from the prior", &subtitle, samples(images, channels))
         });
         add("samples", of_prior);
         let shown = originals.zip(outputs.reconstructions.as_ref()).map(|(originals, decoded)| {
             let subtitle = "Test images above the decoder's means for the means of their posteriors.";
-            self.titled("Reconstructions", subtitle, reconstructions(&originals.pixels, decoded))
+            self.titled("Reconstructions", subtitle, reconstructions(&originals.pixels, decoded, channels))
         });
         add("reconstructions", shown);
         if kl_per_dim.len() > 2 {
@@ -123,7 +132,7 @@ impl MemberFigures<'_> {
                     (_, latent) => format!("all {latent} dimensions"),
                 };
                 let subtitle = format!("The decoder's means along {which}, ordered by their KL.");
-                self.titled("Traversals", &subtitle, traversals(recorded, kl_per_dim))
+                self.titled("Traversals", &subtitle, traversals(recorded, channels, kl_per_dim))
             });
             add("traversals", along);
         }
@@ -134,7 +143,25 @@ impl MemberFigures<'_> {
         let grid = self.outputs?.manifold.as_ref()?;
         let others = others_at_0(self.kl_per_dim);
         let subtitle = format!("The decoder's means for codes from −3 to 3 at equal distances{others}.");
-        Some(self.titled("Manifold", &subtitle, manifold(grid, self.kl_per_dim)))
+        Some(self.titled("Manifold", &subtitle, manifold(grid, self.channels(), self.kl_per_dim)))
+    }
+
+    /// What the decoder makes of the columns of a table along single dimensions, if that is recorded.
+    pub fn profiles(&self) -> Option<Panels> {
+        let recorded = self.outputs?.profiles.as_ref()?;
+        let panels = profiles(recorded, self.columns(), self.kl_per_dim);
+        let subtitle =
+            "The decoder's means along single dimensions, the others at 0: the columns that change most.";
+        Some(Panels { title: self.title("Profiles"), subtitle: subtitle.into(), ..panels })
+    }
+
+    fn columns(&self) -> &[String] {
+        self.examples.map_or(&[], |examples| examples.shape.columns())
+    }
+
+    /// Channels of a pixel.
+    fn channels(&self) -> usize {
+        self.examples.and_then(|examples| examples.shape.image()).map_or(1, |[.., channels]| channels)
     }
 
     fn title(&self, what: &str) -> String {

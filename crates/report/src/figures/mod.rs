@@ -14,6 +14,7 @@ mod learning_curves;
 mod manifold;
 mod member;
 mod prior;
+mod profiles;
 mod rate_distortion;
 mod reconstructions;
 mod samples;

@@ -11,10 +11,10 @@ const COLUMNS: usize = 10;
 const SPACE: f64 = 0.25;
 
 /// Test images above the decoder's means for the means of their posteriors.
-pub fn reconstructions(originals: &Array3<u8>, decoded: &Array3<u8>) -> Chart {
-    let [originals, decoded] = [originals, decoded].map(Tiles::of);
+pub fn reconstructions(originals: &Array3<u8>, decoded: &Array3<u8>, channels: usize) -> Chart {
+    let [originals, decoded] = [originals, decoded].map(|images| Tiles::of(images, channels));
     let Tiles { size, .. } = originals;
-    let (count, pixels) = (originals.count(), size[0] * size[1]);
+    let (count, pixels) = (originals.count(), size[0] * size[1] * channels);
     let columns = COLUMNS.min(count);
     let bands = count.div_ceil(columns);
     let height = bands as f64 * (2.0 + SPACE) - SPACE;
@@ -25,8 +25,12 @@ pub fn reconstructions(originals: &Array3<u8>, decoded: &Array3<u8>) -> Chart {
         {
             let top = height - band as f64 * (2.0 + SPACE) - row as f64;
             let count = columns.min(count - band * columns);
-            let grey = tiles.grey[band * columns * pixels..(band * columns + count) * pixels].to_vec();
-            rows.push(series(Tiles { size, grey }.mosaic(count, 0), [0.0, count as f64], [top - 1.0, top]));
+            let levels = tiles.levels[band * columns * pixels..(band * columns + count) * pixels].to_vec();
+            rows.push(series(
+                Tiles { size, channels, levels }.mosaic(count, 0),
+                [0.0, count as f64],
+                [top - 1.0, top],
+            ));
             ticks.push(Tick { value: top - 0.5, label: name.to_string() });
         }
     }
@@ -54,21 +58,21 @@ mod tests {
 
     #[test]
     fn each_image_is_shown_above_its_reconstruction() {
-        let chart = reconstructions(&images(20, 0), &images(20, 100));
+        let chart = reconstructions(&images(20, 0), &images(20, 100), 1);
         let row = |position: usize| match &chart.series[position].mark {
             Mark::Image { image, y, .. } => (image.clone(), y[0]),
             _ => panic!(),
         };
         let ((original, above), (decoded, below)) = (row(0), row(1));
         assert!(above > below);
-        assert_eq!([original.grey()[SIZE[1]], decoded.grey()[SIZE[1]]], [1, 101], "the second of each");
+        assert_eq!([original.levels()[SIZE[1]], decoded.levels()[SIZE[1]]], [1, 101], "the second of each");
         assert_eq!(chart.series.len(), 4);
         assert_sound("reconstructions", &chart.scene());
     }
 
     #[test]
     fn few_images_are_one_row() {
-        let chart = reconstructions(&images(3, 0), &images(3, 9));
+        let chart = reconstructions(&images(3, 0), &images(3, 9), 1);
         assert_eq!(chart.series.len(), 2);
         assert_sound("reconstructions", &chart.scene());
     }

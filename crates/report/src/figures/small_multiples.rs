@@ -150,7 +150,7 @@ mod tests {
     fn entries<'a>(recorded: &'a Recorded, members: &[(f64, u64)]) -> Vec<Entry<'a>> {
         let cloud = || {
             let labels = recorded.examples.test.labels.as_ref().unwrap().as_slice();
-            Cloud::new(recorded.outputs.test.as_ref().unwrap(), labels, &recorded.kl_per_dim)
+            Cloud::new(recorded.outputs.test.as_ref().unwrap(), labels, &[], &recorded.kl_per_dim)
         };
         members.iter().map(|&(c, seed)| Entry { c, seed, cloud: cloud() }).collect()
     }

@@ -97,9 +97,10 @@ impl SweepFigures<'_> {
             drawing.figures.push(Figure::new("diagnostics", overview(&charts, &self.coefficients()).scene()));
         }
 
-        match self.shown.and_then(|member| member.manifold()) {
-            Some(manifold) => drawing.add("manifold", manifold),
-            None => drawing.leave_out("manifold", "no member has recorded what its decoder makes of codes"),
+        match self.shown.map(|member| (member.manifold(), member.profiles())) {
+            Some((Some(manifold), _)) => drawing.add("manifold", manifold),
+            Some((None, Some(profiles))) => drawing.figures.push(Figure::new("profiles", profiles.scene())),
+            _ => drawing.leave_out("manifold", "no member has recorded what its decoder makes of codes"),
         }
         drawing
     }
@@ -153,8 +154,9 @@ impl SweepFigures<'_> {
     /// Each member's cloud on the `common` axes, or on its own where there are none.
     fn draw_small_multiples(&self, name: &'static str, common: Option<Range>, drawing: &mut Drawing) {
         let labels = self.examples.and_then(|examples| examples.test.labels.as_ref()?.as_slice());
+        let names = self.examples.map_or(&[][..], |examples| &examples.classes);
         let entry = |member: &SweepMember<'_>| {
-            let cloud = Cloud::new(member.encoded?, labels, member.kl_per_dim);
+            let cloud = Cloud::new(member.encoded?, labels, names, member.kl_per_dim);
             Some(Entry { c: member.c, seed: member.seed, cloud })
         };
         let entries: Vec<Entry<'_>> = self.members.iter().filter_map(entry).collect();

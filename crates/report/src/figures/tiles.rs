@@ -1,26 +1,28 @@
 //! Images of a data set side by side.
 
-use figure::{Chart, GreyImage, Lines, Mark, Series, Size, palette};
+use figure::{Chart, Lines, Mark, Pixels, Series, Size, palette};
 use ndarray::{Array, Dimension};
 
 /// Images of one size, one after another, each row by row, from 0 (black) to 255 (white).
 pub struct Tiles {
     /// Height and width of each.
     pub size: [usize; 2],
-    pub grey: Vec<u8>,
+    /// 1 in grey, 3 in colours.
+    pub channels: usize,
+    pub levels: Vec<u8>,
 }
 
 impl Tiles {
-    /// The images of an array whose last two axes are height and width.
-    pub fn of<D: Dimension>(images: &Array<u8, D>) -> Self {
+    /// The images of an array whose last two axes are height and width, with the channels of a pixel beside each other.
+    pub fn of<D: Dimension>(images: &Array<u8, D>, channels: usize) -> Self {
         let shape = images.shape();
-        let size = [shape[shape.len() - 2], shape[shape.len() - 1]];
-        Self { size, grey: images.iter().copied().collect() }
+        let size = [shape[shape.len() - 2], shape[shape.len() - 1] / channels];
+        Self { size, channels, levels: images.iter().copied().collect() }
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.grey.len() / (self.size[0] * self.size[1])
+        self.levels.len() / (self.size[0] * self.size[1] * self.channels)
     }
 
     /// All in rows of so many, with so many white pixels between neighbours.
@@ -28,19 +30,20 @@ impl Tiles {
     /// # Panics
     ///
     /// Panics if there is no image or no column.
-    pub fn mosaic(&self, columns: usize, gap: usize) -> GreyImage {
-        let [height, width] = self.size;
-        let rows = self.count().div_ceil(columns);
-        let stride = columns * (width + gap) - gap;
-        let mut grey = vec![255; stride * (rows * (height + gap) - gap)];
-        for (position, tile) in self.grey.chunks_exact(height * width).enumerate() {
+    pub fn mosaic(&self, columns: usize, gap: usize) -> Pixels {
+        let Self { size: [height, width], channels, .. } = *self;
+        let (across, down) =
+            (columns * (width + gap) - gap, self.count().div_ceil(columns) * (height + gap) - gap);
+        let (stride, wide) = (across * channels, width * channels);
+        let mut levels = vec![255; stride * down];
+        for (position, tile) in self.levels.chunks_exact(height * wide).enumerate() {
             let (top, left) = (position / columns * (height + gap), position % columns * (width + gap));
-            for (row, pixels) in tile.chunks_exact(width).enumerate() {
-                let start = (top + row) * stride + left;
-                grey[start..start + width].copy_from_slice(pixels);
+            for (row, pixels) in tile.chunks_exact(wide).enumerate() {
+                let start = (top + row) * stride + left * channels;
+                levels[start..start + wide].copy_from_slice(pixels);
             }
         }
-        GreyImage::new(stride as u32, (grey.len() / stride) as u32, grey)
+        Pixels::new(across as u32, down as u32, channels as u8, levels)
     }
 }
 
@@ -51,7 +54,7 @@ pub fn magnification(pixels: usize, wanted: f32) -> f32 {
 }
 
 /// A chart of nothing but an image.
-pub fn picture(image: GreyImage, wanted: f32) -> Chart {
+pub fn picture(image: Pixels, wanted: f32) -> Chart {
     let (width, height) = (image.width() as f32, image.height() as f32);
     let scale = magnification(image.width().max(image.height()) as usize, wanted);
     let mut chart = Chart {
@@ -67,7 +70,7 @@ pub fn picture(image: GreyImage, wanted: f32) -> Chart {
 }
 
 /// An image in a chart, from left to right and from bottom to top.
-pub fn series(image: GreyImage, x: [f64; 2], y: [f64; 2]) -> Series {
+pub fn series(image: Pixels, x: [f64; 2], y: [f64; 2]) -> Series {
     Series::new("", palette::INK, Mark::Image { image, x, y })
 }
 
@@ -77,10 +80,12 @@ mod tests {
 
     #[test]
     fn a_mosaic_has_every_image_in_its_place() {
-        let tiles = Tiles { size: [1, 2], grey: vec![1, 2, 3, 4, 5, 6] };
-        assert_eq!(tiles.mosaic(2, 0), GreyImage::new(4, 2, vec![1, 2, 3, 4, 5, 6, 255, 255]));
+        let tiles = Tiles { size: [1, 2], channels: 1, levels: vec![1, 2, 3, 4, 5, 6] };
+        assert_eq!(tiles.mosaic(2, 0), Pixels::new(4, 2, 1, vec![1, 2, 3, 4, 5, 6, 255, 255]));
         let apart = [1, 2, 255, 3, 4, 255, 255, 255, 255, 255, 5, 6, 255, 255, 255];
-        assert_eq!(tiles.mosaic(2, 1), GreyImage::new(5, 3, apart.to_vec()));
+        assert_eq!(tiles.mosaic(2, 1), Pixels::new(5, 3, 1, apart.to_vec()));
+        let colours = Tiles { size: [1, 1], channels: 3, levels: vec![1, 2, 3, 4, 5, 6] };
+        assert_eq!(colours.mosaic(2, 1), Pixels::new(3, 1, 3, vec![1, 2, 3, 255, 255, 255, 4, 5, 6]));
     }
 
     #[test]

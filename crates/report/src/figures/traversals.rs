@@ -7,9 +7,9 @@ use super::dimensions;
 use super::tiles::{Tiles, magnification, series};
 
 /// A row for each latent dimension, from highest to lowest KL, with the others at 0.
-pub fn traversals(traversals: &Traversals, kl_per_dim: &[f64]) -> Chart {
+pub fn traversals(traversals: &Traversals, channels: usize, kl_per_dim: &[f64]) -> Chart {
     let (rows, columns) = (traversals.dimensions.len(), traversals.values.len());
-    let image = Tiles::of(&traversals.images).mosaic(columns, 0);
+    let image = Tiles::of(&traversals.images, channels).mosaic(columns, 0);
     let tick = |(row, &dimension): (usize, &u32)| {
         let kl = kl_per_dim.get(dimension as usize).copied().unwrap_or(f64::NAN);
         let kl = crate::format::number(kl, 2);
@@ -49,7 +49,8 @@ mod tests {
     #[test]
     fn every_row_names_its_dimension_and_its_kl() {
         let recorded = Recorded::new(20);
-        let scene = traversals(recorded.outputs.traversals.as_ref().unwrap(), &recorded.kl_per_dim).scene();
+        let scene =
+            traversals(recorded.outputs.traversals.as_ref().unwrap(), 1, &recorded.kl_per_dim).scene();
         assert_sound("traversals", &scene);
         let rows: Vec<String> = texts(&scene).into_iter().filter(|text| text.ends_with(" nats")).collect();
         assert_eq!(rows.len(), 16);

@@ -1,5 +1,5 @@
 "use strict";
-// The decoder of a member, computed here: dense layers with ReLU between them, and the sigmoid of the last one's logits.
+// The decoder of a member, computed here: dense layers with ReLU between them, and means from the last one's outputs.
 
 klsweep.decoder = (() => {
   function bytes(base64) {
@@ -37,13 +37,23 @@ klsweep.decoder = (() => {
     };
   }
 
+  /** What makes a mean of an output: see `Link` in the record. */
+  const LINKS = {
+    logistic: (x) => 1 / (1 + Math.exp(-x)),
+    // By its series where the two terms would cancel.
+    continuous_bernoulli: (x) => (Math.abs(x) < 1e-2 ? 0.5 + x / 12 : 1 / (1 - Math.exp(-x)) - 1 / x),
+    identity: (x) => x,
+  };
+
   class Decoder {
     #layers;
     #hidden;
-    #logits;
+    #outputs;
+    #mean;
 
-    /** `layers` as in the report's data. */
-    constructor(layers) {
+    /** As in the report's data. */
+    constructor({ layers, link }) {
+      this.#mean = LINKS[link];
       this.#layers = layers.map(({ inputs, outputs, scale, weight, bias }) => {
         const scales = float32(scale);
         const weights = Float32Array.from(int16(weight), (integer, i) => integer * scales[i % outputs]);
@@ -54,15 +64,15 @@ klsweep.decoder = (() => {
         return layer;
       });
       this.#hidden = this.#layers.slice(0, -1).map(({ outputs }) => new Float32Array(outputs));
-      this.#logits = new Float32Array(this.#layers.at(-1).outputs);
+      this.#outputs = new Float32Array(this.#layers.at(-1).outputs);
     }
 
-    /** Grey levels from 0 to 1 of a code of all latent dimensions; into `out`, where given. */
-    decode(z, out = new Float32Array(this.#logits.length)) {
+    /** The means for a code of all latent dimensions; into `out`, where given. */
+    decode(z, out = new Float32Array(this.#outputs.length)) {
       let input = z;
       this.#layers.forEach(({ inputs, outputs, weight, bias }, depth) => {
         const last = depth === this.#layers.length - 1;
-        const sums = last ? this.#logits : this.#hidden[depth];
+        const sums = last ? this.#outputs : this.#hidden[depth];
         sums.set(bias);
         for (let i = 0; i < inputs; i++) {
           const x = input[i];
@@ -72,19 +82,21 @@ klsweep.decoder = (() => {
         if (!last) for (let j = 0; j < outputs; j++) if (sums[j] < 0) sums[j] = 0;
         input = sums;
       });
-      for (let j = 0; j < out.length; j++) out[j] = 1 / (1 + Math.exp(-this.#logits[j]));
+      for (let j = 0; j < out.length; j++) out[j] = this.#mean(this.#outputs[j]);
       return out;
     }
   }
 
-  /** Grey levels, 0 to 1, onto a canvas of exactly the image's size. */
-  function paint(canvas, grey, width, height) {
+  /** Levels, 0 to 1, onto a canvas of exactly the image's size; three of each pixel in colours. */
+  function paint(canvas, levels, width, height) {
+    const channels = levels.length / (width * height);
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d");
     const image = context.createImageData(width, height);
-    for (let i = 0; i < grey.length; i++) {
-      const level = Math.round(255 * grey[i]);
-      image.data.set([level, level, level, 255], 4 * i);
+    // What is below 0 or above 1 is stored as 0 or 255.
+    for (let i = 0; i < width * height; i++) {
+      const [red, green, blue] = [0, 1, 2].map((channel) => 255 * levels[i * channels + (channels === 3 ? channel : 0)]);
+      image.data.set([red, green, blue, 255], 4 * i);
     }
     context.putImageData(image, 0, 0);
   }

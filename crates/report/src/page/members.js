@@ -8,14 +8,14 @@ klsweep.ExplorerMember = class {
   #codes;
   #posteriors;
   #decoder;
-  #grey;
+  #means;
   #tiles;
 
   /** `data` is one of `explorer.members`, `member` that of `members` which it belongs to. */
   constructor(data, member, explorer) {
     this.#data = data;
     this.#explorer = explorer;
-    this.#grey = new Float32Array(explorer.width * explorer.height);
+    this.#means = new Float32Array(explorer.columns.length || explorer.width * explorer.height * explorer.channels);
     this.member = member;
     this.id = data.member;
     this.c = data.c;
@@ -24,6 +24,8 @@ klsweep.ExplorerMember = class {
     this.dimensions = data.dimensions;
     /** Whether its decoder is in the page. */
     this.live = Boolean(data.decoder);
+    /** What makes means of its decoder's outputs. */
+    this.link = data.decoder?.link;
   }
 
   /** `{ count, x, y }`, the means of test images in the dimensions shown; null where the data were not at hand. */
@@ -47,16 +49,17 @@ klsweep.ExplorerMember = class {
     return { mean, std: logVar.map((v) => Math.exp(v / 2)), kl };
   }
 
-  /** Grey levels of a code of all latent dimensions, valid until the next call; null where the decoder is not in the page. */
+  /** The decoder's means for a code of all latent dimensions, valid until the next call; null where the decoder is not in the page. */
   decode(z) {
     if (!this.live) return null;
     this.#decoder ??= new klsweep.decoder.Decoder(this.#data.decoder);
-    return this.#decoder.decode(z, this.#grey);
+    return this.#decoder.decode(z, this.#means);
   }
 
   /** Draws what is decoded at a code, or the nearest of the pictures that there are, onto a canvas. */
   paint(canvas, z) {
-    const { width, height } = this.#explorer;
+    const { width, height, columns } = this.#explorer;
+    if (columns.length) return; // A row of a table has no picture.
     if (this.live) {
       klsweep.decoder.paint(canvas, this.decode(z), width, height);
       return;

@@ -9,6 +9,7 @@ klsweep.explorer = (() => {
     if (!report.explorer?.members.length) return null;
     const store = new klsweep.ExplorerStore(report);
     if (remembered) store.restore(remembered);
+    byId("explorer-root").classList.toggle("no-pictures", store.columns.length > 0);
     klsweep.explorerPicture(store);
     klsweep.explorerCoefficients(store);
     klsweep.explorerPins(store);
@@ -36,7 +37,7 @@ klsweep.explorer = (() => {
   }
 
   function setUpPlane(store, path) {
-    const { report, labels, classes, flat, width, height } = store;
+    const { report, labels, classes, columns, flat, width, height } = store;
     let speaking = 0;
     const say = (text, after = 0) => {
       clearTimeout(speaking);
@@ -85,8 +86,8 @@ klsweep.explorer = (() => {
       plane.draw({
         member, region, flat, titles, width, height, labels, hidden, others, marks: marks(),
         colors: klsweep.classColors(store).map(klsweep.theme.resolve),
-        codes: background !== "grid" && Boolean(member.codes), grid: background !== "codes" || !member.codes,
-        classNames: labels ? Array.from({ length: classes }, (_, k) => String(k)) : null,
+        codes: background !== "grid" && Boolean(member.codes), grid: !columns.length && (background !== "codes" || !member.codes),
+        classNames: labels ? Array.from({ length: classes }, (_, k) => store.nameOf(k)) : null,
       });
       byId("plane").setAttribute("aria-label", `Latent plane of ${nameOf(member.member, report, false)}`);
       byId("plane-note").textContent = note(member, region);
@@ -122,12 +123,12 @@ klsweep.explorer = (() => {
     segmented("Range", ranges, store.range, (range) => store.set({ range }), byId("range-control"));
     segmented("Show", backgrounds, store.background, (background) => store.set({ background }), byId("background-control"));
     byId("range-control").hidden = !store.hasCodes;
-    byId("background-control").hidden = !store.hasCodes;
+    byId("background-control").hidden = !store.hasCodes || store.columns.length > 0;
     if (!store.labels) return;
     const legend = byId("class-legend");
     legend.hidden = false;
     const buttons = klsweep.classColors(store).map((color, k) =>
-      toggle([element("span", { className: "swatch", style: `background:${color}` }), String(k)], !store.hidden.has(k), (on) => {
+      toggle([element("span", { className: "swatch", style: `background:${color}` }), store.nameOf(k)], !store.hidden.has(k), (on) => {
         const hidden = new Set(store.hidden);
         if (on) hidden.delete(k); else hidden.add(k);
         store.set({ hidden });

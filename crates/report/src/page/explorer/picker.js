@@ -5,9 +5,10 @@ klsweep.explorerPicker = (store) => {
   const { element, byId, lines } = klsweep.dom;
   const { number } = klsweep.format;
   const { images, width, height, members } = store;
+  const numbers = width * height * store.report.explorer.channels;
 
-  const pixelsOf = (image) => Float32Array.from(images.pixels.subarray(image * width * height, (image + 1) * width * height), (level) => level / 255);
-  const nameOf = (image) => `${images.positions[image]}${images.labels ? `, class ${images.labels[image]}` : ""}`;
+  const pixelsOf = (image) => Float32Array.from(images.pixels.subarray(image * numbers, (image + 1) * numbers), (level) => level / 255);
+  const nameOf = (image) => `${images.positions[image]}${images.labels ? `, class ${store.nameOf(images.labels[image])}` : ""}`;
 
   function setUp() {
     byId("picker").hidden = false;
@@ -67,7 +68,8 @@ klsweep.explorerPicker = (store) => {
     if (member.live) {
       const decoded = member.decode(posterior.mean);
       klsweep.decoder.paint(byId("picked-reconstruction"), decoded, width, height);
-      facts.splice(3, 0, `reconstruction ${number(klsweep.decoder.reconstruction(original, decoded))} nats`);
+      // Of other likelihoods the page knows the means alone.
+      if (member.link === "logistic") facts.splice(3, 0, `reconstruction ${number(klsweep.decoder.reconstruction(original, decoded))} nats`);
     }
     byId("picked-facts").replaceChildren(...lines(facts));
   }

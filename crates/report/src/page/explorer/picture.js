@@ -11,10 +11,10 @@ klsweep.explorerPicture = (store) => {
     const known = [`${number(Math.hypot(...point))} from the prior's centre`];
     if (member.codes) {
       const { index, distance } = member.nearest(point);
-      known.push(`nearest code ${distance < 0.005 ? "under 0.01" : number(distance)} away${labels ? `, class ${labels[index]}` : ""}`);
+      known.push(`nearest code ${distance < 0.005 ? "under 0.01" : number(distance)} away${labels ? `, class ${store.nameOf(labels[index])}` : ""}`);
     }
     if (latent > 2) known.push(picked === null ? "other dimensions at their sliders or 0" : "other dimensions at the picked image's mean");
-    if (!member.live) known.push("the nearest of the pictures that are in the page");
+    if (!member.live && !store.columns.length) known.push("the nearest of the pictures that are in the page");
     return known;
   }
 
@@ -23,8 +23,20 @@ klsweep.explorerPicture = (store) => {
     const digit = byId("digit");
     member.paint(digit, store.code);
     digit.setAttribute("aria-label", `Decoded image at ${klsweep.coordinates(point)}`);
+    drawColumns(member);
     byId("point").textContent = `z = ${klsweep.coordinates(point)}`;
     byId("point-facts").replaceChildren(...lines(facts()));
+  }
+
+  /** What is decoded for each column of a table, in the column's own unit. */
+  function drawColumns(member) {
+    const { columns } = store;
+    const box = byId("decoded-columns");
+    const means = columns.length && member.live ? member.decode(store.code) : null;
+    box.hidden = !means;
+    if (!means) return;
+    box.replaceChildren(...columns.map(({ name, shift, scale }, column) =>
+      element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, klsweep.format.number(shift + scale * means[column])))));
   }
 
   // Moves come faster than frames.

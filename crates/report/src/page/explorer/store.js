@@ -17,7 +17,7 @@ klsweep.ExplorerStore = class {
    */
   constructor(report) {
     const data = report.explorer;
-    Object.assign(this, { report, width: data.width, height: data.height, latent: data.latent, every: data.every });
+    Object.assign(this, { report, width: data.width, height: data.height, latent: data.latent, every: data.every, columns: data.columns, classNames: data.classes });
     this.flat = data.latent === 1;
     this.members = data.members.map((entry) => new klsweep.ExplorerMember(entry, report.members[entry.member], data));
     this.labels = data.labels ? klsweep.decoder.bytes(data.labels).filter((_, image) => image % data.every === 0) : null;
@@ -29,9 +29,12 @@ klsweep.ExplorerStore = class {
     const first = this.members.findIndex(({ c }) => c === (recommended[0] ?? 1));
     Object.assign(this, {
       index: Math.max(0, first), point: this.flat ? [0.5] : [0.5, 0.5], others: new Float32Array(this.latent), picked: null,
-      pins: [], path: null, range: "prior", background: this.hasCodes ? "codes" : "grid", hidden: new Set(),
+      pins: [], path: null, range: "prior", background: this.hasCodes || this.columns.length ? "codes" : "grid", hidden: new Set(),
     });
   }
+
+  /** What a class is called. */
+  nameOf(label) { return this.classNames[label] ?? String(label); }
 
   get member() { return this.members[this.index]; }
   get code() { return this.member.code(this.point, this.others); }
@@ -139,7 +142,7 @@ klsweep.ExplorerStore = class {
     if (find(saved) >= 0) this.index = find(saved);
     if (saved.point?.length === this.point.length) this.point = saved.point;
     this.range = saved.range ?? this.range;
-    if (this.hasCodes) this.background = saved.background ?? this.background;
+    if (this.hasCodes && !this.columns.length) this.background = saved.background ?? this.background;
     this.hidden = new Set(saved.hidden ?? []);
     this.picked = this.images && saved.picked !== null && saved.picked < this.images.positions.length ? saved.picked : null;
     this.others = this.#othersOf(this.index, this.picked);

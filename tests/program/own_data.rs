@@ -1,0 +1,226 @@
+//! Own data from one line to the report: each loader and each likelihood on small sets that `scripts/own_data.py` made.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use record::{DataRecord, RunDir, RunRecord};
+use serde_json::Value;
+
+use crate::program::{Folder, Ran, repository};
+use crate::report::data;
+
+fn fixture(name: &str) -> PathBuf {
+    repository().join("tests/data").join(name)
+}
+
+/// A folder with caches of its own, in which a fixture lies.
+fn folder(name: &str) -> Folder {
+    let folder = Folder::new();
+    fs::copy(fixture(name), folder.path().join(name)).expect("the fixture is there");
+    folder
+}
+
+/// Trains on data with few networks for a short while, and gives back what is said.
+fn trained(folder: &Folder, arguments: &[&str]) -> Ran {
+    let mut command =
+        folder.command(&[arguments, &["--c", "0.1,1", "--epochs", "2", "--seeds", "1"]].concat());
+    command.env("KLSWEEP_CACHE", folder.path().join("cache"));
+    crate::program::ran(&mut command).expect_code(0)
+}
+
+fn record(folder: &Folder, run: &str) -> RunRecord {
+    let dir = RunDir::open(&folder.path().join("runs").join(run)).expect("the run is there");
+    dir.record().unwrap().expect("it has a record")
+}
+
+fn page(folder: &Folder, run: &str) -> Value {
+    data(&folder.path().join("runs").join(run).join("report.html"))
+}
+
+fn figures(folder: &Folder, run: &str) -> Vec<String> {
+    let dir = folder.path().join("runs").join(run).join("figures");
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_table_is_understood_trained_and_reported_without_pictures() {
+    let folder = folder("wine.csv");
+    let said = trained(&folder, &["wine.csv", "--figures", "all"]).stdout;
+    for line in [
+        "data: a table, wine.csv: 178 examples of 13 columns",
+        "classes: 3: Barbera, Barolo, Grignolino",
+        "parts: 142 training, 18 validation, 18 test",
+        "note: There are 178 examples, and a verdict needs 200",
+        "likelihood: gaussian",
+        "network: 13-64-2-64-13",
+        "training: coefficients 0.1, 1, 1 seeds, 2 epochs of 2 steps",
+        "run: runs/wine",
+    ] {
+        assert!(said.contains(line), "{line:?} in {said}");
+    }
+    let DataRecord { columns, classes, scaling, .. } = record(&folder, "wine").data;
+    assert_eq!((columns[0].as_str(), columns.len(), classes.len()), ("alcohol", 13, 3));
+    assert_eq!(scaling.scale.len(), 13);
+    let page = page(&folder, "wine");
+    let explorer = &page["explorer"];
+    assert_eq!(explorer["columns"][12]["name"], "proline");
+    assert_eq!(explorer["classes"][0], "Barbera");
+    assert!(explorer["images"].is_null() && !explorer["members"][0]["codes"].is_null());
+    assert_eq!(explorer["members"][0]["decoder"]["link"], "identity");
+    let figures = figures(&folder, "wine");
+    assert!(figures.contains(&"profiles.png".to_string()), "{figures:?}");
+    assert!(!figures.contains(&"manifold.png".to_string()), "{figures:?}");
+    let of_member = folder.path().join("runs/wine/c=1/seed=0/figures");
+    assert!(of_member.join("column_errors.svg").exists());
+}
+
+#[test]
+fn a_table_of_pixels_is_images_and_the_same_as_a_folder_of_them() {
+    let digits = folder("digits.csv");
+    let said = trained(&digits, &["digits.csv"]).stdout;
+    assert!(said.contains("600 examples of 8 x 8 grey pixels"), "{said}");
+    assert!(said.contains("classes: 10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"), "{said}");
+    assert!(said.contains("likelihood: continuous_bernoulli"), "{said}");
+    assert!(said.contains("parts: 480 training, 60 validation, 60 test"), "{said}");
+
+    // The same digits as images, of 255 levels instead of 16.
+    let images = Folder::new();
+    let mut table = csv::Reader::from_path(fixture("digits.csv")).unwrap();
+    for (number, row) in table.records().enumerate() {
+        let row: Vec<u8> = row.unwrap().iter().map(|cell| cell.parse().unwrap()).collect();
+        let dir = images.path().join("digits").join(row[64].to_string());
+        fs::create_dir_all(&dir).unwrap();
+        let levels: Vec<u8> = row[..64].iter().map(|&level| (u16::from(level) * 255 / 16) as u8).collect();
+        let png = figure::Pixels::new(8, 8, 1, levels).to_png();
+        fs::write(dir.join(format!("{number:04}.png")), png).unwrap();
+    }
+    let said = trained(&images, &["digits"]).stdout;
+    assert!(said.contains("a folder of images, digits: 600 examples of 8 x 8 grey pixels"), "{said}");
+    assert_eq!(record(&images, "digits").data.classes, record(&digits, "digits").data.classes);
+    assert!(!page(&images, "digits")["explorer"]["images"].is_null());
+
+    // Whatever was decoded before is not needed to go on, and what changed is noticed.
+    trained(&images, &["digits"]);
+    let run = images.path().join("runs/digits");
+    fs::remove_file(run.join("c=1/seed=0/result.json")).unwrap();
+    fs::remove_dir_all(images.path().join("digits/3")).unwrap();
+    let mut command = images.command(&["--resume", "runs/digits"]);
+    command.env("KLSWEEP_CACHE", images.path().join("cache"));
+    crate::program::ran(&mut command)
+        .expect_refusal(&["no longer that on which runs/digits was trained", "put it back"]);
+}
+
+#[test]
+fn colours_are_kept_from_the_file_to_the_page() {
+    let tiles = folder("tiles.npz");
+    let said = trained(&tiles, &["tiles.npz", "--figures", "all"]).stdout;
+    assert!(said.contains("260 examples of 16 x 16 pixels of three colours"), "{said}");
+    assert!(said.contains("classes: no labels") && said.contains("likelihood: gaussian"), "{said}");
+    let page = page(&tiles, "tiles");
+    assert_eq!((&page["explorer"]["channels"], &page["explorer"]["labels"]), (&3.into(), &Value::Null));
+    let png = fs::read(tiles.path().join("runs/tiles/c=1/seed=0/figures/reconstructions.png")).unwrap();
+    assert!(png.len() > 1000);
+    let shown = tiles.path().join("tiles.npz");
+    let said = tiles.run(&["data", shown.to_str().unwrap()]).expect_code(0).stdout;
+    assert!(said.contains("images: contact-sheet.png"), "{said}");
+    assert!(tiles.path().join("contact-sheet.png").exists());
+}
+
+#[test]
+fn every_likelihood_trains_on_coloured_shapes() {
+    let shapes = folder("shapes.npz");
+    for likelihood in ["grey_bernoulli", "continuous_bernoulli", "gaussian", "discretised_logistic"] {
+        let set = format!("model.likelihood=\"{likelihood}\"");
+        let name = format!("name=\"{likelihood}\"");
+        trained(&shapes, &["shapes.npz", "--set", &set, "--set", &name, "--quiet"]);
+        assert!(!page(&shapes, likelihood)["explorer"].is_null(), "{likelihood}");
+    }
+}
+
+#[test]
+fn a_run_gets_a_number_where_another_one_has_its_name_and_prints_what_it_chose() {
+    let folder = folder("wine.csv");
+    let print = |arguments: &[&str]| {
+        folder.run(&[&["wine.csv", "--print-config"], arguments].concat()).expect_code(0).stdout
+    };
+    let config = print(&["--c", "0.5,2", "--seeds", "2"]);
+    assert!(config.contains("kl_coefficients = [0.5, 2.0]") && config.contains("seeds = [0, 1]"), "{config}");
+    assert!(config.contains("epochs = 2000"), "4,000 updates of two steps an epoch: {config}");
+    assert!(!folder.path().join("runs").exists());
+    // What was printed trains the same.
+    let path = folder.write("printed.toml", &config);
+    let again = folder.run(&["--config", path.to_str().unwrap(), "--print-config"]).expect_code(0).stdout;
+    assert_eq!(again, config);
+
+    trained(&folder, &["wine.csv", "--quiet", "--no-report"]);
+    trained(&folder, &["wine.csv", "--quiet", "--no-report"]);
+    trained(&folder, &["wine.csv", "--quiet", "--no-report", "--set", "model.latent=1"]);
+    let names: Vec<bool> = ["wine", "wine-2", "wine-3"]
+        .iter()
+        .map(|name| folder.path().join("runs").join(name).exists())
+        .collect();
+    assert_eq!(names, [true, true, false]);
+}
+
+#[test]
+fn data_larger_than_the_memory_granted_gives_the_same_bits_again_and_after_a_resume() {
+    let folder = Folder::new();
+    // 1.2 MiB of 32-bit numbers, more than the one MiB that is granted.
+    let numbers: Vec<u8> =
+        (0..400 * 800u32).flat_map(|i| ((i * 7919 % 1009) as f32 / 1008.0).to_le_bytes()).collect();
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (400, 20, 40), }";
+    let mut npy = b"\x93NUMPY\x01\x00".to_vec();
+    npy.extend((header.len() as u16).to_le_bytes());
+    npy.extend(header.as_bytes());
+    npy.extend(numbers);
+    fs::write(folder.path().join("large.npy"), &npy).unwrap();
+    let arguments = ["large.npy", "--set", "data.memory_mib=1", "--no-report"];
+    let said = trained(&folder, &arguments).stdout;
+    assert!(said.contains("memory: read in blocks of"), "{said}");
+    let first = folder.bits("large");
+    fs::rename(folder.path().join("runs/large"), folder.path().join("runs/before")).unwrap();
+    trained(&folder, &arguments);
+    crate::program::assert_same_bits(&folder.bits("large"), &first);
+
+    let mut changed = npy;
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    fs::write(folder.path().join("large.npy"), changed).unwrap();
+    fs::remove_file(folder.path().join("runs/large/c=1/seed=0/result.json")).unwrap();
+    folder
+        .run(&["--resume", "runs/large", "--no-report"])
+        .expect_refusal(&["no longer that on which runs/large was trained"]);
+}
+
+#[test]
+fn data_that_is_called_as_a_command_needs_to_say_so() {
+    let folder = Folder::new();
+    fs::copy(fixture("wine.csv"), folder.path().join("report")).unwrap();
+    folder.run(&["report"]).expect_refusal(&["write ./report"]);
+    folder.run(&["./report"]).expect_refusal(&["is of no kind that can be read"]);
+    folder.run(&["nothing.csv"]).expect_refusal(&["nothing.csv"]);
+}
+
+#[test]
+fn bad_data_is_refused_by_name_and_place_before_anything_is_written() {
+    let folder = Folder::new();
+    for (name, text, expected) in [
+        ("a.csv", "x,z\n1,2\n3,four\n", ["a.csv holds \"four\" in line 3", "column \"z\""]),
+        ("b.csv", "x,z\n1,2\n3,\n5,6\n7,8\n", ["b.csv has no number in row 1", "data.missing"]),
+        ("c.npy", "no array", ["c.npy is no array of NumPy", "begin"]),
+        ("d.txt", "1,2", ["d.txt is of no kind", ".csv"]),
+    ] {
+        let path = folder.write(name, text);
+        folder.run(&[path.to_str().unwrap(), "--no-report"]).expect_refusal(&expected);
+        assert!(!folder.path().join("runs").exists());
+    }
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    fs::write(images.join("broken.png"), "no image").unwrap();
+    folder.run(&["images"]).expect_refusal(&["broken.png cannot be decoded", "data.skip_corrupt=true"]);
+    let missing = Path::new("images/none");
+    folder.run(&[missing.to_str().unwrap()]).expect_refusal(&["cannot read images/none"]);
+}
