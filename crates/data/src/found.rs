@@ -10,6 +10,7 @@ use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::labels::{Labels, MOST_CLASSES, class_names};
 use crate::parts::{Drawn, Part, drawn, given};
+use crate::progress::Progress;
 use crate::split::{Split, planar_place};
 use crate::survey::{Conversion, NotFinite, Survey, check};
 
@@ -99,6 +100,7 @@ impl Found {
         given: Option<&Conversion>,
         config: &DataConfig,
         classes: Option<&[String]>,
+        progress: &dyn Progress,
     ) -> Result<(Split, Conversion)> {
         let labels = classes.and_then(|names| self.labels.as_ref()?.numbered(names));
         let labels = labels.map(|labels| rows.iter().map(|&row| labels[row as usize]).collect());
@@ -150,8 +152,10 @@ impl Found {
             }
             Rows::File(file) => {
                 let width = file.row_bytes();
+                let done = progress.counter("looking at the numbers", rows.len() as u64);
                 let blocks = Blocks::new(file.clone(), rows, config.memory_mib << 20, |rows, bytes| {
                     let numbers = bytes.chunks_exact(width).map(|bytes| file.element.numbers(bytes));
+                    done.add(rows.len() as u64);
                     rows.iter().zip(numbers).try_for_each(|(&row, mut numbers)| look(row, &mut numbers))
                 })?;
                 let conversion = converted(&survey);
@@ -162,7 +166,7 @@ impl Found {
 }
 
 /// The data set that was found, in its parts.
-pub fn assemble(source: Source, config: &DataConfig) -> Result<Dataset> {
+pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) -> Result<Dataset> {
     let (founds, positions) = match source {
         Source::Whole(found) => {
             let parts = parts_of(&found, config)?;
@@ -199,16 +203,16 @@ pub fn assemble(source: Source, config: &DataConfig) -> Result<Dataset> {
     let classes = classes(&founds, &mut notes);
     let names = classes.as_deref();
     let Drawn { train: of_train, validation: of_validation, test: of_test } = positions;
-    let (mut training, conversion) = train.split(of_train, None, config, names)?;
+    let (mut training, conversion) = train.split(of_train, None, config, names, progress)?;
     for name in conversion.constant.iter().filter_map(|&column| train.shape.columns().get(column)) {
         notes.push(format!("The column {name:?} is the same in every training example."));
     }
     let given = Some(&conversion);
     let validation = match of_validation.is_empty() {
         true => None,
-        false => Some(validation.split(of_validation, given, config, names)?.0),
+        false => Some(validation.split(of_validation, given, config, names, progress)?.0),
     };
-    let (mut testing, _) = test.split(of_test, given, config, names)?;
+    let (mut testing, _) = test.split(of_test, given, config, names, progress)?;
 
     let mut digest = Sha256::new();
     for split in [Some(&training), validation.as_ref(), Some(&testing)].into_iter().flatten() {

@@ -57,7 +57,7 @@ fn load_or(
     } else {
         read(&config.path, config, progress)?
     };
-    assemble(source, config)
+    assemble(source, config, progress)
 }
 
 /// What there is at a path.
