@@ -103,7 +103,7 @@
 //! - [`families`]: named families, from Normal to von Mises: entropies, moments, closed-form KL and Rényi divergences, also
 //!   as Burn tensors; quadrature where there is no closed form.
 //! - `normal_fit` (feature `tensor`): a Normal fitted by gradient descent on KL.
-//! - the command `metrics` (feature `cli`), with `compare`, `fit` and `families`.
+//! - the command `metrics` (feature `cli`), with `compare`, `matrix`, `samples`, `families` and `fit`.
 //!
 //! The feature `tensor`, on by default through the backends `flex`, `ndarray` and `wgpu`, brings all that needs Burn.
 //! Without it (`default-features = false`) the crate is small and builds in seconds.

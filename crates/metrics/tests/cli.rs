@@ -250,6 +250,10 @@ fn samples_refuses_what_cannot_be_held_side_by_side() {
         let message = refusal(&metrics(&["samples", x, y]));
         assert!(message.contains(expected), "{message}");
     }
+    let many = write("many.csv", &"0.5\n0.25\n1\n".repeat(40_000));
+    let table = stdout(&metrics(&["samples", &many, &line]));
+    assert!(table.contains("more than 100000 samples: --all-pairs looks at every pair"), "{table}");
+    assert!(table.contains("Wasserstein-1 "), "{table}");
     // Too few for neighbours are enough for a distance.
     let table = stdout(&metrics(&["samples", &line, &line]));
     assert!(

@@ -35,6 +35,9 @@ pub struct Arguments {
     /// Deal the samples to the two sides at random so many times, for the p-value of the energy distance.
     #[arg(long, value_name = "DEALS")]
     permutations: Option<usize>,
+    /// Look at every pair of samples, as the discrepancy and the energy distance do, also where a side has more than 100,000.
+    #[arg(long)]
+    all_pairs: bool,
     /// Seed of the random deals, and of the directions of the sliced distance.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -46,6 +49,8 @@ pub struct Arguments {
     format: Format,
 }
 
+/// Samples of a side whose pairs take longer than one waits: half a minute on two cores.
+const MOST_PAIRED: usize = 100_000;
 /// Directions of the sliced distance.
 const DIRECTIONS: usize = 200;
 
@@ -96,15 +101,11 @@ fn divergences(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, arguments: &Argum
     let k = arguments.neighbours;
     let estimated = |found: Result<Estimate, SampleError>| found.map(Value::Estimated);
     let exact = |found: Result<f64, SampleError>| found.map(Value::Exact);
-    let bandwidth = arguments.bandwidth.map_or_else(|| mmd::median_bandwidth(x, y), Ok);
-    let discrepancy = bandwidth.and_then(|bandwidth| mmd::squared_discrepancy(x, y, bandwidth));
     let mut rows = vec![
         row("Kullback-Leibler", "P ‖ Q", estimated(neighbours::kl_divergence(x, y, k)), Information),
         row("Kullback-Leibler", "Q ‖ P", estimated(neighbours::kl_divergence(y, x, k)), Information),
         row("entropy", "P", estimated(neighbours::entropy(x, k)), Information),
         row("entropy", "Q", estimated(neighbours::entropy(y, k)), Information),
-        row("squared mean discrepancy", "P, Q", estimated(discrepancy), Pure),
-        row("energy distance", "P, Q", estimated(energy::energy_distance(x, y)), Pure),
         row("Wasserstein-2 of Normals", "P, Q", exact(gaussian_wasserstein_2(x, y)), Pure),
     ];
     if x.ncols() == 1 {
@@ -115,6 +116,17 @@ fn divergences(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, arguments: &Argum
         let sliced = sliced_wasserstein_2(x, y, DIRECTIONS, arguments.seed);
         rows.push(row("sliced Wasserstein-2", "P, Q", estimated(sliced), Pure));
     }
+    if x.nrows().max(y.nrows()) > MOST_PAIRED && !arguments.all_pairs {
+        let reason = format!("more than {MOST_PAIRED} samples: --all-pairs looks at every pair");
+        let missing =
+            |name| Row { name, of: "P, Q".into(), value: Value::Missing(reason.clone()), kind: Pure };
+        rows.extend(["squared mean discrepancy", "energy distance"].map(missing));
+        return rows;
+    }
+    let bandwidth = arguments.bandwidth.map_or_else(|| mmd::median_bandwidth(x, y), Ok);
+    let discrepancy = bandwidth.and_then(|bandwidth| mmd::squared_discrepancy(x, y, bandwidth));
+    rows.push(row("squared mean discrepancy", "P, Q", estimated(discrepancy), Pure));
+    rows.push(row("energy distance", "P, Q", estimated(energy::energy_distance(x, y)), Pure));
     if let Some(permutations) = arguments.permutations {
         let statistic =
             |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| Ok(energy::energy_distance(x, y)?.value);
