@@ -68,6 +68,8 @@ fn a_table_is_understood_trained_and_reported_without_pictures() {
     assert_eq!((columns[0].as_str(), columns.len(), classes.len()), ("alcohol", 13, 3));
     assert_eq!(scaling.scale.len(), 13);
     let page = page(&folder, "wine");
+    let headline = page["recommendation"]["headline"].as_str().unwrap();
+    assert!(headline.starts_with("There are 178 examples, and a verdict needs 200"), "{headline}");
     let explorer = &page["explorer"];
     assert_eq!(explorer["columns"][12]["name"], "proline");
     assert_eq!(explorer["classes"][0], "Barbera");

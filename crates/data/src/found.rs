@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use record::{DataConfig, DataRecord, LEAST_FOR_VERDICT, Scale, Shape};
+use record::{DataConfig, DataRecord, Scale, Shape};
 use sha2::{Digest, Sha256};
 
 use crate::blocks::{Blocks, FlatFile};
@@ -229,12 +229,7 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
         split.truncate(wanted);
     }
     let mut dataset = Dataset::new(training, validation, testing);
-    let count = dataset.record.count();
-    if count < LEAST_FOR_VERDICT {
-        notes.push(format!(
-            "There are {count} examples, and a verdict needs {LEAST_FOR_VERDICT}: the numbers are shown without one."
-        ));
-    }
+    notes.extend(dataset.record.too_few());
     dataset.record = DataRecord {
         source: train.path.display().to_string(),
         kind: train.kind.to_string(),
