@@ -50,16 +50,28 @@ pub enum Rows {
 #[derive(Debug)]
 pub enum Source {
     /// Everything in one place.
-    Whole(Found),
+    Whole(Box<Found>),
     /// Training, validation and test each by itself.
     Parts {
         /// What is trained on.
-        train: Found,
+        train: Box<Found>,
         /// By which coefficients are chosen.
-        validation: Option<Found>,
+        validation: Option<Box<Found>>,
         /// What is measured on.
-        test: Found,
+        test: Box<Found>,
     },
+}
+
+impl Source {
+    /// Everything in one place.
+    pub fn whole(found: Found) -> Self {
+        Self::Whole(Box::new(found))
+    }
+
+    /// Training and test, each by itself.
+    pub fn parts(train: Found, test: Found) -> Self {
+        Self::Parts { train: Box::new(train), validation: None, test: Box::new(test) }
+    }
 }
 
 impl Found {
@@ -170,16 +182,16 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
     let (founds, positions) = match source {
         Source::Whole(found) => {
             let parts = parts_of(&found, config)?;
-            (vec![found], parts)
+            (vec![*found], parts)
         }
         Source::Parts { train, validation, test } => {
             let all = |found: &Found| (0..found.count() as u32).collect();
             let parts = Drawn {
                 train: all(&train),
-                validation: validation.as_ref().map(all).unwrap_or_default(),
+                validation: validation.as_deref().map(all).unwrap_or_default(),
                 test: all(&test),
             };
-            (std::iter::once(train).chain([test]).chain(validation).collect(), parts)
+            ([Some(train), Some(test), validation].into_iter().flatten().map(|found| *found).collect(), parts)
         }
     };
     let [train, test, validation] = [0, 1, 2].map(|part| founds.get(part).unwrap_or(&founds[0]));

@@ -66,12 +66,12 @@ pub(crate) fn read(path: &Path, config: &DataConfig, progress: &dyn Progress) ->
         Kind::IdxFolder => idx_folder::read_dir(path, Content::Any),
         Kind::Cifar => cifar::read(path),
         Kind::PartFiles(files) => part_files::read(&files, config, progress),
-        Kind::ImageFolder => image_folder::read(path, config, progress).map(Source::Whole),
-        Kind::Npy => npy::read(path, config).map(Source::Whole),
+        Kind::ImageFolder => image_folder::read(path, config, progress).map(Source::whole),
+        Kind::Npy => npy::read(path, config).map(Source::whole),
         Kind::Npz => npz::read(path, config),
-        Kind::Table => table::read(path, config, progress).map(Source::Whole),
+        Kind::Table => table::read(path, config, progress).map(Source::whole),
         #[cfg(feature = "parquet")]
-        Kind::Parquet => crate::parquet::read(path, config).map(Source::Whole),
+        Kind::Parquet => crate::parquet::read(path, config).map(Source::whole),
         #[cfg(not(feature = "parquet"))]
         Kind::Parquet => Err(DataError::content(
             path,
