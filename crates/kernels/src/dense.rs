@@ -94,32 +94,49 @@ fn dense_backward_with(
 ) -> DenseGradients {
     let (rows, outputs) = (input.rows(), weight.columns());
     assert_eq!(gradient.len(), rows * outputs, "gradients of {rows} rows of {outputs} outputs");
-    if activation != Activation::Identity {
-        let output = output.expect("the output of a layer with an activation");
-        assert_eq!(output.len(), gradient.len(), "outputs and gradients");
-        let parts = Parts::new(gradient);
-        in_halves(output.len(), NUMBERS_OF_A_HALF, |range| {
-            // SAFETY: `gradient` is borrowed for as long, and the halves do not overlap.
-            let gradient = unsafe { parts.part(range.clone()) };
-            activation_backward(set, gradient, &output[range], activation);
-        });
-    }
+    pass_activation(set, gradient, output, activation);
     let gradient = &*gradient;
-    let mut bias = vec![0.0; outputs];
-    let parts = Parts::new(&mut bias);
-    let cut = (NUMBERS_OF_A_HALF / rows.max(1)).next_multiple_of(16);
-    // By columns: each is summed in the order of the rows.
-    in_halves(outputs, cut, |range| {
-        // SAFETY: as above.
-        let bias = unsafe { parts.part(range.clone()) };
-        add_rows(set, bias, gradient, outputs, range.start);
-    });
+    let bias = sums_of_columns(set, gradient, outputs);
     let gradient = Matrix::new(gradient, rows, outputs);
     DenseGradients {
         input: with_input.then(|| product(set, gradient, weight.transposed(), |_| {})),
         weight: product(set, input.transposed(), gradient, |_| {}),
         bias,
     }
+}
+
+/// Turns the gradient with respect to the outputs of an activation into that with respect to its sums.
+pub(crate) fn pass_activation(
+    set: KernelSet,
+    gradient: &mut [f32],
+    output: Option<&[f32]>,
+    activation: Activation,
+) {
+    if activation == Activation::Identity {
+        return;
+    }
+    let output = output.expect("the output of a layer with an activation");
+    assert_eq!(output.len(), gradient.len(), "outputs and gradients");
+    let parts = Parts::new(gradient);
+    in_halves(output.len(), NUMBERS_OF_A_HALF, |range| {
+        // SAFETY: `gradient` is borrowed for as long, and the halves do not overlap.
+        let gradient = unsafe { parts.part(range.clone()) };
+        activation_backward(set, gradient, &output[range], activation);
+    });
+}
+
+/// The sum of each column, in the order of the rows.
+pub(crate) fn sums_of_columns(set: KernelSet, values: &[f32], columns: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; columns];
+    let parts = Parts::new(&mut sums);
+    let rows = values.len() / columns.max(1);
+    let cut = (NUMBERS_OF_A_HALF / rows.max(1)).max(1).next_multiple_of(16);
+    in_halves(columns, cut, |range| {
+        // SAFETY: `sums` is borrowed for as long, and the halves do not overlap.
+        let sums = unsafe { parts.part(range.clone()) };
+        add_rows(set, sums, values, columns, range.start);
+    });
+    sums
 }
 
 /// A product, and what is done to its rows after, on up to two threads.
@@ -142,7 +159,7 @@ fn product(set: KernelSet, lhs: Matrix<'_>, rhs: Matrix<'_>, finish: impl Fn(&mu
 }
 
 for_each_set! {
-    fn add_bias_and_activate(rows: &mut [f32], bias: &[f32], activation: Activation) = add_bias_and_activate_body
+    pub(crate) fn add_bias_and_activate(rows: &mut [f32], bias: &[f32], activation: Activation) = add_bias_and_activate_body
 }
 
 #[inline(always)]
@@ -327,6 +344,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn more_rows_than_numbers_that_a_thread_begins_with_are_summed() {
+        let values = vec![1.0; 2 * 20_000];
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let sums = || sums_of_columns(KernelSet::active(), &values, 2);
+        let (sums, ()) = pool.install(|| assisted(sums, || ()));
+        assert_eq!(sums, [20_000.0; 2]);
     }
 
     #[test]

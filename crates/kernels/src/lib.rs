@@ -6,6 +6,7 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod adam;
+mod convolution;
 mod dense;
 mod exponential;
 mod exponential_f64;
@@ -22,6 +23,10 @@ mod vectorized;
 mod vectors;
 
 pub use adam::{AdamStep, adam};
+pub use convolution::{
+    Convolution, ConvolutionGradients, convolve, convolve_backward, convolve_transposed,
+    convolve_transposed_backward,
+};
 pub use dense::{Activation, DenseGradients, dense, dense_backward};
 pub use exponential_f64::{EXP_F64_LEAST, exp_f64};
 pub use gaussian::{

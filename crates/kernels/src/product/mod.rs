@@ -40,25 +40,50 @@ pub(crate) fn multiply_with(
     rhs: Matrix<'_>,
     output: &mut [MaybeUninit<f32>],
 ) {
-    assert_eq!(lhs.columns(), rhs.rows(), "columns of the left and rows of the right factor");
-    assert_eq!(output.len(), lhs.rows() * rhs.columns(), "values of the product");
     if lhs.columns() == 0 {
         output.fill(MaybeUninit::new(0.0));
+    }
+    // SAFETY: nothing is read of the output.
+    unsafe { multiply_or_add(set, lhs, rhs, output, false) };
+}
+
+/// Adds the product to the output: each value goes on with the sum that it holds.
+///
+/// # Panics
+///
+/// As [`multiply`], and if the right factor is not stored by rows.
+pub(crate) fn add_product(set: KernelSet, lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [f32]) {
+    assert!(rhs.is_by_rows(), "the right factor of a sum of products is stored by rows");
+    // SAFETY: the output is initialised.
+    unsafe { multiply_or_add(set, lhs, rhs, as_uninit(output), true) };
+}
+
+/// # Safety
+///
+/// The output must be initialised if `accumulate`, and the right factor then be stored by rows.
+unsafe fn multiply_or_add(
+    set: KernelSet,
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    output: &mut [MaybeUninit<f32>],
+    accumulate: bool,
+) {
+    assert_eq!(lhs.columns(), rhs.rows(), "columns of the left and rows of the right factor");
+    assert_eq!(output.len(), lhs.rows() * rhs.columns(), "values of the product");
+    if lhs.columns() == 0 || output.is_empty() {
         return;
     }
-    if output.is_empty() {
-        return;
-    }
-    // SAFETY: the sizes were just compared, and a set is only chosen where the processor has its features.
+    // SAFETY: the sizes were just compared, a set is only chosen where the processor has its features, and the rest is the
+    // caller's promise.
     unsafe {
         match set {
-            KernelSet::Portable => packed::multiply::<generic::Portable>(lhs, rhs, output),
+            KernelSet::Portable => packed::multiply::<generic::Portable>(lhs, rhs, output, accumulate),
             #[cfg(target_arch = "x86_64")]
-            KernelSet::Avx2 => packed::multiply::<generic::Avx2>(lhs, rhs, output),
+            KernelSet::Avx2 => packed::multiply::<generic::Avx2>(lhs, rhs, output, accumulate),
             #[cfg(target_arch = "x86_64")]
-            KernelSet::Avx512 => unpacked::multiply(lhs, rhs, output),
+            KernelSet::Avx512 => unpacked::multiply(lhs, rhs, output, accumulate),
             #[cfg(target_arch = "x86_64")]
-            KernelSet::Avx512Packed => packed::multiply::<avx512::Avx512>(lhs, rhs, output),
+            KernelSet::Avx512Packed => packed::multiply::<avx512::Avx512>(lhs, rhs, output, accumulate),
             #[cfg(not(target_arch = "x86_64"))]
             _ => unreachable!("only x86-64 has this set"),
         }

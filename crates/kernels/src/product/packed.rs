@@ -99,31 +99,37 @@ thread_local! {
 /// Rows of the left factor that are collected at a time, in blocks: it bounds the memory.
 const BLOCKS: usize = 256;
 
-/// As [`super::multiply`].
+/// As [`super::multiply`], or [`super::add_product`] if `accumulate`.
 ///
 /// # Safety
 ///
-/// The processor must have the set's instructions.
-pub(super) unsafe fn multiply<T: Tiles>(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+/// The processor must have the set's instructions, and the output be initialised if `accumulate`.
+pub(super) unsafe fn multiply<T: Tiles>(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    output: &mut [MaybeUninit<f32>],
+    accumulate: bool,
+) {
     let mut buffers = BUFFERS.take();
     let columns = rhs.columns();
     for start in (0..lhs.rows()).step_by(BLOCKS * T::ROWS) {
         let end = (start + BLOCKS * T::ROWS).min(lhs.rows());
         let output = &mut output[start * columns..end * columns];
         // SAFETY: the caller's promise.
-        unsafe { multiply_rows::<T>(lhs.rows_between(start, end), rhs, &mut buffers, output) };
+        unsafe { multiply_rows::<T>(lhs.rows_between(start, end), rhs, &mut buffers, output, accumulate) };
     }
     BUFFERS.set(buffers);
 }
 
 /// # Safety
 ///
-/// The processor must have the set's instructions.
+/// As of [`multiply`].
 unsafe fn multiply_rows<T: Tiles>(
     lhs: Matrix<'_>,
     rhs: Matrix<'_>,
     buffers: &mut Buffers,
     output: &mut [MaybeUninit<f32>],
+    accumulate: bool,
 ) {
     let (inner, columns) = (lhs.columns(), rhs.columns());
     // Panels of about the same depth: one of a few rows would cost as much as a deep one around its arithmetic.
@@ -166,7 +172,7 @@ unsafe fn multiply_rows<T: Tiles>(
                 let values = &mut output[block * T::ROWS * columns + start..];
                 let mut output = Output { values, stride: columns, columns: end - start };
                 // SAFETY: as above, for `tile`; the first panel initialises what the others add to.
-                unsafe { T::tile(&left, panel, &mut output, first > 0) };
+                unsafe { T::tile(&left, panel, &mut output, accumulate || first > 0) };
             }
         }
     }

@@ -21,17 +21,24 @@ thread_local! {
     static BLOCK: Cell<(Vec<f32>, Vec<u32>)> = Cell::default();
 }
 
-/// As [`super::multiply`].
+/// As [`super::multiply`], or [`super::add_product`] if `accumulate`.
 ///
 /// # Safety
 ///
 /// The processor must have AVX-512. `lhs` must have as many columns as `rhs` rows, at least one, and `output` as many
-/// values as the product.
+/// values as the product. If `accumulate`, the output must be initialised, and `rhs` stored by rows.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+pub(super) unsafe fn multiply(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    output: &mut [MaybeUninit<f32>],
+    accumulate: bool,
+) {
     if rhs.is_by_rows() {
-        return multiply_by_rows(lhs, rhs, output);
+        // SAFETY: the caller's promise.
+        return unsafe { multiply_by_rows(lhs, rhs, output, accumulate) };
     }
+    assert!(!accumulate, "the right factor of a sum of products is stored by rows");
     // Vectors along rows this short would be mostly empty.
     if lhs.is_by_rows() && lhs.columns() >= LANES {
         return multiply_rows(lhs, rhs.transposed(), output);
@@ -40,11 +47,20 @@ pub(super) unsafe fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [Ma
     let turned: Vec<f32> = (0..rhs.rows())
         .flat_map(|row| (0..rhs.columns()).map(move |column| by_columns.row(column)[row]))
         .collect();
-    multiply_by_rows(lhs, Matrix::new(&turned, rhs.rows(), rhs.columns()), output);
+    // SAFETY: nothing is read of the output.
+    unsafe { multiply_by_rows(lhs, Matrix::new(&turned, rhs.rows(), rhs.columns()), output, false) };
 }
 
+/// # Safety
+///
+/// The output must be initialised if `accumulate`.
 #[target_feature(enable = "avx512f")]
-fn multiply_by_rows(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<f32>]) {
+unsafe fn multiply_by_rows(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    output: &mut [MaybeUninit<f32>],
+    accumulate: bool,
+) {
     assert!(rhs.is_by_rows() && lhs.columns() == rhs.rows());
     // The last row is in the matrix, and so are those before it.
     let (first, _) = (rhs.row(0), rhs.row(rhs.rows() - 1));
@@ -70,12 +86,13 @@ fn multiply_by_rows(lhs: Matrix<'_>, rhs: Matrix<'_>, output: &mut [MaybeUninit<
             let width = (rhs.columns() - start).min(VECTORS * LANES);
             let mut output = Output { values: &mut output[start..], stride: rhs.columns(), columns: width };
             let right = first.as_ptr().wrapping_add(start);
-            // SAFETY: the columns of `lhs` are rows of `rhs`, which reach to the output's last column.
+            // SAFETY: the columns of `lhs` are rows of `rhs`, which reach to the output's last column; the rest is the
+            // caller's promise.
             unsafe {
                 if width == VECTORS * LANES {
-                    add_products::<true>(&left, right, rhs.row_stride(), &mut output, false);
+                    add_products::<true>(&left, right, rhs.row_stride(), &mut output, accumulate);
                 } else {
-                    add_products::<false>(&left, right, rhs.row_stride(), &mut output, false);
+                    add_products::<false>(&left, right, rhs.row_stride(), &mut output, accumulate);
                 }
             }
         }

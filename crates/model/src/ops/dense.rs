@@ -82,6 +82,10 @@ fn plain<B: Backend>(
 ) -> FloatTensor<B> {
     let outputs = bias.shape().num_elements();
     let sums = B::float_add(B::float_matmul(input, weight), B::float_reshape(bias, [1, outputs].into()));
+    activate::<B>(sums, activation)
+}
+
+pub(super) fn activate<B: Backend>(sums: FloatTensor<B>, activation: Activation) -> FloatTensor<B> {
     match activation {
         Activation::Identity => sums,
         Activation::Relu => B::relu(sums),

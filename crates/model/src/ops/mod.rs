@@ -28,6 +28,7 @@ macro_rules! plain_backends {
 use plain_backends;
 
 mod adam;
+mod convolution;
 mod dense;
 #[cfg(feature = "flex")]
 mod flex;
@@ -35,6 +36,7 @@ mod gaussian;
 mod likelihood;
 
 pub(crate) use adam::{AdamUpdate, adam};
+pub use convolution::{convolve, convolve_transposed};
 pub use dense::{dense, linear};
 pub(crate) use gaussian::count_at_bounds;
 pub use gaussian::{gaussian_kl, reparameterize};
