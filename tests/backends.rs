@@ -2,13 +2,15 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use data::Split;
-use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters};
-use record::{Backend, DataConfig};
+use model::{Adam, AdamConfig, Likelihood, NamedTensor, TrainStep, VaeConfig, Variance, named_parameters};
+use record::{Backend, Binarise, DataConfig};
 use train::device::device;
 use train::image_tensors::ImageTensors;
 use train::random::{Purpose, image_order, noise, stream};
 
 const STEPS: usize = 50;
+/// Steps with each likelihood.
+const FEW: usize = 5;
 const BATCH: usize = 128;
 const LATENT: usize = 2;
 
@@ -27,13 +29,14 @@ struct Trajectory {
     parameters: Vec<NamedTensor>,
 }
 
-fn train_fifty_steps(images: &Split, device: &Device) -> Trajectory {
+fn trained(images: &Split, likelihood: Likelihood, steps: usize, device: &Device) -> Trajectory {
     let mut weights = stream(0, Purpose::InitialWeights, 0, 0);
-    let mut vae = VaeConfig::default().init(images.numbers(), &mut weights, &device.clone().autodiff());
+    let config = VaeConfig { likelihood, ..VaeConfig::default() };
+    let mut vae = config.init(images.numbers(), &mut weights, &device.clone().autodiff());
     let mut adam = Adam::new(AdamConfig::default(), &vae);
     let order = image_order(0, 0, images.count(), None);
     let mut objectives = Vec::new();
-    for (step, positions) in order.chunks(BATCH).take(STEPS).enumerate() {
+    for (step, positions) in order.chunks(BATCH).take(steps).enumerate() {
         let batch = images.batch(positions, device).expect("the images are in memory");
         let noise = noise(0, Purpose::TrainingNoise, 0, step, BATCH * LATENT);
         let noise = Tensor::from_data(TensorData::new(noise, [BATCH, LATENT]), device);
@@ -47,6 +50,26 @@ fn train_fifty_steps(images: &Split, device: &Device) -> Trajectory {
 #[test]
 fn backends_agree_after_fifty_steps() {
     let images = data::load(&DataConfig::default(), &()).expect("MNIST is in the repository").train;
+    compare(&images, Likelihood::GreyBernoulli, STEPS);
+}
+
+#[test]
+fn backends_agree_on_every_likelihood() {
+    let binary =
+        DataConfig { binarise: Binarise::Static, train_images: FEW * BATCH, ..DataConfig::default() };
+    let grey = DataConfig { binarise: Binarise::None, ..binary.clone() };
+    let [binary, grey] =
+        [binary, grey].map(|config| data::load(&config, &()).expect("MNIST is in the repository").train);
+    compare(&binary, Likelihood::Bernoulli, FEW);
+    compare(&grey, Likelihood::ContinuousBernoulli, FEW);
+    compare(&grey, Likelihood::DiscretisedLogistic, FEW);
+    for variance in [Variance::Fixed(0.1), Variance::Learned, Variance::LearnedPerPixel, Variance::Optimal] {
+        compare(&grey, Likelihood::Gaussian { variance }, FEW);
+    }
+}
+
+/// Holds every backend but Flex to it.
+fn compare(images: &Split, likelihood: Likelihood, steps: usize) {
     let device = |backend: Backend| match device(backend) {
         Ok(device) => Some(device),
         // A developer's machine may lack a graphics driver; the machine of CI must not.
@@ -56,15 +79,16 @@ fn backends_agree_after_fifty_steps() {
         }
         Err(error) => panic!("{error}"),
     };
-    let reference = train_fifty_steps(&images, &device(Backend::Flex).expect("Flex needs no driver"));
+    let flex = device(Backend::Flex).expect("Flex needs no driver");
+    let reference = trained(images, likelihood, steps, &flex);
     for backend in [Backend::NdArray, Backend::Wgpu] {
         let Some(device) = device(backend) else { continue };
-        let found = train_fifty_steps(&images, &device);
+        let found = trained(images, likelihood, steps, &device);
         for (step, (found, expected)) in found.objectives.iter().zip(&reference.objectives).enumerate() {
-            let difference = (found - expected).abs() / expected;
+            let difference = ((found - expected) / expected).abs();
             assert!(
                 difference <= OBJECTIVE_TOLERANCE,
-                "{} step {step}: objective {found}, flex {expected}, relative difference {difference:e}, limit \
+                "{} {likelihood:?} step {step}: objective {found}, flex {expected}, relative difference {difference:e}, limit \
                  {OBJECTIVE_TOLERANCE:e}",
                 backend.name()
             );

@@ -5,6 +5,7 @@ mod browser;
 mod completions;
 mod diagnostics;
 mod interruption;
+mod likelihoods;
 mod many_processes;
 mod numbers;
 mod own_data;

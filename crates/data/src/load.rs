@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use record::DataConfig;
+use record::{Binarise, DataConfig};
 
+use crate::binary::Binary;
 use crate::cifar;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
@@ -57,7 +58,17 @@ fn load_or(
     } else {
         read(&config.path, config, progress)?
     };
-    assemble(source, config, progress)
+    let Dataset { train, validation, test, record } = assemble(source, config, progress)?;
+    if config.binarise == Binarise::None {
+        return Ok(Dataset { train, validation, test, record });
+    }
+    let binary = |part| Binary { how: config.binarise, part };
+    Ok(Dataset {
+        train: train.binary(binary(0)),
+        validation: validation.map(|validation| validation.binary(binary(1))),
+        test: test.binary(binary(2)),
+        record,
+    })
 }
 
 /// What there is at a path.

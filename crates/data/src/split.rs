@@ -6,6 +6,7 @@ use burn_dataset::{Dataset, DatasetError};
 use record::Shape;
 use sha2::{Digest, Sha256};
 
+use crate::binary::{Binary, Epoch};
 use crate::blocks::{BlockPlan, Blocks};
 use crate::error::Result;
 use crate::survey::Conversion;
@@ -15,6 +16,7 @@ use crate::survey::Conversion;
 pub struct Split {
     shape: Shape,
     examples: Stored,
+    binary: Option<Binary>,
     /// The class of each example, where the data has classes.
     pub labels: Option<Vec<u8>>,
 }
@@ -58,7 +60,7 @@ impl Split {
     /// Panics if there are bytes of a part of an example.
     pub fn of_bytes(shape: Shape, bytes: Vec<u8>, labels: Option<Vec<u8>>) -> Self {
         assert_eq!(bytes.len() % shape.numbers(), 0, "the last example is whole");
-        Self { shape, examples: Stored::Bytes(bytes), labels }
+        Self { shape, examples: Stored::Bytes(bytes), binary: None, labels }
     }
 
     /// Examples of numbers as a network sees them, one after another.
@@ -68,7 +70,7 @@ impl Split {
     /// Panics if there are numbers of a part of an example.
     pub fn of_numbers(shape: Shape, numbers: Vec<f32>, labels: Option<Vec<u8>>) -> Self {
         assert_eq!(numbers.len() % shape.numbers(), 0, "the last example is whole");
-        Self { shape, examples: Stored::Numbers(numbers), labels }
+        Self { shape, examples: Stored::Numbers(numbers), binary: None, labels }
     }
 
     /// Examples in a file, which a network sees after a conversion; `planar` if each is stored channel by channel.
@@ -83,6 +85,7 @@ impl Split {
         Self {
             shape,
             examples: Stored::InFile(Box::new(InFile { blocks, count, conversion, planar })),
+            binary: None,
             labels,
         }
     }
@@ -114,6 +117,11 @@ impl Split {
         }
     }
 
+    /// The same examples, made binary wherever they are read.
+    pub(crate) fn binary(self, binary: Binary) -> Self {
+        Self { binary: Some(binary), ..self }
+    }
+
     /// The examples at the given positions, one after another, `[positions, numbers]`.
     ///
     /// # Errors
@@ -124,7 +132,20 @@ impl Split {
     ///
     /// Panics if a position is not below the count.
     pub fn gather(&self, positions: &[u32]) -> Result<Vec<f32>> {
-        self.at(positions.iter().map(|&position| position as usize))
+        self.at(positions.iter().map(|&position| position as usize), None)
+    }
+
+    /// The same as they are seen in an epoch of training: other than in [`gather`](Self::gather) where they are drawn anew.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file has changed since it was first read.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a position is not below the count.
+    pub fn gather_in(&self, epoch: Epoch, positions: &[u32]) -> Result<Vec<f32>> {
+        self.at(positions.iter().map(|&position| position as usize), Some(epoch))
     }
 
     /// A range of the examples, `[range, numbers]`.
@@ -137,10 +158,23 @@ impl Split {
     ///
     /// Panics if the range ends above the count.
     pub fn rows(&self, range: Range<usize>) -> Result<Vec<f32>> {
-        self.at(range)
+        self.at(range, None)
     }
 
-    fn at(&self, positions: impl ExactSizeIterator<Item = usize>) -> Result<Vec<f32>> {
+    fn at(
+        &self,
+        positions: impl ExactSizeIterator<Item = usize> + Clone,
+        seen: Option<Epoch>,
+    ) -> Result<Vec<f32>> {
+        let mut found = self.stored(positions.clone())?;
+        if let Some(binary) = &self.binary {
+            let examples = found.chunks_exact_mut(self.numbers()).zip(positions);
+            examples.for_each(|(example, position)| binary.apply(example, position, seen));
+        }
+        Ok(found)
+    }
+
+    fn stored(&self, positions: impl ExactSizeIterator<Item = usize>) -> Result<Vec<f32>> {
         let numbers = self.numbers();
         let of = |position: usize| position * numbers..(position + 1) * numbers;
         let mut found = Vec::with_capacity(positions.len() * numbers);
