@@ -1,8 +1,11 @@
 //! The same member on every backend of the build: they differ by rounding alone.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 use data::Split;
-use model::{Adam, AdamConfig, Likelihood, NamedTensor, TrainStep, VaeConfig, Variance, named_parameters};
+use model::{
+    Activation, Adam, AdamConfig, Convolution, Likelihood, NamedTensor, TrainStep, VaeConfig, Variance,
+    convolve, convolve_transposed, named_parameters,
+};
 use record::{Backend, Binarise, DataConfig};
 use train::device::device;
 use train::image_tensors::ImageTensors;
@@ -47,6 +50,23 @@ fn trained(images: &Split, likelihood: Likelihood, steps: usize, device: &Device
     Trajectory { objectives, parameters: named_parameters(&vae) }
 }
 
+fn flex() -> Device {
+    device(Backend::Flex).expect("Flex needs no driver")
+}
+
+/// The device of a backend that is compared; `None` where a developer's machine lacks it.
+fn compared(backend: Backend) -> Option<Device> {
+    match device(backend) {
+        Ok(device) => Some(device),
+        // A developer's machine may lack a graphics driver; the machine of CI must not.
+        Err(error) if std::env::var_os("CI").is_none() => {
+            eprintln!("{} is not compared: {error}", backend.name());
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
 #[test]
 fn backends_agree_after_fifty_steps() {
     let images = data::load(&DataConfig::default(), &()).expect("MNIST is in the repository").train;
@@ -70,19 +90,10 @@ fn backends_agree_on_every_likelihood() {
 
 /// Holds every backend but Flex to it.
 fn compare(images: &Split, likelihood: Likelihood, steps: usize) {
-    let device = |backend: Backend| match device(backend) {
-        Ok(device) => Some(device),
-        // A developer's machine may lack a graphics driver; the machine of CI must not.
-        Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("{} is not compared: {error}", backend.name());
-            None
-        }
-        Err(error) => panic!("{error}"),
-    };
-    let flex = device(Backend::Flex).expect("Flex needs no driver");
+    let flex = flex();
     let reference = trained(images, likelihood, steps, &flex);
     for backend in [Backend::NdArray, Backend::Wgpu] {
-        let Some(device) = device(backend) else { continue };
+        let Some(device) = compared(backend) else { continue };
         let found = trained(images, likelihood, steps, &device);
         for (step, (found, expected)) in found.objectives.iter().zip(&reference.objectives).enumerate() {
             let difference = ((found - expected) / expected).abs();
@@ -102,6 +113,48 @@ fn compare(images: &Split, likelihood: Likelihood, steps: usize) {
                     found.name
                 );
             }
+        }
+    }
+}
+
+/// Numbers between -1 and 1 that repeat nowhere.
+fn waves(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let count: usize = shape.iter().product();
+    let values: Vec<f32> = (0..count).map(|place| (1.3 * place as f32 + 0.4).sin()).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// What a convolution and its transposed give one after the other, and the gradients of both weights.
+fn convolved(device: &Device) -> [TensorData; 3] {
+    let convolution = Convolution {
+        image: [9, 7],
+        channels: 3,
+        filters: 5,
+        kernel: [4, 3],
+        stride: [2, 2],
+        padding: [1, 1],
+    };
+    let autodiff = device.clone().autodiff();
+    let [first, second] =
+        [0.4, 0.2].map(|scale| waves([4, 3, 3, 5], &autodiff).mul_scalar(scale).require_grad());
+    let zeros = |count: usize| Tensor::zeros([count], &autodiff);
+    let hidden =
+        convolve(convolution, waves([6, 9, 7, 3], &autodiff), first.clone(), zeros(5), Activation::Relu);
+    let output = convolve_transposed(convolution, hidden, second.clone(), zeros(3), Activation::Identity);
+    let gradients = output.clone().square().mean().backward();
+    let of = |weight: &Tensor<4>| weight.grad(&gradients).expect("it has a gradient").into_data();
+    [output.into_data(), of(&first), of(&second)]
+}
+
+#[test]
+fn backends_agree_on_convolutions() {
+    /// Sums of sixty products of numbers up to 1, in 32 bits and another order.
+    const TOLERANCE: f32 = 2e-5;
+    let reference = convolved(&flex());
+    for backend in [Backend::NdArray, Backend::Wgpu] {
+        let Some(device) = compared(backend) else { continue };
+        for (found, expected) in convolved(&device).iter().zip(&reference) {
+            found.assert_approx_eq::<f32>(expected, Tolerance::absolute(TOLERANCE));
         }
     }
 }
