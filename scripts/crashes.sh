@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CI=1 KLSWEEP_KILLS=${KLSWEEP_KILLS:-200} KLSWEEP_FAULTS=${KLSWEEP_FAULTS:-1000}
-cargo test -p train --test program -- --nocapture killed_at faults
+cargo test -p train --test program -- --include-ignored --nocapture killed_at faults

@@ -3,8 +3,9 @@
     pip install torch==2.15.0
     python scripts/reference_model.py > crates/model/tests/reference_model.json
 
-Two parts: the Bernoulli reconstruction with its gradient at ordinary and extreme logits, and two training steps of a
-small variational autoencoder from given weights, images and noise, with every gradient and every updated weight.
+Three parts: the Bernoulli reconstruction with its gradient at ordinary and extreme logits, every likelihood with its
+gradients by PyTorch's own distributions, and two training steps of a small variational autoencoder from given weights,
+images and noise, with every gradient and every updated weight.
 """
 
 import json
@@ -36,6 +37,50 @@ def reconstruction_reference():
     loss = reconstruction(logits, images)
     loss.backward()
     return {"logits": logits.tolist(), "images": images.tolist(), "loss": loss.item(), "gradient": logits.grad.tolist()}
+
+
+def logistic_log_prob(levels, location, log_scale):
+    """Of 256 levels from 0 to 1, by differences of the distribution function; PyTorch has no such distribution."""
+    logistic = torch.distributions.TransformedDistribution(
+        torch.distributions.Uniform(torch.zeros(()), torch.ones(())),
+        [torch.distributions.SigmoidTransform().inv, torch.distributions.AffineTransform(location, log_scale.exp())],
+    )
+    below = torch.where(levels == 0, torch.zeros(()), logistic.cdf(levels - 0.5 / 255))
+    upper = torch.where(levels == 1, torch.ones(()), logistic.cdf(levels + 0.5 / 255))
+    return (upper - below).log()
+
+
+LIKELIHOODS = {  # by the name in a configuration: log-density of the values, given the outputs and the scales
+    "bernoulli": lambda x, output, _: torch.distributions.Bernoulli(logits=output).log_prob(x.round()),
+    "continuous_bernoulli": lambda x, output, _: torch.distributions.ContinuousBernoulli(logits=output).log_prob(x),
+    "gaussian": lambda x, output, log_variance: torch.distributions.Normal(output, (log_variance / 2).exp()).log_prob(x),
+    "discretised_logistic": logistic_log_prob,
+}
+
+
+def likelihood_references():
+    references = {}
+    for name, log_prob in LIKELIHOODS.items():
+        values = torch.randint(0, 256, (BATCH, PIXELS)) / 255.0
+        values[0, :3], values[1, :3] = 0.0, 1.0
+        values = single(values.round() if name == "bernoulli" else values)
+        scaled = name in ("gaussian", "discretised_logistic")
+        spread = 0.5 if scaled else 4.0
+        outputs = single(torch.randn(BATCH, PIXELS) * spread).requires_grad_()
+        log_scales = single(torch.randn(PIXELS) * 0.5 - 1.0).requires_grad_()
+        losses = -log_prob(values, outputs, log_scales).sum(1)
+        upstream = single(torch.rand(BATCH))
+        (losses * upstream).sum().backward()
+        references[name] = {
+            "outputs": outputs.tolist(),
+            "values": values.tolist(),
+            "log_scales": log_scales.tolist() if scaled else [],
+            "upstream": upstream.tolist(),
+            "nll": losses.tolist(),
+            "of_outputs": outputs.grad.tolist(),
+            "of_log_scales": log_scales.grad.tolist() if scaled else [],
+        }
+    return references
 
 
 def training_reference():
@@ -87,4 +132,6 @@ def training_reference():
     return reference
 
 
-print(json.dumps({"reconstruction": reconstruction_reference(), "training": training_reference()}))
+# In this order, so that what is added draws no numbers of what was there.
+reference = {"reconstruction": reconstruction_reference(), "training": training_reference()}
+print(json.dumps(reference | {"likelihoods": likelihood_references()}))

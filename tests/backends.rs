@@ -1,14 +1,19 @@
 //! The same member on every backend of the build: they differ by rounding alone.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 use data::Split;
-use model::{Adam, AdamConfig, NamedTensor, TrainStep, VaeConfig, named_parameters};
-use record::{Backend, DataConfig};
+use model::{
+    Activation, Adam, AdamConfig, Convolution, Likelihood, NamedTensor, TrainStep, VaeConfig, Variance,
+    convolve, convolve_transposed, named_parameters,
+};
+use record::{Backend, Binarise, DataConfig};
 use train::device::device;
 use train::image_tensors::ImageTensors;
 use train::random::{Purpose, image_order, noise, stream};
 
 const STEPS: usize = 50;
+/// Steps with each likelihood.
+const FEW: usize = 5;
 const BATCH: usize = 128;
 const LATENT: usize = 2;
 
@@ -27,13 +32,14 @@ struct Trajectory {
     parameters: Vec<NamedTensor>,
 }
 
-fn train_fifty_steps(images: &Split, device: &Device) -> Trajectory {
+fn trained(images: &Split, likelihood: Likelihood, steps: usize, device: &Device) -> Trajectory {
     let mut weights = stream(0, Purpose::InitialWeights, 0, 0);
-    let mut vae = VaeConfig::default().init(images.numbers(), &mut weights, &device.clone().autodiff());
+    let config = VaeConfig { likelihood, ..VaeConfig::default() };
+    let mut vae = config.init(images.numbers(), &mut weights, &device.clone().autodiff());
     let mut adam = Adam::new(AdamConfig::default(), &vae);
     let order = image_order(0, 0, images.count(), None);
     let mut objectives = Vec::new();
-    for (step, positions) in order.chunks(BATCH).take(STEPS).enumerate() {
+    for (step, positions) in order.chunks(BATCH).take(steps).enumerate() {
         let batch = images.batch(positions, device).expect("the images are in memory");
         let noise = noise(0, Purpose::TrainingNoise, 0, step, BATCH * LATENT);
         let noise = Tensor::from_data(TensorData::new(noise, [BATCH, LATENT]), device);
@@ -44,10 +50,13 @@ fn train_fifty_steps(images: &Split, device: &Device) -> Trajectory {
     Trajectory { objectives, parameters: named_parameters(&vae) }
 }
 
-#[test]
-fn backends_agree_after_fifty_steps() {
-    let images = data::load(&DataConfig::default(), &()).expect("MNIST is in the repository").train;
-    let device = |backend: Backend| match device(backend) {
+fn flex() -> Device {
+    device(Backend::Flex).expect("Flex needs no driver")
+}
+
+/// The device of a backend that is compared; `None` where a developer's machine lacks it.
+fn compared(backend: Backend) -> Option<Device> {
+    match device(backend) {
         Ok(device) => Some(device),
         // A developer's machine may lack a graphics driver; the machine of CI must not.
         Err(error) if std::env::var_os("CI").is_none() => {
@@ -55,16 +64,42 @@ fn backends_agree_after_fifty_steps() {
             None
         }
         Err(error) => panic!("{error}"),
-    };
-    let reference = train_fifty_steps(&images, &device(Backend::Flex).expect("Flex needs no driver"));
+    }
+}
+
+#[test]
+fn backends_agree_after_fifty_steps() {
+    let images = data::load(&DataConfig::default(), &()).expect("MNIST is in the repository").train;
+    compare(&images, Likelihood::GreyBernoulli, STEPS);
+}
+
+#[test]
+fn backends_agree_on_every_likelihood() {
+    let binary =
+        DataConfig { binarise: Binarise::Static, train_images: FEW * BATCH, ..DataConfig::default() };
+    let grey = DataConfig { binarise: Binarise::None, ..binary.clone() };
+    let [binary, grey] =
+        [binary, grey].map(|config| data::load(&config, &()).expect("MNIST is in the repository").train);
+    compare(&binary, Likelihood::Bernoulli, FEW);
+    compare(&grey, Likelihood::ContinuousBernoulli, FEW);
+    compare(&grey, Likelihood::DiscretisedLogistic, FEW);
+    for variance in [Variance::Fixed(0.1), Variance::Learned, Variance::LearnedPerPixel, Variance::Optimal] {
+        compare(&grey, Likelihood::Gaussian { variance }, FEW);
+    }
+}
+
+/// Holds every backend but Flex to it.
+fn compare(images: &Split, likelihood: Likelihood, steps: usize) {
+    let flex = flex();
+    let reference = trained(images, likelihood, steps, &flex);
     for backend in [Backend::NdArray, Backend::Wgpu] {
-        let Some(device) = device(backend) else { continue };
-        let found = train_fifty_steps(&images, &device);
+        let Some(device) = compared(backend) else { continue };
+        let found = trained(images, likelihood, steps, &device);
         for (step, (found, expected)) in found.objectives.iter().zip(&reference.objectives).enumerate() {
-            let difference = (found - expected).abs() / expected;
+            let difference = ((found - expected) / expected).abs();
             assert!(
                 difference <= OBJECTIVE_TOLERANCE,
-                "{} step {step}: objective {found}, flex {expected}, relative difference {difference:e}, limit \
+                "{} {likelihood:?} step {step}: objective {found}, flex {expected}, relative difference {difference:e}, limit \
                  {OBJECTIVE_TOLERANCE:e}",
                 backend.name()
             );
@@ -78,6 +113,48 @@ fn backends_agree_after_fifty_steps() {
                     found.name
                 );
             }
+        }
+    }
+}
+
+/// Numbers between -1 and 1 that repeat nowhere.
+fn waves(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let count: usize = shape.iter().product();
+    let values: Vec<f32> = (0..count).map(|place| (1.3 * place as f32 + 0.4).sin()).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// What a convolution and its transposed give one after the other, and the gradients of both weights.
+fn convolved(device: &Device) -> [TensorData; 3] {
+    let convolution = Convolution {
+        image: [9, 7],
+        channels: 3,
+        filters: 5,
+        kernel: [4, 3],
+        stride: [2, 2],
+        padding: [1, 1],
+    };
+    let autodiff = device.clone().autodiff();
+    let [first, second] =
+        [0.4, 0.2].map(|scale| waves([4, 3, 3, 5], &autodiff).mul_scalar(scale).require_grad());
+    let zeros = |count: usize| Tensor::zeros([count], &autodiff);
+    let hidden =
+        convolve(convolution, waves([6, 9, 7, 3], &autodiff), first.clone(), zeros(5), Activation::Relu);
+    let output = convolve_transposed(convolution, hidden, second.clone(), zeros(3), Activation::Identity);
+    let gradients = output.clone().square().mean().backward();
+    let of = |weight: &Tensor<4>| weight.grad(&gradients).expect("it has a gradient").into_data();
+    [output.into_data(), of(&first), of(&second)]
+}
+
+#[test]
+fn backends_agree_on_convolutions() {
+    /// Sums of sixty products of numbers up to 1, in 32 bits and another order.
+    const TOLERANCE: f32 = 2e-5;
+    let reference = convolved(&flex());
+    for backend in [Backend::NdArray, Backend::Wgpu] {
+        let Some(device) = compared(backend) else { continue };
+        for (found, expected) in convolved(&device).iter().zip(&reference) {
+            found.assert_approx_eq::<f32>(expected, Tolerance::absolute(TOLERANCE));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The system refuses something, or the clock jumps: the next start of the same command ends in the bits of an undisturbed
 //! run.
 //!
-//! `scripts/faults.sh` runs these with every call of every kind; by themselves they take a few of each.
+//! `scripts/crashes.sh` refuses every call of every kind; by itself the test that does so takes a few of each.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -84,6 +84,7 @@ fn traced(folder: &Folder, inject: &str) -> Ran {
 
 #[test]
 #[cfg(target_os = "linux")]
+#[ignore = "takes minutes: scripts/crashes.sh runs it"]
 fn a_call_that_the_system_refuses_costs_no_bit() {
     if !has("strace", &["-qq", "-o", "/dev/null", "true"]) {
         return;

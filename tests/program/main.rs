@@ -6,6 +6,7 @@ mod completions;
 mod diagnostics;
 mod faults;
 mod interruption;
+mod likelihoods;
 mod many_processes;
 mod numbers;
 mod own_data;

@@ -108,7 +108,10 @@ fn every_committed_configuration_is_valid_and_prints_whole() {
         trained.push(name);
     }
     trained.sort();
-    assert_eq!(trained, ["smoke", "sweep", "vae_c0", "vae_c0.02", "vae_c1", "vae_c2", "vae_c20"]);
+    assert_eq!(
+        trained,
+        ["bernoulli", "gaussian", "smoke", "sweep", "vae_c0", "vae_c0.02", "vae_c1", "vae_c2", "vae_c20"]
+    );
     assert!(!folder.path().join("runs").exists());
 }
 

@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
 
+mod binary;
 mod blocks;
 mod cache;
 mod catch_panic;
@@ -40,6 +41,7 @@ mod suggest;
 mod survey;
 mod table;
 
+pub use binary::Epoch;
 pub use blocks::BlockPlan;
 pub use catch_panic::catch_panic;
 pub use contact_sheet::contact_sheet;

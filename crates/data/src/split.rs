@@ -6,6 +6,7 @@ use burn_dataset::{Dataset, DatasetError};
 use record::Shape;
 use sha2::{Digest, Sha256};
 
+use crate::binary::{Binary, Epoch};
 use crate::blocks::{BlockPlan, Blocks};
 use crate::error::Result;
 use crate::survey::Conversion;
@@ -15,6 +16,7 @@ use crate::survey::Conversion;
 pub struct Split {
     shape: Shape,
     examples: Stored,
+    binary: Option<Binary>,
     /// The class of each example, where the data has classes.
     pub labels: Option<Vec<u8>>,
 }
@@ -27,7 +29,18 @@ enum Stored {
     /// In memory, as a network sees them.
     Numbers(Vec<f32>),
     /// In a file.
-    Blocks { blocks: Blocks, count: usize, conversion: Conversion, planar: bool },
+    InFile(Box<InFile>),
+}
+
+/// Examples in a file.
+#[derive(Debug)]
+struct InFile {
+    blocks: Blocks,
+    /// Those that are kept: of the last block perhaps not all.
+    count: usize,
+    conversion: Conversion,
+    /// Whether images are stored channel by channel.
+    planar: bool,
 }
 
 /// An example, as an item of a data set of Burn.
@@ -47,7 +60,7 @@ impl Split {
     /// Panics if there are bytes of a part of an example.
     pub fn of_bytes(shape: Shape, bytes: Vec<u8>, labels: Option<Vec<u8>>) -> Self {
         assert_eq!(bytes.len() % shape.numbers(), 0, "the last example is whole");
-        Self { shape, examples: Stored::Bytes(bytes), labels }
+        Self { shape, examples: Stored::Bytes(bytes), binary: None, labels }
     }
 
     /// Examples of numbers as a network sees them, one after another.
@@ -57,7 +70,7 @@ impl Split {
     /// Panics if there are numbers of a part of an example.
     pub fn of_numbers(shape: Shape, numbers: Vec<f32>, labels: Option<Vec<u8>>) -> Self {
         assert_eq!(numbers.len() % shape.numbers(), 0, "the last example is whole");
-        Self { shape, examples: Stored::Numbers(numbers), labels }
+        Self { shape, examples: Stored::Numbers(numbers), binary: None, labels }
     }
 
     /// Examples in a file, which a network sees after a conversion; `planar` if each is stored channel by channel.
@@ -69,7 +82,12 @@ impl Split {
         labels: Option<Vec<u8>>,
     ) -> Self {
         let count = blocks.count();
-        Self { shape, examples: Stored::Blocks { blocks, count, conversion, planar }, labels }
+        Self {
+            shape,
+            examples: Stored::InFile(Box::new(InFile { blocks, count, conversion, planar })),
+            binary: None,
+            labels,
+        }
     }
 
     /// What an example is.
@@ -87,16 +105,21 @@ impl Split {
         match &self.examples {
             Stored::Bytes(bytes) => bytes.len() / self.numbers(),
             Stored::Numbers(numbers) => numbers.len() / self.numbers(),
-            Stored::Blocks { count, .. } => *count,
+            Stored::InFile(file) => file.count,
         }
     }
 
     /// In which blocks the examples are read; `None` if they are in memory.
     pub fn block_plan(&self) -> Option<BlockPlan> {
         match &self.examples {
-            Stored::Blocks { blocks, .. } => Some(blocks.plan()),
+            Stored::InFile(file) => Some(file.blocks.plan()),
             _ => None,
         }
+    }
+
+    /// The same examples, made binary wherever they are read.
+    pub(crate) fn binary(self, binary: Binary) -> Self {
+        Self { binary: Some(binary), ..self }
     }
 
     /// The examples at the given positions, one after another, `[positions, numbers]`.
@@ -109,7 +132,20 @@ impl Split {
     ///
     /// Panics if a position is not below the count.
     pub fn gather(&self, positions: &[u32]) -> Result<Vec<f32>> {
-        self.at(positions.iter().map(|&position| position as usize))
+        self.at(positions.iter().map(|&position| position as usize), None)
+    }
+
+    /// The same as they are seen in an epoch of training: other than in [`gather`](Self::gather) where they are drawn anew.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file has changed since it was first read.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a position is not below the count.
+    pub fn gather_in(&self, epoch: Epoch, positions: &[u32]) -> Result<Vec<f32>> {
+        self.at(positions.iter().map(|&position| position as usize), Some(epoch))
     }
 
     /// A range of the examples, `[range, numbers]`.
@@ -122,10 +158,23 @@ impl Split {
     ///
     /// Panics if the range ends above the count.
     pub fn rows(&self, range: Range<usize>) -> Result<Vec<f32>> {
-        self.at(range)
+        self.at(range, None)
     }
 
-    fn at(&self, positions: impl ExactSizeIterator<Item = usize>) -> Result<Vec<f32>> {
+    fn at(
+        &self,
+        positions: impl ExactSizeIterator<Item = usize> + Clone,
+        seen: Option<Epoch>,
+    ) -> Result<Vec<f32>> {
+        let mut found = self.stored(positions.clone())?;
+        if let Some(binary) = &self.binary {
+            let examples = found.chunks_exact_mut(self.numbers()).zip(positions);
+            examples.for_each(|(example, position)| binary.apply(example, position, seen));
+        }
+        Ok(found)
+    }
+
+    fn stored(&self, positions: impl ExactSizeIterator<Item = usize>) -> Result<Vec<f32>> {
         let numbers = self.numbers();
         let of = |position: usize| position * numbers..(position + 1) * numbers;
         let mut found = Vec::with_capacity(positions.len() * numbers);
@@ -136,7 +185,8 @@ impl Split {
             Stored::Numbers(stored) => {
                 positions.for_each(|position| found.extend(&stored[of(position)]));
             }
-            Stored::Blocks { blocks, conversion, planar, .. } => {
+            Stored::InFile(file) => {
+                let InFile { blocks, conversion, planar, .. } = &**file;
                 let seen = |number: f64, place: usize| conversion.seen(place, number);
                 let [_, _, channels] = self.shape.image().unwrap_or([1, 1, 1]);
                 blocks.for_each(positions, |row| {
@@ -171,7 +221,7 @@ impl Split {
         match &self.examples {
             Stored::Bytes(bytes) => digest.update(bytes),
             Stored::Numbers(numbers) => numbers.iter().for_each(|number| digest.update(number.to_le_bytes())),
-            Stored::Blocks { blocks, .. } => blocks.digests().iter().for_each(|block| digest.update(block)),
+            Stored::InFile(file) => file.blocks.digests().iter().for_each(|block| digest.update(block)),
         }
         digest.update(self.labels.as_deref().unwrap_or_default());
         digest.finalize().into()
@@ -184,9 +234,9 @@ impl Split {
             match &mut self.examples {
                 Stored::Bytes(bytes) => bytes.truncate(most * numbers),
                 Stored::Numbers(stored) => stored.truncate(most * numbers),
-                Stored::Blocks { blocks, count, .. } => {
-                    blocks.truncate(most);
-                    *count = most.min(*count);
+                Stored::InFile(file) => {
+                    file.blocks.truncate(most);
+                    file.count = most.min(file.count);
                 }
             }
             if let Some(labels) = &mut self.labels {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use model::{
-    Adam, AdamConfig, NamedTensor, TrainStep, Vae, VaeConfig, bernoulli_nll, gaussian_kl, load_parameters,
-    named_parameters,
+    Adam, AdamConfig, Likelihood, NamedTensor, PixelDistribution, TrainStep, Vae, VaeConfig, Variance,
+    bernoulli_nll, gaussian_kl, load_parameters, named_parameters,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use serde::Deserialize;
@@ -21,6 +21,7 @@ const ABSOLUTE: f64 = 1e-6;
 #[derive(Deserialize)]
 struct Reference {
     reconstruction: ReconstructionReference,
+    likelihoods: BTreeMap<String, LikelihoodReference>,
     training: TrainingReference,
 }
 
@@ -30,6 +31,18 @@ struct ReconstructionReference {
     images: Vec<Vec<f32>>,
     loss: f64,
     gradient: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct LikelihoodReference {
+    outputs: Vec<Vec<f32>>,
+    values: Vec<Vec<f32>>,
+    log_scales: Vec<f32>,
+    /// The gradient with respect to the loss of each image.
+    upstream: Vec<f32>,
+    nll: Vec<f64>,
+    of_outputs: Vec<Vec<f64>>,
+    of_log_scales: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +125,45 @@ fn the_reconstruction_and_its_gradient_match_pytorch() {
         assert_close("loss", &scalar(&found), &[loss]);
         let found = logits.grad(&found.backward()).expect("the logits have a gradient");
         assert_close("gradient", &values(&found.to_data()), &gradient.concat());
+    }
+}
+
+#[test]
+fn every_likelihood_and_its_gradients_match_pytorch() {
+    for (device, name) in devices()
+        .into_iter()
+        .flat_map(|device| reference().likelihoods.into_keys().map(move |name| (device.clone(), name)))
+    {
+        let LikelihoodReference {
+            outputs,
+            values: images,
+            log_scales,
+            upstream,
+            nll,
+            of_outputs,
+            of_log_scales,
+        } = &reference().likelihoods[&name];
+        let likelihood = match name.as_str() {
+            "bernoulli" => Likelihood::Bernoulli,
+            "continuous_bernoulli" => Likelihood::ContinuousBernoulli,
+            "gaussian" => Likelihood::Gaussian { variance: Variance::LearnedPerPixel },
+            "discretised_logistic" => Likelihood::DiscretisedLogistic,
+            _ => panic!("the likelihood {name} is not tested"),
+        };
+        let vector = |numbers: &[f32]| Tensor::<1>::from_data(numbers, &device);
+        let outputs = matrix(outputs, &device).require_grad();
+        let log_scales = (!log_scales.is_empty()).then(|| vector(log_scales).require_grad());
+        let pixels =
+            PixelDistribution { likelihood, outputs: outputs.clone(), log_scales: log_scales.clone() };
+        let found = pixels.nll(matrix(images, &device));
+        assert_close(&name, &values(&found.to_data()), nll);
+        let gradients = (found * vector(upstream)).sum().backward();
+        let found = outputs.grad(&gradients).expect("the outputs have a gradient");
+        assert_close(&format!("{name} by its outputs"), &values(&found.to_data()), &of_outputs.concat());
+        if let Some(log_scales) = log_scales {
+            let found = log_scales.grad(&gradients).expect("the scales have a gradient");
+            assert_close(&format!("{name} by its scales"), &values(&found.to_data()), of_log_scales);
+        }
     }
 }
 

@@ -304,6 +304,7 @@ fn parse_toml<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binarise::Binarise;
 
     fn parse(text: &str, overrides: &[&str]) -> Result<RunConfig> {
         let overrides: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
@@ -331,6 +332,24 @@ mod tests {
     fn what_was_written_back_reads_the_same() {
         let config = parse("kl_coefficients = [0, 0.02]\n[model]\nlatent = 3", &[]).unwrap();
         assert_eq!(parse(&config.to_toml(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn grey_levels_are_made_binary_by_a_name_or_a_threshold() {
+        let binarise = |written: &str| {
+            let text = format!("kl_coefficients = [1]\n[data]\nbinarise = {written}");
+            parse(&text, &[]).map(|config| {
+                assert_eq!(parse(&config.to_toml(), &[]).unwrap(), config);
+                config.data.binarise
+            })
+        };
+        assert_eq!(binarise("\"none\"").unwrap(), Binarise::None);
+        assert_eq!(binarise("\"dynamic\"").unwrap(), Binarise::Dynamic);
+        assert_eq!(binarise("0.5").unwrap(), Binarise::Fixed(0.5));
+        let error = binarise("1.5").unwrap_err().to_string();
+        assert!(error.contains("data.binarise = 1.5"), "{error}");
+        let error = binarise("\"sometimes\"").unwrap_err().to_string();
+        assert!(error.contains("\"dynamic\", or a threshold such as 0.5"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::binarise::Binarise;
 use crate::config::ensure;
 use crate::error::{RecordError, Result};
 
@@ -42,6 +43,8 @@ pub struct DataConfig {
     pub missing: Missing,
     /// What becomes of all numbers.
     pub scale: Scale,
+    /// How grey levels become binary, for the Bernoulli likelihood.
+    pub binarise: Binarise,
     /// Use only so many of the training examples, from the first on; 0 for all.
     pub train_images: usize,
     /// Use only so many of the test examples, from the first on; 0 for all.
@@ -91,6 +94,7 @@ impl Default for DataConfig {
             skip_corrupt: false,
             missing: Missing::default(),
             scale: Scale::default(),
+            binarise: Binarise::default(),
             train_images: 0,
             test_images: 0,
             memory_mib: 4096,
@@ -114,6 +118,12 @@ impl DataConfig {
             !image_shape.contains(&0) && matches!(image_shape[..], [] | [_, _] | [_, _, 1 | 3]),
             "data.image_shape = {image_shape:?}: give height and width, and 3 after them for colours"
         );
+        if let Binarise::Fixed(threshold) = self.binarise {
+            ensure!(
+                threshold > 0.0 && threshold <= 1.0,
+                "data.binarise = {threshold}: a threshold lies above 0 and is at most 1"
+            );
+        }
         ensure!(self.memory_mib > 0, "data.memory_mib = 0: some blocks of the data have to be in memory");
         ensure!(
             self.split_seed <= i64::MAX as u64,

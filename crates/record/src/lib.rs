@@ -8,6 +8,7 @@
 
 mod arrays;
 mod backend;
+mod binarise;
 mod claim;
 mod collapse;
 mod config;
@@ -43,6 +44,7 @@ mod warnings;
 
 pub use arrays::header_text;
 pub use backend::Backend;
+pub use binarise::Binarise;
 pub use claim::{Claim, Claims, Owner, Taken};
 pub use config::{NetworkConfig, OptimizerConfig, RunConfig};
 pub use data_config::{DataConfig, Missing, Scale};

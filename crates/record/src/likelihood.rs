@@ -12,6 +12,8 @@ pub enum Likelihood {
     /// The cross-entropy of grey levels with Bernoulli probabilities: a score, not a likelihood.
     #[default]
     GreyBernoulli,
+    /// Pixels that are 0 or 1, as `data.binarise` makes them.
+    Bernoulli,
     /// The continuous Bernoulli density of grey levels.
     ContinuousBernoulli,
     /// Normal values, of a [`Variance`].
@@ -39,6 +41,7 @@ impl Likelihood {
     pub const fn name(self) -> &'static str {
         match self {
             Self::GreyBernoulli => "grey_bernoulli",
+            Self::Bernoulli => "bernoulli",
             Self::ContinuousBernoulli => "continuous_bernoulli",
             Self::Gaussian => "gaussian",
             Self::DiscretisedLogistic => "discretised_logistic",
@@ -112,6 +115,7 @@ mod tests {
     fn the_names_are_those_of_configurations() {
         for likelihood in [
             Likelihood::GreyBernoulli,
+            Likelihood::Bernoulli,
             Likelihood::ContinuousBernoulli,
             Likelihood::Gaussian,
             Likelihood::DiscretisedLogistic,

@@ -143,6 +143,46 @@ const OF_ALL: &[Quantity] = &[
         of_epoch: None,
     },
     Quantity {
+        key: "temperature",
+        label: "Temperature",
+        unit: "of the decoder's noise",
+        description: "At which temperature the images that choose are likeliest: of Gaussian pixels the squared error over their \
+                      variance, of grey levels that of the tempered score made a density. The coefficient that is its own \
+                      temperature is the one that the data would choose.",
+        better: None,
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| Some(result.diagnostics.temperature?.value),
+        standard_error: Some(|result| result.diagnostics.temperature?.standard_error),
+        of_epoch: None,
+    },
+    Quantity {
+        key: "calibrated_elbo_loss",
+        label: "Calibrated ELBO loss",
+        unit: NATS,
+        description: "The ELBO loss with the decoder's noise at that temperature: of a normalised density, which the \
+                      coefficient and the score are not.",
+        better: Some(Better::Low),
+        digits: 1,
+        kind: Kind::Diagnostic,
+        value: |result| Some(result.diagnostics.calibrated_elbo_loss?.value),
+        standard_error: Some(|result| result.diagnostics.calibrated_elbo_loss?.standard_error),
+        of_epoch: None,
+    },
+    Quantity {
+        key: "bits_per_dimension",
+        label: "Bits per dimension",
+        unit: "bits",
+        description: "The ELBO loss of the images that choose, in bits for each pixel: what a lossless coder needs. Of \
+                      likelihoods that give probabilities.",
+        better: Some(Better::Low),
+        digits: 3,
+        kind: Kind::Diagnostic,
+        value: |result| Some(result.diagnostics.bits_per_dimension?.value),
+        standard_error: Some(|result| result.diagnostics.bits_per_dimension?.standard_error),
+        of_epoch: None,
+    },
+    Quantity {
         key: "active_units",
         label: "Active units",
         unit: "dimensions",

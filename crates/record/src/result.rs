@@ -93,6 +93,14 @@ pub struct Diagnostics {
     pub z_std: Vec<f64>,
     /// The standard errors of the terms of the objective.
     pub term_errors: Option<TermErrors>,
+    /// The temperature at which the images that choose are likeliest under the decoder's distribution to the power of its
+    /// inverse: of Gaussian pixels of variance `v` the squared error of a pixel over `v`, of grey Bernoulli scores the
+    /// temperature of the likeliest continuous Bernoulli density. `None` of likelihoods that learn their spread.
+    pub temperature: Option<Estimate>,
+    /// The ELBO loss of that density: of a normalised one, comparable between coefficients.
+    pub calibrated_elbo_loss: Option<Estimate>,
+    /// The ELBO loss of the images that choose, in bits for each pixel; `None` of likelihoods that give densities or scores.
+    pub bits_per_dimension: Option<Estimate>,
     /// What was measured on the images that decide between coefficients.
     pub choose: PartDiagnostics,
     /// The same on the images that say what the chosen coefficient is worth.

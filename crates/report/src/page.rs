@@ -7,6 +7,7 @@ use minijinja::{AutoEscape, Environment, context};
 use record::{Group, Kind, MemberResult, Quantity, Warning, by_coefficient, now, quantities_of, warnings};
 use serde::Serialize;
 
+use crate::calibration::Calibration;
 use crate::charts::Charts;
 use crate::error::Result;
 use crate::explorer::Explorer;
@@ -89,6 +90,7 @@ struct PageRecommendation {
     purposes: Vec<Purpose>,
     next: Vec<Proposal>,
     collapse: Option<Collapse>,
+    calibration: Option<Calibration>,
 }
 
 /// Where a linear decoder would collapse, beside what the trained ones did.
@@ -179,6 +181,8 @@ pub fn render(
         recommendation: PageRecommendation {
             next: proposals(&groups, &recommendation),
             collapse: Collapse::new(collapse, &groups),
+            // Runs of one report have the same network.
+            calibration: runs.first().and_then(|run| Calibration::new(&run.config.model, &groups)),
             headline: recommendation.headline,
             caveat: recommendation.caveat,
             purposes: vec![recommendation.generate, recommendation.compress, recommendation.represent],

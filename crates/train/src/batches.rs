@@ -1,7 +1,7 @@
 //! The batches of an epoch, each made while the one before is learnt from.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use data::Result;
+use data::{Epoch, Result};
 
 use crate::image_tensors::ImageTensors;
 use crate::random::{Purpose, image_order, noise};
@@ -67,7 +67,8 @@ impl<'a> Batches<'a> {
         let RunContext { config, dataset, device, .. } = self.run;
         let Some(positions) = self.order.chunks(config.batch_size).nth(self.step) else { return Ok(None) };
         let noise = self.noise(positions.len(), device);
-        Ok(Some(Batch { images: dataset.train.batch(positions, device)?, noise }))
+        let epoch = Epoch { seed: self.seed, epoch: self.epoch };
+        Ok(Some(Batch { images: dataset.train.batch_in(epoch, positions, device)?, noise }))
     }
 
     fn noise(&self, count: usize, device: &Device) -> Tensor<2> {

@@ -23,13 +23,14 @@ use crate::device::device;
 use crate::example_choice::choose_examples;
 use crate::network::initial_vae;
 use crate::own_data::{
-    describe_columns, describe_data, describe_training, estimated_time, name_run, understand,
+    check_values, describe_columns, describe_data, describe_training, estimated_time, name_run, understand,
 };
 use crate::progress::{ReadingProgress, Style, SweepProgress};
 use crate::recorder::CLASSIC_GRID;
 use crate::recording::{Recording, record_collapse, record_examples};
 use crate::run_context::RunContext;
 use crate::scheduler::first_to_look_at;
+use crate::selftest::{Case, Waiting, selftest};
 use crate::status::RunStatus;
 use crate::submit::Job;
 use crate::sweep::SweepOutcome;
@@ -189,6 +190,16 @@ enum Command {
     },
     /// Print the file by which a scheduler trains a sweep with many processes, or submit it
     Submit(Job),
+    /// Check the training and the diagnostics of this program against cases whose answers are known; 1 if one is missed
+    Selftest {
+        /// Train on MNIST too, which takes minutes
+        #[arg(long)]
+        full: bool,
+
+        /// Print only the cases that fail
+        #[arg(long)]
+        quiet: bool,
+    },
     /// Print the completions of a shell, to be put where that looks for them
     Completions {
         /// The shell
@@ -311,6 +322,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             job.run()?;
             return Ok(ExitCode::SUCCESS);
         }
+        Some(Command::Selftest { full, quiet }) => return check_itself(*full, *quiet),
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();
             let name = command.get_name().to_string();
@@ -379,6 +391,7 @@ fn train(config: &RunConfig, args: &Args, path: &Path, dataset: Option<Dataset>)
         }
     };
     config.check_batch_size(dataset.train.count())?;
+    check_values(config, &dataset)?;
     let device = device(config.backend)?;
     let mut members = match args.member {
         Some(Share::Part(part)) => config.members_of(part),
@@ -664,6 +677,22 @@ fn retrain_and_compare(dir: &RunDir, config: &RunConfig, members: &[MemberId]) -
     })?;
     println!("{} members trained again: {} files have other bits", members.len(), differences.len());
     Ok(differences)
+}
+
+fn check_itself(full: bool, quiet: bool) -> Result<ExitCode> {
+    let waiting = Waiting::new(Style::detect(quiet));
+    let show = |case: &Case| {
+        if !quiet || !case.passed() {
+            waiting.above(|| println!("{case}"));
+        }
+    };
+    let passed = selftest(full, |name| waiting.on(name), show)?;
+    waiting.end();
+    if passed {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("the self-test FAILED: the lines marked so are not what theory says");
+    Ok(ExitCode::FAILURE)
 }
 
 fn open_in_browser(what: &std::ffi::OsStr) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use data::{Result, Split};
+use data::{Epoch, Result, Split};
 
 /// Batches of examples, as a network sees them.
 pub trait ImageTensors {
@@ -13,6 +13,13 @@ pub trait ImageTensors {
     ///
     /// Fails when a file that they are read from has changed.
     fn batch(&self, positions: &[u32], device: &Device) -> Result<Tensor<2>>;
+
+    /// The same as they are seen in an epoch of training.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    fn batch_in(&self, epoch: Epoch, positions: &[u32], device: &Device) -> Result<Tensor<2>>;
 
     /// A range of the examples, `[range, numbers]`.
     ///
@@ -25,6 +32,11 @@ pub trait ImageTensors {
 impl ImageTensors for Split {
     fn batch(&self, positions: &[u32], device: &Device) -> Result<Tensor<2>> {
         let numbers = self.gather(positions)?;
+        Ok(Tensor::from_data(TensorData::new(numbers, [positions.len(), self.numbers()]), device))
+    }
+
+    fn batch_in(&self, epoch: Epoch, positions: &[u32], device: &Device) -> Result<Tensor<2>> {
+        let numbers = self.gather_in(epoch, positions)?;
         Ok(Tensor::from_data(TensorData::new(numbers, [positions.len(), self.numbers()]), device))
     }
 

@@ -30,6 +30,7 @@ pub mod recording;
 pub mod run_context;
 pub mod saved_network;
 pub mod scheduler;
+pub mod selftest;
 pub mod signals;
 pub mod state;
 pub mod status;

@@ -2,10 +2,13 @@
 
 use burn::tensor::{Device, Tensor};
 use data::{Result, Split};
+use model::{Likelihood, VaeConfig, Variance};
 use ndarray::{Array1, Array2, s};
-use record::{Likelihood, NetworkConfig, Variance};
+use record::NetworkConfig;
 
+use crate::diagnostics::Normaliser;
 use crate::image_tensors::ImageTensors;
+use crate::network::vae_config;
 
 /// Numbers of an image at most: of more, the matrix of their covariances would not fit.
 const MOST_NUMBERS: usize = 4096;
@@ -19,9 +22,10 @@ const TOLERANCE: f64 = 1e-12;
 
 /// The coefficients at which the latent dimensions of a linear decoder collapse, the greatest first: at most `count`.
 ///
-/// With a decoder `logits = b + W z`, no hidden layer, a dimension that carries next to nothing can be judged from the
-/// objective's second order in `W`. With `p` the mean image, `D = diag(p (1 - p))` the curvature of the Bernoulli
-/// likelihood there, `y = D^(-1/2) (x - p)` and `V = D^(1/2) W`,
+/// With a decoder whose outputs are `b + W z`, no hidden layer, a dimension that carries next to nothing can be judged from
+/// the objective's second order in `W`. With `m` the mean image, `D` the diagonal of the variances that the likelihood gives
+/// the pixels there, `y = D^(-1/2) (x - m)` and, where the outputs are logits, `V = D^(1/2) W`, where they are means, `V =
+/// D^(-1/2) W`,
 ///
 /// ```text
 /// reconstruction = constant - y' V z + |V z|^2 / 2 = constant + |y - V z|^2 / 2,
@@ -32,39 +36,40 @@ const TOLERANCE: f64 = 1e-12;
 /// each eigenvalue of the covariance of `y` above `c`, and no more. These eigenvalues are what is given back. Pixels that
 /// are black or white in every image carry nothing and are left out.
 ///
-/// With a Gaussian likelihood of a fixed variance `s` the objective is of that form, with `y = (x - p) / s^(1/2)`. Of other
-/// likelihoods, and of images of more than 4,096 numbers, none are given.
+/// Variances: `m (1 - m)` of Bernoulli pixels, that of the density with the mean `m` of continuous Bernoulli ones, the given
+/// variance of Gaussian ones, or where that is learnt the one that is the likeliest at `W = 0`. Of discretised logistic pixels
+/// none are given back, nor of images of more than 4,096 numbers.
 ///
 /// # Errors
 ///
 /// Fails when a file that the images are read from has changed.
 pub fn collapse_coefficients(images: &Split, model: &NetworkConfig, device: &Device) -> Result<Vec<f64>> {
-    let Some(scale) = whitening(model).filter(|_| images.numbers() <= MOST_NUMBERS) else {
+    let VaeConfig { likelihood, latent, .. } = vae_config(model);
+    if likelihood == Likelihood::DiscretisedLogistic || images.numbers() > MOST_NUMBERS {
         return Ok(Vec::new());
-    };
-    let covariance = whitened_covariance(images, scale, device)?;
-    let count = model.latent.min(covariance.nrows());
+    }
+    let covariance = whitened_covariance(images, likelihood, device)?;
+    let count = latent.min(covariance.nrows());
     Ok(greatest_eigenvalues(&covariance, count))
 }
 
-/// What a pixel of some mean is multiplied with, to have a likelihood of unit curvature; `None` where that is no function of
-/// the mean.
-fn whitening(model: &NetworkConfig) -> Option<Box<dyn Fn(f64) -> f64>> {
-    match (model.likelihood, model.variance) {
-        (Likelihood::GreyBernoulli, _) => {
-            Some(Box::new(|p| if p > 0.0 && p < 1.0 { (p * (1.0 - p)).sqrt().recip() } else { 0.0 }))
+/// The variances that a likelihood gives pixels of these means and variances, if nothing is known of the image.
+fn given_variances(likelihood: Likelihood, mean: &Array1<f64>, variance: &Array1<f64>) -> Array1<f64> {
+    let all = |value: f64| Array1::from_elem(mean.len(), value);
+    match likelihood {
+        Likelihood::GreyBernoulli | Likelihood::Bernoulli => mean.mapv(|mean| mean * (1.0 - mean)),
+        Likelihood::ContinuousBernoulli => mean.mapv(|mean| Normaliser::of_mean(mean).variance),
+        Likelihood::Gaussian { variance: Variance::Fixed(given) } => all(given),
+        Likelihood::Gaussian { variance: Variance::LearnedPerPixel } => variance.clone(),
+        Likelihood::Gaussian { variance: Variance::Learned | Variance::Optimal } => {
+            all(variance.sum() / variance.len() as f64)
         }
-        (Likelihood::Gaussian, Variance::Fixed(variance)) => Some(Box::new(move |_| variance.sqrt().recip())),
-        _ => None,
+        Likelihood::DiscretisedLogistic => all(0.0),
     }
 }
 
 /// `D^(-1/2) cov(x) D^(-1/2)`, `[pixels, pixels]`, with zeros for pixels that never change.
-fn whitened_covariance(
-    images: &Split,
-    whitening: impl Fn(f64) -> f64,
-    device: &Device,
-) -> Result<Array2<f64>> {
+fn whitened_covariance(images: &Split, likelihood: Likelihood, device: &Device) -> Result<Array2<f64>> {
     let (count, pixels) = (images.count(), images.numbers());
     let mut sums = Array1::<f64>::zeros(pixels);
     let mut products = Array2::<f64>::zeros((pixels, pixels));
@@ -79,10 +84,11 @@ fn whitened_covariance(
         add(products.as_slice_mut().expect("it is contiguous"), batch.clone().transpose().matmul(batch));
     }
     let mean = sums / count as f64;
-    let scale = mean.mapv(whitening);
-    Ok(Array2::from_shape_fn((pixels, pixels), |(i, j)| {
-        (products[[i, j]] / count as f64 - mean[i] * mean[j]) * scale[i] * scale[j]
-    }))
+    let covariance = |i: usize, j: usize| products[[i, j]] / count as f64 - mean[i] * mean[j];
+    let variance = Array1::from_shape_fn(pixels, |pixel| covariance(pixel, pixel));
+    let given = given_variances(likelihood, &mean, &variance);
+    let scale = given.mapv(|variance| if variance > 0.0 { variance.sqrt().recip() } else { 0.0 });
+    Ok(Array2::from_shape_fn((pixels, pixels), |(i, j)| covariance(i, j) * scale[i] * scale[j]))
 }
 
 /// The greatest eigenvalues of a symmetric positive semidefinite matrix, by the Lanczos process with full
@@ -171,6 +177,7 @@ fn tridiagonal_eigenvalue(diagonal: &[f64], beside: &[f64], rank: usize) -> f64 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use record::{Likelihood, Variance};
 
     /// `H D H` with the reflection `H = I - 2 v v'`, `v` of equal entries: its eigenvalues are those of the diagonal.
     fn with_eigenvalues(eigenvalues: &[f64]) -> Array2<f64> {
@@ -227,9 +234,6 @@ mod tests {
         for (found, expected) in found.iter().zip([8.0, 2.0]) {
             assert!((found - expected).abs() < 1e-5, "{found}, expected {expected}");
         }
-        assert!(
-            collapse_coefficients(&table, &model(Variance::Optimal), &Device::flex()).unwrap().is_empty()
-        );
     }
 
     #[test]
@@ -243,5 +247,34 @@ mod tests {
         for (found, expected) in found.iter().zip([1.0 + correlation, 1.0 - correlation, 0.0]) {
             assert!((found - expected).abs() < 1e-5, "{found}, expected {expected}");
         }
+    }
+
+    /// Two pixels of the variances 3/16 and 1/4 and the covariance 1/8, and one that never changes.
+    #[test]
+    fn the_likelihood_says_in_what_units_pixels_vary() {
+        let bytes = [[0, 0, 51], [0, 0, 51], [255, 255, 51], [0, 255, 51]].concat();
+        let images = Split::of_bytes(record::Shape::grey(1, 3), bytes, None);
+        let greatest = |likelihood, variance| {
+            let model = NetworkConfig { likelihood, variance, ..model(1) };
+            collapse_coefficients(&images, &model, &Device::flex()).unwrap()
+        };
+        let gaussian = |variance| greatest(Likelihood::Gaussian, variance)[0];
+        let covariance = [[0.1875, 0.125], [0.125, 0.25]];
+        let [[a, b], [_, d]]: [[f64; 2]; 2] = covariance;
+        let eigenvalue = |a: f64, b: f64, d: f64| 0.5 * (a + d) + (0.25 * (a - d).powi(2) + b * b).sqrt();
+        for (found, expected) in [
+            (gaussian(Variance::Fixed(1.0)), eigenvalue(a, b, d)),
+            (gaussian(Variance::Fixed(0.25)), 4.0 * eigenvalue(a, b, d)),
+            (gaussian(Variance::Optimal), eigenvalue(a, b, d) / ((a + d) / 3.0)),
+            (gaussian(Variance::LearnedPerPixel), 1.0 + b / (a * d).sqrt()),
+        ] {
+            assert!((found - expected).abs() < 1e-5, "{found}, expected {expected}");
+        }
+        // The mean 1/2 has the uniform density, of the variance 1/12; the other mean is 1/4.
+        let quarter = Normaliser::of_mean(0.25).variance;
+        let expected = eigenvalue(a / quarter, b / (quarter / 12.0).sqrt(), d * 12.0);
+        let found = greatest(Likelihood::ContinuousBernoulli, Variance::Fixed(1.0))[0];
+        assert!((found - expected).abs() < 1e-4 * expected, "{found}, expected {expected}");
+        assert!(greatest(Likelihood::DiscretisedLogistic, Variance::Fixed(1.0)).is_empty());
     }
 }

@@ -17,6 +17,7 @@ pub fn vae_config(config: &NetworkConfig) -> VaeConfig {
     };
     let likelihood = match likelihood {
         Likelihood::GreyBernoulli => model::Likelihood::GreyBernoulli,
+        Likelihood::Bernoulli => model::Likelihood::Bernoulli,
         Likelihood::ContinuousBernoulli => model::Likelihood::ContinuousBernoulli,
         Likelihood::Gaussian => model::Likelihood::Gaussian { variance },
         Likelihood::DiscretisedLogistic => model::Likelihood::DiscretisedLogistic,

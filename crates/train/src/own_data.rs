@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor};
 use data::{Dataset, Progress, Split, suggest};
-use record::{DataConfig, DataRecord, Likelihood, RunConfig, RunDir, Scale, Shape, Variance};
+use record::{Binarise, DataConfig, DataRecord, Likelihood, RunConfig, RunDir, Scale, Shape, Variance};
 
 use crate::batches::Batch;
 use crate::image_tensors::ImageTensors;
@@ -98,17 +98,68 @@ fn fit(config: &mut RunConfig, dataset: &Dataset, overrides: &[String]) -> Resul
 fn likelihood(train: &Split) -> Result<Likelihood> {
     match train.shape() {
         Shape::Table { .. } => Ok(Likelihood::Gaussian),
-        _ if is_binary(train)? => Ok(Likelihood::GreyBernoulli),
+        _ if is_binary(train)? => Ok(Likelihood::Bernoulli),
         Shape::Image { channels: 1, .. } => Ok(Likelihood::ContinuousBernoulli),
         Shape::Image { .. } => Ok(Likelihood::Gaussian),
     }
 }
 
+/// Refuses data that the likelihood does not know.
+pub fn check_values(config: &RunConfig, dataset: &Dataset) -> Result<()> {
+    let parts =
+        || [Some(&dataset.train), dataset.validation.as_ref(), Some(&dataset.test)].into_iter().flatten();
+    let RunConfig { data, model, .. } = config;
+    ensure!(
+        data.binarise == Binarise::None || model.likelihood == Likelihood::Bernoulli,
+        "data.binarise makes pixels of 0 and 1 for the likelihood \"bernoulli\", and model.likelihood is \"{}\"",
+        model.likelihood
+    );
+    ensure!(
+        data.scale == Scale::Unit || model.likelihood == Likelihood::Gaussian,
+        "model.likelihood = \"{}\" is of values from 0 to 1, which data.scale = \"unit\" makes; values on another scale need the \
+         likelihood \"gaussian\"",
+        model.likelihood
+    );
+    match model.likelihood {
+        Likelihood::Bernoulli if data.binarise == Binarise::None => {
+            for part in parts() {
+                ensure!(
+                    is_binary(part)?,
+                    "model.likelihood = \"bernoulli\" is of pixels that are 0 or 1, and the data has others: make them so with \
+                     data.binarise = \"dynamic\", \"static\" or a threshold such as 0.5, or choose \"continuous_bernoulli\""
+                );
+            }
+        }
+        Likelihood::DiscretisedLogistic => {
+            for part in parts() {
+                ensure!(
+                    has_levels(part)?,
+                    "model.likelihood = \"discretised_logistic\" is of the 256 levels of bytes, and the data has other values: \
+                     choose \"gaussian\" or \"continuous_bernoulli\""
+                );
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 /// Whether every number is 0 or 1.
 fn is_binary(split: &Split) -> Result<bool> {
+    all_numbers(split, |number| number == 0.0 || number == 1.0)
+}
+
+/// Whether every number is a 255th.
+fn has_levels(split: &Split) -> Result<bool> {
+    all_numbers(split, |number| {
+        (0.0..=1.0).contains(&number) && ((255.0 * number).round() / 255.0 - number).abs() < 1e-6
+    })
+}
+
+fn all_numbers(split: &Split, holds: impl Fn(f32) -> bool) -> Result<bool> {
     for start in (0..split.count()).step_by(BATCH) {
         let numbers = split.rows(start..(start + BATCH).min(split.count()))?;
-        if numbers.iter().any(|&number| number != 0.0 && number != 1.0) {
+        if !numbers.iter().all(|&number| holds(number)) {
             return Ok(false);
         }
     }

@@ -34,6 +34,8 @@ pub enum Purpose {
     FigurePrior = 8,
     /// The codes of the training examples that a run records.
     TrainingExampleNoise = 9,
+    /// The images and codes of the self-test, the seed telling them apart.
+    SelfTestData = 32,
 }
 
 /// The generator of one purpose, epoch and step.

@@ -32,6 +32,17 @@ impl GaussianMixture {
     /// [`FamilyError::Length`] unless there is a component and a weight for each, [`FamilyError::Entry`] for a weight outside
     /// `[0, 1]`, [`FamilyError::SumNotOne`] where they miss 1 by more than [`SUM_TOLERANCE`], and
     /// [`FamilyError::Dimensions`] for components of different spaces.
+    ///
+    /// ```
+    /// use metrics::families::{GaussianMixture, MultivariateNormal};
+    ///
+    /// let [left, right] = [-1.0, 1.0].map(|mean| MultivariateNormal::diagonal(&[mean], &[1.0]));
+    /// let mixture = GaussianMixture::new(&[0.5, 0.5], vec![left?, right?])?;
+    /// assert_eq!(mixture.dimensions(), 1);
+    /// // Half way both components have the density of a Normal at one standard deviation.
+    /// assert!((mixture.ln_pdf(&[0.0])? - (-0.5 - 0.5 * std::f64::consts::TAU.ln())).abs() < 1e-15);
+    /// # Ok::<(), metrics::families::FamilyError>(())
+    /// ```
     pub fn new(weights: &[f64], components: Vec<MultivariateNormal>) -> Result<Self, FamilyError> {
         let Some(first) = components.first() else {
             return Err(wrong_length(0, Length::AtLeast(1)));

@@ -20,13 +20,21 @@ impl<'a> Posteriors<'a> {
     ///
     /// # Errors
     ///
-    /// [`SampleError`] if there are no images or no dimensions, or a number is not finite.
+    /// [`SampleError`] if the shapes differ, there are no images or no dimensions, or a number is not finite.
     ///
-    /// # Panics
+    /// ```
+    /// use metrics::latent::Posteriors;
+    /// use ndarray::array;
     ///
-    /// Panics if the shapes differ.
+    /// let (means, log_vars) = (array![[0.5, -1.0], [2.0, 0.0], [0.1, 0.3]], array![[-2.0, 0.0], [-3.0, 0.0], [-2.0, 0.0]]);
+    /// let posteriors = Posteriors::new(means.view(), log_vars.view())?;
+    /// assert_eq!((posteriors.images(), posteriors.dimensions()), (3, 2));
+    /// # Ok::<(), metrics::samples::SampleError>(())
+    /// ```
     pub fn new(means: ArrayView2<'a, f64>, log_vars: ArrayView2<'a, f64>) -> Result<Self, SampleError> {
-        assert_eq!(means.dim(), log_vars.dim(), "every mean has a log-variance");
+        if means.dim() != log_vars.dim() {
+            return Err(SampleError::Posteriors { means: means.dim(), log_vars: log_vars.dim() });
+        }
         let (images, dimensions) = means.dim();
         if images == 0 {
             return Err(SampleError::TooFew { needed: 1, found: 0 });
@@ -76,6 +84,9 @@ mod tests {
         let refused = |means: &Array2<f64>| Posteriors::new(means.view(), means.view()).unwrap_err();
         assert_eq!(refused(&Array2::zeros((0, 2))), SampleError::TooFew { needed: 1, found: 0 });
         assert_eq!(refused(&Array2::zeros((2, 0))), SampleError::NoDimensions);
+        let (three, two) = (Array2::zeros((3, 1)), Array2::zeros((2, 1)));
+        let error = Posteriors::new(three.view(), two.view()).unwrap_err();
+        assert_eq!(error, SampleError::Posteriors { means: (3, 1), log_vars: (2, 1) });
         let error = refused(&array![[0.0, f64::INFINITY]]);
         assert_eq!(error, SampleError::NotFinite { sample: 0, dimension: 1, value: f64::INFINITY });
     }

@@ -89,6 +89,15 @@ impl NormalFit {
     /// # Errors
     ///
     /// [`FitError`] for the first setting that is out of its range, or for weights that are no distribution on this grid.
+    ///
+    /// ```
+    /// use metrics::normal_fit::{Grid, NormalFit, Settings};
+    ///
+    /// let settings = Settings { grid: Grid { low: 0.0, high: 4.0, step: 1.0 }, ..Settings::default() };
+    /// let fit = NormalFit::with_weights(settings, &[1.0, 2.0, 4.0, 2.0, 1.0])?;
+    /// assert_eq!(fit.target().probabilities, [0.1, 0.2, 0.4, 0.2, 0.1]);
+    /// # Ok::<(), metrics::normal_fit::FitError>(())
+    /// ```
     pub fn with_weights(settings: Settings, weights: &[f64]) -> Result<Self, FitError> {
         settings.check()?;
         let target = Target::weights(weights, &settings.grid)?;
@@ -107,6 +116,19 @@ impl NormalFit {
     }
 
     /// The objective and its gradient at a mean and a variance.
+    ///
+    /// ```
+    /// # #[cfg(feature = "flex")] {
+    /// use burn::tensor::Device;
+    /// use metrics::normal_fit::{MeanVariance, NormalFit, Settings};
+    ///
+    /// // The target of the classic experiment is a Normal of variance 4: nothing is left to descend there.
+    /// let fit = NormalFit::new(Settings::default())?;
+    /// let at_target = fit.evaluate(MeanVariance { mean: 0.0, variance: 4.0 }, &Device::flex());
+    /// assert!(at_target.kl < 1e-12 && at_target.gradient_mean.abs() < 1e-12);
+    /// # }
+    /// # Ok::<(), metrics::normal_fit::FitError>(())
+    /// ```
     pub fn evaluate(&self, at: MeanVariance, device: &Device) -> Evaluation {
         let graph = self.graph(device);
         graph.evaluate(&graph.parameters(at)).0

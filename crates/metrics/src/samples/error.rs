@@ -69,6 +69,16 @@ pub enum SampleError {
         /// How many samples of y there are.
         y: usize,
     },
+    /// Posteriors do not have as many log-variances as means.
+    #[error(
+        "means of shape {means:?} and log-variances of shape {log_vars:?}: every mean has a log-variance"
+    )]
+    Posteriors {
+        /// Rows and columns of the means.
+        means: (usize, usize),
+        /// Those of the log-variances.
+        log_vars: (usize, usize),
+    },
     /// The number of random deals is zero.
     #[error("0 permutations: a p-value is a share of random deals")]
     NoPermutations,

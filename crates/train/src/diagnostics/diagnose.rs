@@ -1,7 +1,7 @@
 //! The numbers that say what a coefficient did to a network.
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use data::Dataset;
 use metrics::Base;
 use metrics::latent::{KlDecomposition, binned_comparison, decompose_kl};
@@ -12,6 +12,7 @@ use record::{
     NllMethod, PartDiagnostics, PartLosses, TermErrors, Terms, dimensions_by_kl,
 };
 
+use super::calibration::{Calibration, calibrate};
 use super::held_out::Subset;
 use super::importance::{ImportanceGap, importance_gap};
 use super::posteriors::EncodedImages;
@@ -28,6 +29,9 @@ const IMPORTANCE_SAMPLES: usize = 100;
 const IMPORTANCE_IMAGES: usize = 2000;
 /// Images of a part whose likelihood is sampled.
 const SAMPLED_IMAGES: usize = 1000;
+/// Images on which the decoder's noise is calibrated, and how many are decoded at a time.
+const CALIBRATED_IMAGES: usize = 1000;
+const CALIBRATED_BATCH: usize = 500;
 /// Dimensions of the grid on which codes are held against the prior.
 const GRID_DIMENSIONS: usize = 2;
 /// Training images whose losses are kept, and that probes learn from, at most.
@@ -89,6 +93,7 @@ pub fn diagnose(
         None => vec![&choose.terms, &report.terms],
     };
     let term_errors = term_errors(&evaluated, kl_coefficient);
+    let calibration = measurer.calibration(&choose)?;
     let choose = measurer.part(choose, probes.of_part(HeldOut::Choose))?;
     let report = measurer.part(report, probes.of_part(HeldOut::Report))?;
     let diagnostics = Diagnostics {
@@ -112,12 +117,23 @@ pub fn diagnose(
         z_mean: codes.axis_iter(Axis(1)).map(|column| column.sum() / column.len() as f64).collect(),
         z_std: codes.axis_iter(Axis(1)).map(|column| column.std(0.0)).collect(),
         term_errors,
+        temperature: calibration.as_ref().map(|calibration| calibration.temperature),
+        calibrated_elbo_loss: calibration.and_then(|calibration| calibration.elbo_loss),
+        bits_per_dimension: bits_per_dimension(vae, choose.diagnostics.elbo_loss),
         choose: choose.diagnostics,
         report: report.diagnostics,
         not_measured,
     };
     let losses = Losses { choose: choose.losses, report: report.losses, train: train.terms };
     Ok(Measurement { diagnostics, losses })
+}
+
+/// The ELBO loss in bits for each pixel, of likelihoods that give probabilities and not densities.
+fn bits_per_dimension(vae: &Vae, elbo_loss: Option<Estimate>) -> Option<Estimate> {
+    let [_, pixels] = vae.decoder.logits.weight.dims();
+    let bits = |nats: f64| nats / (pixels as f64 * std::f64::consts::LN_2);
+    let Estimate { value, standard_error } = elbo_loss.filter(|_| vae.decoder.likelihood.is_discrete())?;
+    Some(Estimate { value: bits(value), standard_error: standard_error.map(bits) })
 }
 
 /// The neighbours' accuracy on both parts together.
@@ -155,7 +171,15 @@ fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErrors>
 struct Measured<'a> {
     subset: Subset<'a>,
     encoded: EncodedImages,
+    /// A code of each, `[images, latent]`.
+    codes: Array2<f32>,
     terms: ImageTerms,
+}
+
+/// A member with the noise that its decoder should have had.
+struct Calibrated {
+    temperature: Estimate,
+    elbo_loss: Option<Estimate>,
 }
 
 /// One part of the held-out images.
@@ -174,7 +198,7 @@ struct Measurer<'a> {
 impl Measurer<'_> {
     fn encode<'a>(&self, subset: Subset<'a>, purpose: Purpose) -> Result<Measured<'a>> {
         let Subset { images, positions } = &subset;
-        let Encoded { mean, log_var, reconstruction, kl, .. } =
+        let Encoded { mean, log_var, reconstruction, kl, code } =
             encode_images(self.vae, images, positions, self.member.seed, purpose, self.device)?;
         let terms = ImageTerms {
             index: positions.iter().copied().collect(),
@@ -187,11 +211,34 @@ impl Measurer<'_> {
             "the losses of some images are not finite"
         );
         let encoded = EncodedImages { means: mean.mapv(f64::from), log_vars: log_var.mapv(f64::from) };
-        Ok(Measured { subset, encoded, terms })
+        let codes = code.context("the codes were drawn")?;
+        Ok(Measured { subset, encoded, codes, terms })
+    }
+
+    /// What the decoder's noise should have been for some of the images; `None` where the likelihood has none to choose.
+    fn calibration(&self, measured: &Measured<'_>) -> Result<Option<Calibrated>> {
+        let Measured { subset, codes, terms, .. } = measured;
+        let stride = subset.count().div_ceil(CALIBRATED_IMAGES).max(1);
+        let latent = self.vae.latent();
+        let (mut outputs, mut values, mut kl) = (Vec::new(), Vec::new(), Vec::new());
+        let taken: Vec<usize> = (0..subset.count()).step_by(stride).collect();
+        for rows in taken.chunks(CALIBRATED_BATCH) {
+            let positions: Vec<u32> = rows.iter().map(|&row| subset.positions[row]).collect();
+            let codes: Vec<f32> = rows.iter().flat_map(|&row| codes.row(row).to_vec()).collect();
+            let codes = Tensor::from_data(TensorData::new(codes, [rows.len(), latent]), self.device);
+            outputs.extend(self.vae.decoder.forward(codes).into_data().iter::<f32>());
+            values.extend(subset.images.gather(&positions)?);
+            kl.extend(rows.iter().map(|&row| f64::from(terms.kl[row])));
+        }
+        let found = calibrate(self.vae.decoder.likelihood, &outputs, &values, subset.images.numbers());
+        Ok(found.map(|Calibration { temperature, nll }| Calibrated {
+            temperature,
+            elbo_loss: Estimate::of_mean(nll.iter().zip(&kl).map(|(nll, kl)| nll + kl)),
+        }))
     }
 
     fn part(&self, measured: Measured<'_>, probes: ProbesOfPart) -> Result<Part> {
-        let Measured { subset, encoded, terms } = measured;
+        let Measured { subset, encoded, terms, .. } = measured;
         let mean = |values: &Array1<f32>| Estimate::of_mean(values.iter().map(|value| f64::from(*value)));
         let (nll, log_likelihood) = self.nll(&subset, &encoded)?.unzip();
         let ProbesOfPart { logistic, few_labels, neighbours } = probes;

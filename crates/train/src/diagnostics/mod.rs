@@ -1,5 +1,6 @@
 //! What is measured of a trained network on the held-out images, once, at the end of its training.
 
+mod calibration;
 mod diagnose;
 mod held_out;
 mod importance;
@@ -8,6 +9,8 @@ mod prior_samples;
 mod probes;
 mod sampled_likelihood;
 
+pub(crate) use calibration::Normaliser;
+pub use calibration::{Calibration, calibrate};
 pub use diagnose::{Measurement, diagnose};
 pub use held_out::Subset;
 pub use importance::{ImportanceGap, importance_gap};
