@@ -104,7 +104,13 @@ impl Report {
 
     /// Which coefficient to keep for what; to compress, under a budget if there is one.
     pub fn recommendation(&self, budget: Option<Budget>) -> Recommendation {
-        recommend(&self.evidence, budget, self.runs.first().and_then(Run::distortion_floor))
+        let recommendation =
+            recommend(&self.evidence, budget, self.runs.first().and_then(Run::distortion_floor));
+        let too_few = self.runs.first().and_then(|run| run.record.as_ref()?.data.too_few());
+        match too_few {
+            Some(reason) => recommendation.withheld(reason),
+            None => recommendation,
+        }
     }
 
     /// Writes the figures into the runs' directories and the page to its place.
