@@ -12,33 +12,48 @@ const LONG: &[&str] =
     &["--set", "epochs=25", "--set", "checkpoint_every_steps=3", "--set", "kl_coefficients=[0, 1]"];
 const RESUME: &[&str] = &["--resume", "runs/smoke", "--quiet"];
 
+/// `KLSWEEP_KILLS` kills, or twenty, at moments anywhere between the start of the program and the end of its report.
 #[test]
-fn killed_at_twenty_random_moments_and_resumed_gives_the_same_bits() {
-    let (whole, killed) = (Folder::new(), Folder::new());
-    whole.smoke(LONG).expect_code(0);
-
+fn killed_at_random_moments_and_started_again_gives_the_same_bits() {
+    let kills = std::env::var("KLSWEEP_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
     let smoke = crate::program::smoke();
-    let start = [&["--config", smoke.as_str(), "--quiet"], LONG].concat();
+    let start = [&["--config", smoke.as_str(), "--quiet", "--tensorboard"], LONG].concat();
+    let whole = Folder::new();
+    let begun = Instant::now();
+    whole.run(&start).expect_code(0);
+    let duration = begun.elapsed();
+
+    let (mut killed, mut in_training, mut in_report, mut ended) = (Folder::new(), 0, 0, 0);
     // A linear congruential generator (Knuth's MMIX constants): the same moments in every run of the test.
     let mut state: u64 = 20_261_122;
-    let mut kills_in_training = 0;
-    for _ in 0..20 {
+    for _ in 0..kills {
+        let run = killed.path().join("runs/smoke");
         let mut child = killed.command(&start).spawn().unwrap();
-        // Wait for training to begin, so that the moments fall into it and not into the loading of the images.
-        let running = killed.path().join("runs/smoke/run.json");
-        let begun = Instant::now();
-        while !running.exists() && begun.elapsed() < Duration::from_secs(60) {
-            sleep(Duration::from_millis(1));
-        }
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        sleep(Duration::from_millis(100 + (state >> 33) % 150));
-        kills_in_training += usize::from(child.try_wait().unwrap().is_none());
+        // Short ones more often: each start goes on where the one before was killed.
+        let share = ((state >> 33) as f64 / (1u64 << 31) as f64).powi(2);
+        sleep(duration.mul_f64(share).max(Duration::from_millis(5)));
+        let exited = child.try_wait().unwrap().is_some();
         child.kill().unwrap();
         child.wait().unwrap();
+        let finished = ["c=0", "c=1"].iter().all(|c| run.join(c).join("seed=0/result.json").exists());
+        match (exited, finished) {
+            (true, _) => {
+                ended += 1;
+                assert_same_bits(&killed.bits("smoke"), &whole.bits("smoke"));
+                killed.run(&["verify", "runs/smoke"]).expect_code(0);
+                killed = Folder::new();
+            }
+            (false, true) => in_report += 1,
+            (false, false) => in_training += 1,
+        }
     }
-    assert!(kills_in_training > 0, "no kill came before the end");
-    killed.run(RESUME).expect_code(0);
+    println!("{in_training} kills in training, {in_report} in the report, {ended} after the end");
+    assert!(in_training > kills / 4, "too few kills in training: {in_training}");
+    killed.run(&start).expect_code(0);
+    assert!(killed.path().join("runs/smoke/report.html").exists());
     assert_same_bits(&killed.bits("smoke"), &whole.bits("smoke"));
+    killed.run(&["verify", "runs/smoke"]).expect_code(0);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod bad_input;
 mod browser;
 mod completions;
 mod diagnostics;
+mod faults;
 mod interruption;
 mod likelihoods;
 mod many_processes;

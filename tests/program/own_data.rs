@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::{Device, Tensor, TensorData};
 use record::{DataRecord, RunDir, RunRecord};
 use serde_json::Value;
+use train::saved_network::read_network;
 
+use crate::browser::{Browser, Screen};
 use crate::program::{Folder, Ran, repository};
 use crate::report::data;
 
@@ -65,6 +68,8 @@ fn a_table_is_understood_trained_and_reported_without_pictures() {
     assert_eq!((columns[0].as_str(), columns.len(), classes.len()), ("alcohol", 13, 3));
     assert_eq!(scaling.scale.len(), 13);
     let page = page(&folder, "wine");
+    let headline = page["recommendation"]["headline"].as_str().unwrap();
+    assert!(headline.starts_with("There are 178 examples, and a verdict needs 200"), "{headline}");
     let explorer = &page["explorer"];
     assert_eq!(explorer["columns"][12]["name"], "proline");
     assert_eq!(explorer["classes"][0], "Barbera");
@@ -138,6 +143,109 @@ fn every_likelihood_trains_on_coloured_shapes() {
         trained(&shapes, &["shapes.npz", "--set", &set, "--set", &name, "--quiet"]);
         assert!(!page(&shapes, likelihood)["explorer"].is_null(), "{likelihood}");
     }
+}
+
+#[test]
+fn cifar_10_is_read_with_its_own_parts() {
+    let folder = Folder::new();
+    let dir = folder.path().join("cifar");
+    fs::create_dir(&dir).unwrap();
+    let batch = |images: u32, first: u32| -> Vec<u8> {
+        let pixel = |image: u32, i: u32| (image * 31 + i * i % 251) as u8;
+        (first..first + images)
+            .flat_map(|image| {
+                std::iter::once((image % 10) as u8).chain((0..3072).map(move |i| pixel(image, i)))
+            })
+            .collect()
+    };
+    fs::write(dir.join("data_batch_1.bin"), batch(150, 0)).unwrap();
+    fs::write(dir.join("data_batch_2.bin"), batch(50, 150)).unwrap();
+    fs::write(dir.join("test_batch.bin"), batch(60, 200)).unwrap();
+    let said = trained(&folder, &["cifar", "--no-report"]).stdout;
+    assert!(
+        said.contains("CIFAR-10's binary files, cifar: 260 examples of 32 x 32 pixels of three colours"),
+        "{said}"
+    );
+    assert!(said.contains("parts: 200 training, 60 test") && said.contains("3072-256-16-256-3072"), "{said}");
+}
+
+#[test]
+fn mnist_with_black_and_white_exchanged_is_another_data_set() {
+    let folder = Folder::new();
+    let dir = folder.path().join("inverted");
+    fs::create_dir(&dir).unwrap();
+    for (name, count) in [("train-images-idx3-ubyte", 500u32), ("t10k-images-idx3-ubyte", 200)] {
+        let path = repository().join("data/mnist").join(format!("{name}.gz"));
+        let images = ::data::read_idx(&path, 3).unwrap().values;
+        let header = [0x0803, count, 28, 28].map(u32::to_be_bytes).concat();
+        let inverted = images[..count as usize * 784].iter().map(|grey| 255 - grey);
+        fs::write(dir.join(name), header.into_iter().chain(inverted).collect::<Vec<u8>>()).unwrap();
+    }
+    let said = trained(&folder, &["inverted"]).stdout;
+    assert!(said.contains("IDX files, inverted: 700 examples of 28 x 28 grey pixels"), "{said}");
+    assert!(said.contains("classes: no labels") && said.contains("parts: 500 training, 200 test"), "{said}");
+    assert!(page(&folder, "inverted")["explorer"]["labels"].is_null());
+}
+
+/// Numbers that a script of the page gives.
+fn numbers(browser: &mut Browser, script: &str) -> Vec<f64> {
+    let found = browser.eval(script);
+    found.as_array().expect("a list").iter().map(|number| number.as_f64().expect("of numbers")).collect()
+}
+
+/// The decoder's means for a code, as the page and as the network has them.
+fn assert_decodes_as_the_network(browser: &mut Browser, run: &Path, z: &[f32]) {
+    let dir = RunDir::open(run).unwrap();
+    let config = dir.config().unwrap();
+    let device = Device::flex();
+    let vae = read_network(&dir.member(config.members()[0]).weights(), &config, &device).unwrap();
+    let code = Tensor::<2>::from_data(TensorData::new(z.to_vec(), [1, z.len()]), &device);
+    let means = vae.decoder.distribution(vae.decoder.forward(code)).mean().into_data();
+    let expected: Vec<f64> = means.iter::<f32>().map(f64::from).collect();
+    let found = numbers(browser, &format!("[...klsweep.decode(0, {z:?})]"));
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        // The page's weights are integers of 16 bits.
+        assert!((found - expected).abs() < 1e-2 * (1.0 + expected.abs()), "{found}, not {expected}");
+    }
+}
+
+#[test]
+fn the_page_decodes_the_columns_of_a_table_in_their_units() {
+    let folder = folder("wine.csv");
+    trained(&folder, &["wine.csv", "--quiet"]);
+    let run = folder.path().join("runs/wine");
+    let Some(mut browser) = Browser::open(&run.join("report.html"), Screen::DESKTOP) else { return };
+    browser.settle();
+    assert_decodes_as_the_network(&mut browser, &run, &[0.5, -1.0]);
+    let columns =
+        "[...document.querySelectorAll('#decoded-columns tr')].map((row) => row.innerText.split('\\t'))";
+    let rows = browser.eval(columns);
+    assert_eq!((rows.as_array().unwrap().len(), &rows[12][0]), (13, &"proline".into()));
+    // In milligrams a litre, not in standard deviations.
+    let proline: f64 = rows[12][1].as_str().unwrap().parse().unwrap();
+    assert!((300.0..1500.0).contains(&proline), "{proline}");
+    assert_eq!(browser.eval("getComputedStyle(document.getElementById('digit')).display"), "none");
+    let legend = browser.eval("document.getElementById('class-legend').innerText");
+    assert!(legend.as_str().unwrap().contains("Grignolino"), "{legend}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn the_page_decodes_and_shows_colours() {
+    let folder = folder("tiles.npz");
+    trained(&folder, &["tiles.npz", "--quiet"]);
+    let run = folder.path().join("runs/tiles");
+    let Some(mut browser) = Browser::open(&run.join("report.html"), Screen::DESKTOP) else { return };
+    browser.settle();
+    let z: Vec<f32> = (0..16).map(|dimension| 0.1 * dimension as f32 - 0.7).collect();
+    assert_decodes_as_the_network(&mut browser, &run, &z);
+    let coloured = "[...document.querySelectorAll('#picker-grid canvas')].map((c) => { \
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
+        return d.some((level, i) => i % 4 === 0 && Math.abs(level - d[i + 2]) > 20) ? 1 : 0; })";
+    let coloured = numbers(&mut browser, coloured);
+    assert!(coloured.iter().sum::<f64>() > 0.5 * coloured.len() as f64, "{coloured:?}");
+    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]

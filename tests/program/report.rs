@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -215,7 +215,7 @@ fn a_run_is_reported_from_its_record_and_without_that_but_for_what_needs_it() {
     let note = data["notes"][0].as_str().unwrap();
     assert!(note.starts_with("It is not recorded what the networks make of examples"), "{note}");
     assert!(data["explorer"].is_null());
-    assert!(data["recommendation"]["headline"].as_str().unwrap().starts_with("Keep c = "));
+    assert_eq!(data["recommendation"]["headline"], few);
     assert!(!data["recommendation"]["collapse"].is_null(), "where dimensions collapse is recorded");
 }
 
@@ -256,24 +256,53 @@ fn a_directory_that_is_no_runs_is_refused() {
     folder.run(&["report", ".", "--grid", "1"]).expect_refusal(&["from 2 to 50"]);
 }
 
-#[test]
-fn watch_serves_the_page_as_it_changes_on_this_machine_alone() {
-    let folder = Folder::new();
-    folder.smoke(&["--set", "epochs=1"]).expect_code(0);
+/// A program that ends with its test, also where that fails.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `klsweep watch` on the smoke run, and the address that it serves.
+fn watch(folder: &Folder) -> (Ending, String) {
     let mut child = folder.command(&["watch", "runs/smoke"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address =
-        line.split(['/', ' ']).find(|part| part.starts_with("127.0.0.1:")).expect("a loopback address");
-    let get = |path: &str| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
+    let address = line.split(['/', ' ']).find(|part| part.starts_with("127.0.0.1:"));
+    let address = address.expect("a loopback address").to_string();
+    (Ending(child), address)
+}
+
+/// The answer to a request of these lines.
+fn ask(address: &str, lines: &[&str]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "{}\r\nConnection: close\r\n\r\n", lines.join("\r\n")).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn set_status(folder: &Folder, from: &str, to: &str) {
+    let path = folder.path().join("runs/smoke/run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let changed = text.replace(&format!("\"status\": \"{from}\""), &format!("\"status\": \"{to}\""));
+    assert_ne!(changed, text);
+    fs::write(path, changed).unwrap();
+}
+
+#[test]
+fn watch_serves_the_page_as_it_changes_until_the_run_has_ended() {
+    let folder = Folder::new();
+    folder.smoke(&["--set", "epochs=1"]).expect_code(0);
+    set_status(&folder, "finished", "running");
+    let (mut child, address) = watch(&folder);
+    let host = format!("Host: {address}");
+    let get = |path: &str| ask(&address, &[&format!("GET {path} HTTP/1.1"), &host]);
     let html = get("/");
-    assert!(html.starts_with("HTTP/1.0 200") || html.starts_with("HTTP/1.1 200"), "{}", &html[..60]);
+    assert!(html.starts_with("HTTP/1.1 200"), "{}", &html[..60]);
     assert_eq!(page_data(&html)["live"], Value::Bool(true));
     assert!(get("/absent").contains(" 404 "));
 
@@ -290,6 +319,54 @@ fn watch_serves_the_page_as_it_changes_on_this_machine_alone() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(page_data(&get("/"))["members"][1]["epochs"], 2);
-    child.kill().unwrap();
-    child.wait().unwrap();
+
+    set_status(&folder, "running", "finished");
+    assert_eq!(page_data(&get("/"))["live"], Value::Bool(false));
+    assert!(child.0.wait().unwrap().success(), "it ends with the last page");
+}
+
+#[test]
+fn watch_answers_browsers_on_this_machine_alone_and_no_slow_client_holds_it_up() {
+    let folder = Folder::new();
+    folder.smoke(&["--set", "epochs=1"]).expect_code(0);
+    set_status(&folder, "finished", "running");
+    let (_child, address) = watch(&folder);
+    let port = address.rsplit(':').next().unwrap();
+    let code = |lines: &[&str]| ask(&address, lines)[9..12].to_string();
+
+    // Half a request, one that is none, one whose answer is never read.
+    let mut half = TcpStream::connect(&address).unwrap();
+    half.write_all(b"GET / HT").unwrap();
+    let mut wrong = TcpStream::connect(&address).unwrap();
+    wrong.write_all(b"\0\xff\r\n\r\n").unwrap();
+    let unread: Vec<TcpStream> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            write!(stream, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+
+    for host in ["localhost", "127.0.0.1:1", "[::1]:2", &format!("localhost:{port}")] {
+        assert_eq!(code(&["GET /version HTTP/1.1", &format!("Host: {host}")]), "200", "{host}");
+    }
+    for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.0.1"] {
+        assert_eq!(code(&["GET / HTTP/1.1", &format!("Host: {host}:{port}")]), "403", "{host}");
+    }
+    let origin =
+        |origin: &str| code(&["GET /version HTTP/1.1", "Host: localhost", &format!("Origin: {origin}")]);
+    assert_eq!(origin("http://localhost:5"), "200");
+    for other in ["http://evil.example", "null", "https://localhost.evil.example"] {
+        assert_eq!(origin(other), "403", "{other}");
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        assert_eq!(code(&[&format!("{method} / HTTP/1.1"), "Host: localhost"]), "405", "{method}");
+    }
+    for path in ["/../../etc/passwd", "//etc/passwd", "/%2e%2e/run.json", "/run.json"] {
+        assert_eq!(code(&[&format!("GET {path} HTTP/1.1"), "Host: localhost"]), "404", "{path}");
+    }
+    let head = ask(&address, &["HEAD / HTTP/1.1", "Host: localhost"]);
+    assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+
+    drop((half, wrong, unread));
 }

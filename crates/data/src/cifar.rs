@@ -53,7 +53,7 @@ pub fn read(dir: &Path) -> Result<Source> {
             notes: Vec::new(),
         })
     };
-    Ok(Source::Parts { train: part(&TRAIN)?, validation: None, test: part(&[TEST])? })
+    Ok(Source::parts(part(&TRAIN)?, part(&[TEST])?))
 }
 
 fn read_batch(path: &Path, bytes: &mut Vec<u8>, classes: &mut Vec<u8>) -> Result<()> {

@@ -19,7 +19,7 @@ pub fn download_mnist() -> Result<Source> {
              network, or put its four IDX files into a folder and name it with --set 'data.path=\"FOLDER\"'"
         ))
     })?;
-    Ok(Source::Parts { train: images(&train)?, validation: None, test: images(&test)? })
+    Ok(Source::parts(images(&train)?, images(&test)?))
 }
 
 fn images(dataset: &MnistDataset) -> Result<Found> {

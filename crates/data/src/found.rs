@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use record::{DataConfig, DataRecord, LEAST_FOR_VERDICT, Scale, Shape};
+use record::{DataConfig, DataRecord, Scale, Shape};
 use sha2::{Digest, Sha256};
 
 use crate::blocks::{Blocks, FlatFile};
@@ -10,6 +10,7 @@ use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::labels::{Labels, MOST_CLASSES, class_names};
 use crate::parts::{Drawn, Part, drawn, given};
+use crate::progress::Progress;
 use crate::split::{Split, planar_place};
 use crate::survey::{Conversion, NotFinite, Survey, check};
 
@@ -49,16 +50,28 @@ pub enum Rows {
 #[derive(Debug)]
 pub enum Source {
     /// Everything in one place.
-    Whole(Found),
+    Whole(Box<Found>),
     /// Training, validation and test each by itself.
     Parts {
         /// What is trained on.
-        train: Found,
+        train: Box<Found>,
         /// By which coefficients are chosen.
-        validation: Option<Found>,
+        validation: Option<Box<Found>>,
         /// What is measured on.
-        test: Found,
+        test: Box<Found>,
     },
+}
+
+impl Source {
+    /// Everything in one place.
+    pub fn whole(found: Found) -> Self {
+        Self::Whole(Box::new(found))
+    }
+
+    /// Training and test, each by itself.
+    pub fn parts(train: Found, test: Found) -> Self {
+        Self::Parts { train: Box::new(train), validation: None, test: Box::new(test) }
+    }
 }
 
 impl Found {
@@ -99,6 +112,7 @@ impl Found {
         given: Option<&Conversion>,
         config: &DataConfig,
         classes: Option<&[String]>,
+        progress: &dyn Progress,
     ) -> Result<(Split, Conversion)> {
         let labels = classes.and_then(|names| self.labels.as_ref()?.numbered(names));
         let labels = labels.map(|labels| rows.iter().map(|&row| labels[row as usize]).collect());
@@ -150,8 +164,10 @@ impl Found {
             }
             Rows::File(file) => {
                 let width = file.row_bytes();
+                let done = progress.counter("looking at the numbers", rows.len() as u64);
                 let blocks = Blocks::new(file.clone(), rows, config.memory_mib << 20, |rows, bytes| {
                     let numbers = bytes.chunks_exact(width).map(|bytes| file.element.numbers(bytes));
+                    done.add(rows.len() as u64);
                     rows.iter().zip(numbers).try_for_each(|(&row, mut numbers)| look(row, &mut numbers))
                 })?;
                 let conversion = converted(&survey);
@@ -162,20 +178,20 @@ impl Found {
 }
 
 /// The data set that was found, in its parts.
-pub fn assemble(source: Source, config: &DataConfig) -> Result<Dataset> {
+pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) -> Result<Dataset> {
     let (founds, positions) = match source {
         Source::Whole(found) => {
             let parts = parts_of(&found, config)?;
-            (vec![found], parts)
+            (vec![*found], parts)
         }
         Source::Parts { train, validation, test } => {
             let all = |found: &Found| (0..found.count() as u32).collect();
             let parts = Drawn {
                 train: all(&train),
-                validation: validation.as_ref().map(all).unwrap_or_default(),
+                validation: validation.as_deref().map(all).unwrap_or_default(),
                 test: all(&test),
             };
-            (std::iter::once(train).chain([test]).chain(validation).collect(), parts)
+            ([Some(train), Some(test), validation].into_iter().flatten().map(|found| *found).collect(), parts)
         }
     };
     let [train, test, validation] = [0, 1, 2].map(|part| founds.get(part).unwrap_or(&founds[0]));
@@ -199,16 +215,16 @@ pub fn assemble(source: Source, config: &DataConfig) -> Result<Dataset> {
     let classes = classes(&founds, &mut notes);
     let names = classes.as_deref();
     let Drawn { train: of_train, validation: of_validation, test: of_test } = positions;
-    let (mut training, conversion) = train.split(of_train, None, config, names)?;
+    let (mut training, conversion) = train.split(of_train, None, config, names, progress)?;
     for name in conversion.constant.iter().filter_map(|&column| train.shape.columns().get(column)) {
         notes.push(format!("The column {name:?} is the same in every training example."));
     }
     let given = Some(&conversion);
     let validation = match of_validation.is_empty() {
         true => None,
-        false => Some(validation.split(of_validation, given, config, names)?.0),
+        false => Some(validation.split(of_validation, given, config, names, progress)?.0),
     };
-    let (mut testing, _) = test.split(of_test, given, config, names)?;
+    let (mut testing, _) = test.split(of_test, given, config, names, progress)?;
 
     let mut digest = Sha256::new();
     for split in [Some(&training), validation.as_ref(), Some(&testing)].into_iter().flatten() {
@@ -225,12 +241,7 @@ pub fn assemble(source: Source, config: &DataConfig) -> Result<Dataset> {
         split.truncate(wanted);
     }
     let mut dataset = Dataset::new(training, validation, testing);
-    let count = dataset.record.count();
-    if count < LEAST_FOR_VERDICT {
-        notes.push(format!(
-            "There are {count} examples, and a verdict needs {LEAST_FOR_VERDICT}: the numbers are shown without one."
-        ));
-    }
+    notes.extend(dataset.record.too_few());
     dataset.record = DataRecord {
         source: train.path.display().to_string(),
         kind: train.kind.to_string(),

@@ -21,11 +21,7 @@ pub enum Content {
 
 /// MNIST's own four files, or four of the same names with other images.
 pub fn read_dir(dir: &Path, content: Content) -> Result<Source> {
-    Ok(Source::Parts {
-        train: read_part(dir, &TRAIN, content)?,
-        validation: None,
-        test: read_part(dir, &TEST, content)?,
-    })
+    Ok(Source::parts(read_part(dir, &TRAIN, content)?, read_part(dir, &TEST, content)?))
 }
 
 /// Whether a folder holds such files.

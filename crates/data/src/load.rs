@@ -58,7 +58,7 @@ fn load_or(
     } else {
         read(&config.path, config, progress)?
     };
-    let Dataset { train, validation, test, record } = assemble(source, config)?;
+    let Dataset { train, validation, test, record } = assemble(source, config, progress)?;
     if config.binarise == Binarise::None {
         return Ok(Dataset { train, validation, test, record });
     }
@@ -77,12 +77,12 @@ pub(crate) fn read(path: &Path, config: &DataConfig, progress: &dyn Progress) ->
         Kind::IdxFolder => idx_folder::read_dir(path, Content::Any),
         Kind::Cifar => cifar::read(path),
         Kind::PartFiles(files) => part_files::read(&files, config, progress),
-        Kind::ImageFolder => image_folder::read(path, config, progress).map(Source::Whole),
-        Kind::Npy => npy::read(path, config).map(Source::Whole),
+        Kind::ImageFolder => image_folder::read(path, config, progress).map(Source::whole),
+        Kind::Npy => npy::read(path, config).map(Source::whole),
         Kind::Npz => npz::read(path, config),
-        Kind::Table => table::read(path, config, progress).map(Source::Whole),
+        Kind::Table => table::read(path, config, progress).map(Source::whole),
         #[cfg(feature = "parquet")]
-        Kind::Parquet => crate::parquet::read(path, config).map(Source::Whole),
+        Kind::Parquet => crate::parquet::read(path, config).map(Source::whole),
         #[cfg(not(feature = "parquet"))]
         Kind::Parquet => Err(DataError::content(
             path,

@@ -46,7 +46,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Source> {
     let known = |name: &str| names.contains(&name);
     if config.array.is_empty() && known(TRAIN[0]) && known(TEST[0]) {
         let part = |[x, y]: [&str; 2]| archive.examples(x, Some(y).filter(|y| known(y)), config);
-        return Ok(Source::Parts { train: part(TRAIN)?, validation: None, test: part(TEST)? });
+        return Ok(Source::parts(part(TRAIN)?, part(TEST)?));
     }
     let examples = match config.array.as_str() {
         "" => EXAMPLES.iter().copied().find(|name| known(name)).or(match &names[..] {
@@ -71,7 +71,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Source> {
             return Err(DataError::content(path, reason));
         }
     };
-    archive.examples(examples, labels, config).map(Source::Whole)
+    archive.examples(examples, labels, config).map(Source::whole)
 }
 
 impl<'a> Archive<'a> {

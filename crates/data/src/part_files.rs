@@ -12,7 +12,7 @@ use crate::progress::Progress;
 
 /// The parts, each from its file.
 pub fn read(files: &PartPaths, config: &DataConfig, progress: &dyn Progress) -> Result<Source> {
-    let part = |path: &Path| -> Result<Found> {
+    let part = |path: &Path| -> Result<Box<Found>> {
         match read_any(path, config, progress)? {
             Source::Whole(found) if found.parts.is_none() => Ok(found),
             _ => {

@@ -29,7 +29,18 @@ enum Stored {
     /// In memory, as a network sees them.
     Numbers(Vec<f32>),
     /// In a file.
-    Blocks { blocks: Blocks, count: usize, conversion: Conversion, planar: bool },
+    InFile(Box<InFile>),
+}
+
+/// Examples in a file.
+#[derive(Debug)]
+struct InFile {
+    blocks: Blocks,
+    /// Those that are kept: of the last block perhaps not all.
+    count: usize,
+    conversion: Conversion,
+    /// Whether images are stored channel by channel.
+    planar: bool,
 }
 
 /// An example, as an item of a data set of Burn.
@@ -71,7 +82,12 @@ impl Split {
         labels: Option<Vec<u8>>,
     ) -> Self {
         let count = blocks.count();
-        Self { shape, examples: Stored::Blocks { blocks, count, conversion, planar }, binary: None, labels }
+        Self {
+            shape,
+            examples: Stored::InFile(Box::new(InFile { blocks, count, conversion, planar })),
+            binary: None,
+            labels,
+        }
     }
 
     /// What an example is.
@@ -89,14 +105,14 @@ impl Split {
         match &self.examples {
             Stored::Bytes(bytes) => bytes.len() / self.numbers(),
             Stored::Numbers(numbers) => numbers.len() / self.numbers(),
-            Stored::Blocks { count, .. } => *count,
+            Stored::InFile(file) => file.count,
         }
     }
 
     /// In which blocks the examples are read; `None` if they are in memory.
     pub fn block_plan(&self) -> Option<BlockPlan> {
         match &self.examples {
-            Stored::Blocks { blocks, .. } => Some(blocks.plan()),
+            Stored::InFile(file) => Some(file.blocks.plan()),
             _ => None,
         }
     }
@@ -169,7 +185,8 @@ impl Split {
             Stored::Numbers(stored) => {
                 positions.for_each(|position| found.extend(&stored[of(position)]));
             }
-            Stored::Blocks { blocks, conversion, planar, .. } => {
+            Stored::InFile(file) => {
+                let InFile { blocks, conversion, planar, .. } = &**file;
                 let seen = |number: f64, place: usize| conversion.seen(place, number);
                 let [_, _, channels] = self.shape.image().unwrap_or([1, 1, 1]);
                 blocks.for_each(positions, |row| {
@@ -204,7 +221,7 @@ impl Split {
         match &self.examples {
             Stored::Bytes(bytes) => digest.update(bytes),
             Stored::Numbers(numbers) => numbers.iter().for_each(|number| digest.update(number.to_le_bytes())),
-            Stored::Blocks { blocks, .. } => blocks.digests().iter().for_each(|block| digest.update(block)),
+            Stored::InFile(file) => file.blocks.digests().iter().for_each(|block| digest.update(block)),
         }
         digest.update(self.labels.as_deref().unwrap_or_default());
         digest.finalize().into()
@@ -217,9 +234,9 @@ impl Split {
             match &mut self.examples {
                 Stored::Bytes(bytes) => bytes.truncate(most * numbers),
                 Stored::Numbers(stored) => stored.truncate(most * numbers),
-                Stored::Blocks { blocks, count, .. } => {
-                    blocks.truncate(most);
-                    *count = most.min(*count);
+                Stored::InFile(file) => {
+                    file.blocks.truncate(most);
+                    file.count = most.min(file.count);
                 }
             }
             if let Some(labels) = &mut self.labels {

@@ -88,6 +88,16 @@ impl DataRecord {
         self.train + self.validation + self.test
     }
 
+    /// Why no verdict is given, if there are too few examples for one.
+    pub fn too_few(&self) -> Option<String> {
+        let count = self.count();
+        (count < LEAST_FOR_VERDICT).then(|| {
+            format!(
+                "There are {count} examples, and a verdict needs {LEAST_FOR_VERDICT}: the numbers are shown without one."
+            )
+        })
+    }
+
     /// Whether two records are of the same data, as far as both say what they are of.
     pub fn is_same_data(&self, other: &Self) -> bool {
         self.sha256 == other.sha256 || self.sha256.is_empty() || other.sha256.is_empty()

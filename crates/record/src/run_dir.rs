@@ -33,7 +33,12 @@ pub struct RunDir {
 fn stamp(dir: &Path) -> u64 {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries
-        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        // A file that is being written, or an owner's counter, tells nothing about the run.
+        .filter(|entry| {
+            ![".", "owner."]
+                .iter()
+                .any(|start| entry.file_name().as_encoded_bytes().starts_with(start.as_bytes()))
+        })
         .filter_map(|entry| Some((entry.file_name(), entry.metadata().ok().filter(|found| found.is_file())?)))
         .map(|(name, found)| (name, found.len(), found.modified().ok()))
         .collect();

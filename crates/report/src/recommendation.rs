@@ -33,6 +33,15 @@ pub struct Recommendation {
 }
 
 impl Recommendation {
+    /// The same without a choice, for a reason that holds for all purposes.
+    pub fn withheld(mut self, reason: String) -> Self {
+        for purpose in [&mut self.generate, &mut self.compress, &mut self.represent] {
+            (purpose.verdict, purpose.reason) = (Verdict::Unknown, reason.clone());
+            purpose.coefficients.clear();
+        }
+        Self { headline: reason, caveat: None, ..self }
+    }
+
     /// All three.
     pub fn purposes(&self) -> [&Purpose; 3] {
         [&self.generate, &self.compress, &self.represent]

@@ -97,7 +97,13 @@ impl Report {
         let results = self.members().into_iter().filter_map(|member| member.member.result.as_ref());
         let test_images =
             self.runs.first().and_then(|run| run.record.as_ref()).map(|record| record.data.test);
-        recommend(&by_coefficient(results.map(|result| (result.c, result))), test_images)
+        let recommendation =
+            recommend(&by_coefficient(results.map(|result| (result.c, result))), test_images);
+        let too_few = self.runs.first().and_then(|run| run.record.as_ref()?.data.too_few());
+        match too_few {
+            Some(reason) => recommendation.withheld(reason),
+            None => recommendation,
+        }
     }
 
     /// Writes the figures into the runs' directories and the page to its place.

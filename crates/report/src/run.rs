@@ -152,7 +152,8 @@ impl Member {
     /// Fails with what is wrong with the member.
     fn fill(&mut self, dir: &MemberDir, examples: Option<&Examples>, latent: usize) -> Result<(), String> {
         self.history = dir.history().map_err(|error| error.to_string())?;
-        if let Some(Failure { message, .. }) = dir.failure().map_err(|error| error.to_string())? {
+        let failure = dir.failure().map_err(|error| error.to_string())?;
+        if let Some(Failure { message, .. }) = failure.filter(|_| !dir.is_finished()) {
             return Err(message);
         }
         if let Some(last) = self.history.last() {

@@ -33,6 +33,7 @@ use crate::run_context::RunContext;
 use crate::scheduler::first_to_look_at;
 use crate::selftest::{Case, Waiting, selftest};
 use crate::status::RunStatus;
+use crate::submit::Job;
 use crate::sweep::SweepOutcome;
 use crate::tensor_file::write_weights;
 use crate::verify::{Choice, check_hashes, retrain};
@@ -188,6 +189,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the file by which a scheduler trains a sweep with many processes, or submit it
+    Submit(Job),
     /// Check the training and the diagnostics of this program against cases whose answers are known; 1 if one is missed
     Selftest {
         /// Train on MNIST too, which takes minutes
@@ -314,6 +317,10 @@ fn run(args: &Args) -> Result<ExitCode> {
             let status = RunStatus::read(dir)?;
             let text = if *json { serde_json::to_string_pretty(&status)? + "\n" } else { status.table() };
             print!("{text}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Submit(job)) => {
+            job.run()?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Selftest { full, quiet }) => return check_itself(*full, *quiet),

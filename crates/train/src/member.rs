@@ -46,6 +46,9 @@ pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) ->
     let is_done = || -> Result<bool> {
         // Read, so that a damaged result is noticed.
         if dir.result()?.is_some() {
+            // Whoever finished it may have been stopped before these were removed.
+            dir.remove_checkpoint()?;
+            dir.remove_failure()?;
             return Ok(true);
         }
         Ok(!run.retry && dir.failure()?.is_some_and(|failure| failure.not_finite.is_some()))
@@ -160,7 +163,9 @@ fn train_on(
     observer.measuring();
     let result = finish(run, dir, claim, &state, &epochs)?;
     observer.finished(&result)?;
-    dir.remove_checkpoint()?;
+    if let Err(error) = dir.remove_checkpoint() {
+        observer.say(&format!("{id} is finished, but {:#}", Error::new(error)));
+    }
     Ok(Outcome::Finished)
 }
 

@@ -1,14 +1,16 @@
 //! `klsweep watch`: the report of a run that goes on, served to a browser on the same machine.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
+use record::{RunDir, Status};
 use report::Report;
-use tiny_http::{Header, Response, Server};
 
+use crate::loopback_server::{Answer, Server};
 use crate::recording::Recording;
 use crate::signals;
 
@@ -31,6 +33,8 @@ pub struct Watch {
 /// A page and the stamp of the record that it was made from.
 struct Rendered {
     version: u64,
+    /// Whether it asks for news.
+    live: bool,
     html: String,
     finished: Instant,
     took: Duration,
@@ -43,50 +47,56 @@ impl Watch {
     ///
     /// Fails when a directory is no run's, or the port is taken.
     pub fn start(dirs: Vec<PathBuf>, port: u16) -> Result<Self> {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let server = Server::http(address)
-            .map_err(|error| anyhow!("{error}"))
-            .with_context(|| format!("cannot listen on {address}: choose another port with --port"))?;
+        let server = Server::listen(port)?;
         let recordings = dirs.iter().map(|dir| Recording::open(dir)).collect::<Result<_>>()?;
         let mut watch = Self { dirs, recordings, server, report: None, page: None };
-        watch.page()?;
+        watch.page(true)?;
         Ok(watch)
     }
 
     /// Where a browser finds the page.
     pub fn url(&self) -> String {
-        format!("http://{}/", self.server.server_addr())
+        format!("http://{}/", self.server.address())
     }
 
-    /// Answers until a signal comes.
+    /// Answers until the runs have ended and their last page was fetched, or a signal comes.
     pub fn serve(&mut self) -> Result<()> {
-        while !signals::interrupted() {
-            let Some(request) = self.server.recv_timeout(PATIENCE).context("the server stopped")? else {
-                continue;
-            };
-            let (status, kind, body) = match request.url().split('?').next() {
-                Some("/") => match self.page() {
-                    Ok(html) => (200, "text/html; charset=utf-8", html.to_string()),
-                    Err(error) => (500, "text/plain; charset=utf-8", format!("{error:#}")),
+        let last_page = Arc::new(AtomicBool::new(false));
+        while !signals::interrupted() && !last_page.load(Ordering::Relaxed) {
+            let Some(request) = self.server.next(PATIENCE) else { continue };
+            // Before the page is made, which may be longer than the run still takes.
+            let ended = self.have_ended();
+            let is_last = ended && request.path == "/" && request.wants_content;
+            let answer = match request.path.as_str() {
+                "/" => match self.page(!ended) {
+                    Ok(html) => Answer { kind: "text/html; charset=utf-8", ..Answer::text(200, html) },
+                    Err(error) => Answer::text(500, &format!("{error:#}")),
                 },
-                Some("/version") => (200, "text/plain", self.version().to_string()),
-                _ => (404, "text/plain", "the report is at /".to_string()),
+                "/version" => Answer::text(200, &self.version().to_string()),
+                _ => Answer::text(404, "the report is at /"),
             };
-            let header =
-                |name: &str, value: &str| Header::from_bytes(name, value).expect("the header is plain ASCII");
-            let response = Response::from_string(body)
-                .with_status_code(status)
-                .with_header(header("Content-Type", kind))
-                .with_header(header("Cache-Control", "no-store"));
-            // A browser that went away is no reason to stop.
-            let _ = request.respond(response);
+            let is_last = is_last && answer.status == 200;
+            let fetched = last_page.clone();
+            request.answer(answer, move || {
+                if is_last {
+                    fetched.store(true, Ordering::Relaxed);
+                }
+            })?;
         }
         Ok(())
     }
 
+    /// Whether no process trains any of the runs any more, as far as they say.
+    fn have_ended(&self) -> bool {
+        self.dirs.iter().all(|dir| {
+            let record = RunDir::open(dir).and_then(|dir| dir.record());
+            matches!(record, Ok(Some(record)) if record.status != Status::Running)
+        })
+    }
+
     /// The page, made anew if the runs have changed.
-    fn page(&mut self) -> Result<&str> {
-        if self.page.as_ref().is_none_or(|page| page.version != self.version()) {
+    fn page(&mut self, live: bool) -> Result<&str> {
+        if self.page.as_ref().is_none_or(|page| page.version != self.version() || page.live != live) {
             let started = Instant::now();
             self.recordings.iter().try_for_each(|recording| recording.update(None))?;
             let version = stamp(&self.recordings);
@@ -94,9 +104,10 @@ impl Watch {
                 Some(report) => report.read_again()?,
                 None => Report::read(&self.dirs)?,
             };
-            let html = report.page(true)?;
+            let html = report.page(live)?;
             self.report = Some(report);
-            self.page = Some(Rendered { version, html, finished: Instant::now(), took: started.elapsed() });
+            self.page =
+                Some(Rendered { version, live, html, finished: Instant::now(), took: started.elapsed() });
         }
         Ok(self.page.as_ref().map_or("", |page| &page.html))
     }

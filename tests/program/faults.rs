@@ -1,0 +1,200 @@
+//! The system refuses something, or the clock jumps: the next start of the same command ends in the bits of an undisturbed
+//! run.
+//!
+//! `scripts/crashes.sh` refuses every call of every kind; by itself the test that does so takes a few of each.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::program::{Folder, Ran, assert_same_bits, ran, smoke};
+
+const SMALL: &[&str] = &[
+    "--set",
+    "kl_coefficients=[0, 1]",
+    "--set",
+    "epochs=3",
+    "--set",
+    "checkpoint_every_steps=2",
+    "--workers",
+    "1",
+    "--figures",
+    "none",
+];
+
+/// How many calls of a kind are refused, each in a run of its own: `KLSWEEP_FAULTS`, or so many.
+const FEW: usize = 3;
+
+fn most() -> usize {
+    std::env::var("KLSWEEP_FAULTS").ok().and_then(|count| count.parse().ok()).unwrap_or(FEW)
+}
+
+fn arguments() -> Vec<String> {
+    [&["--config", smoke().as_str(), "--quiet"], SMALL].concat().into_iter().map(String::from).collect()
+}
+
+fn run(folder: &Folder) -> Ran {
+    let arguments = arguments();
+    folder.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The bits of a run that nothing happened to.
+fn undisturbed() -> BTreeMap<PathBuf, Vec<u8>> {
+    let whole = Folder::new();
+    run(&whole).expect_code(0);
+    whole.bits("smoke")
+}
+
+fn has(program: &str, check: &[&str]) -> bool {
+    let found = Command::new(program).args(check).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let works = found.is_ok_and(|status| status.success());
+    assert!(works || std::env::var_os("CI").is_none(), "{program} {check:?} does not work here");
+    works
+}
+
+/// Whether the program ended in words: with success, or with an error that is said.
+fn assert_in_words(ran: &Ran, what: &str) {
+    let said = ran.stderr.contains("error: ") || ran.stderr.contains("cannot ");
+    let in_words = ran.code == Some(0) || matches!(ran.code, Some(2 | 3)) && said;
+    assert!(in_words && !ran.stderr.contains("panicked"), "{what}: {:?}: {}", ran.code, ran.stderr);
+}
+
+/// The calls by which files are written, and what each is refused with.
+const CALLS: [(&str, &str); 9] = [
+    ("write", "ENOSPC"),
+    ("write", "EIO"),
+    ("fsync", "EIO"),
+    ("rename,renameat,renameat2,link,linkat", "EIO"),
+    ("openat", "EIO"),
+    ("mkdir", "ENOSPC"),
+    ("unlink,unlinkat,rmdir", "EIO"),
+    ("flock", "EIO"),
+    ("ftruncate", "EIO"),
+];
+
+fn traced(folder: &Folder, inject: &str) -> Ran {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "trace", "-e", inject]);
+    command.arg(env!("CARGO_BIN_EXE_klsweep")).args(arguments()).current_dir(folder.path());
+    ran(command.stdin(Stdio::null()))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "takes minutes: scripts/crashes.sh runs it"]
+fn a_call_that_the_system_refuses_costs_no_bit() {
+    if !has("strace", &["-qq", "-o", "/dev/null", "true"]) {
+        return;
+    }
+    let expected = undisturbed();
+    for (calls, error) in CALLS {
+        // Those from the first file of the run on: what comes before loads the program.
+        let folder = Folder::new();
+        traced(&folder, &format!("trace={calls}")).expect_code(0);
+        let trace = fs::read_to_string(folder.path().join("trace")).unwrap();
+        let count = trace.lines().filter(|line| line.contains('(')).count();
+        let first = trace.lines().position(|line| line.contains("runs/smoke")).unwrap_or(0);
+        let tried = most().min(count - first);
+        for index in 0..tried {
+            // Evenly from the first to the last.
+            let nth = first + 1 + index * (count - first - 1) / tried.saturating_sub(1).max(1);
+            let folder = Folder::new();
+            let inject = format!("inject={calls}:error={error}:when={nth}");
+            let disturbed = traced(&folder, &inject);
+            assert_in_words(&disturbed, &inject);
+            let again = run(&folder);
+            assert_eq!(
+                again.code,
+                Some(0),
+                "after {inject}: {}\nat first: {}",
+                again.stderr,
+                disturbed.stderr
+            );
+            assert_same_bits(&folder.bits("smoke"), &expected);
+            folder.run(&["verify", "runs/smoke"]).expect_code(0);
+        }
+    }
+}
+
+/// Runs a script in a namespace of mounts of its own; `$1` is the program, the others are its arguments.
+fn in_namespace(folder: &Folder, script: &str) -> Ran {
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-ec", script, "sh", env!("CARGO_BIN_EXE_klsweep")]).args(arguments());
+    ran(command.current_dir(folder.path()).stdin(Stdio::null()))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_said_and_with_room_again_the_run_goes_on() {
+    if !has("unshare", &["-m", "true"]) {
+        return;
+    }
+    let expected = undisturbed();
+    for megabytes in [1, 3, 6, 9, 12] {
+        let folder = Folder::new();
+        // What is on the small disk is copied to a larger one before it goes.
+        let script = format!(
+            "mkdir runs left; mount -t tmpfs -o size={megabytes}m tmpfs runs; code=0; \"$@\" || code=$?; cp -a runs/. left; \
+             exit $code"
+        );
+        let disturbed = in_namespace(&folder, &script);
+        assert_in_words(&disturbed, &format!("{megabytes} MB"));
+        assert!(megabytes > 3 || disturbed.code != Some(0), "{megabytes} MB are not enough");
+        fs::remove_dir(folder.path().join("runs")).unwrap();
+        fs::rename(folder.path().join("left"), folder.path().join("runs")).unwrap();
+        run(&folder).expect_code(0);
+        assert_same_bits(&folder.bits("smoke"), &expected);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_folder_that_is_read_only_is_said_and_a_report_can_be_made_of_it_elsewhere() {
+    if !has("unshare", &["-m", "true"]) {
+        return;
+    }
+    let folder = Folder::new();
+    run(&folder).expect_code(0);
+    fs::remove_dir_all(folder.path().join("runs/smoke/c=1")).unwrap();
+    let before = folder.bits("smoke");
+    let mount = "mount --bind runs runs; mount -o remount,ro,bind runs; \"$@\"";
+    let ran = in_namespace(&folder, mount);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("runs/smoke") && ran.stderr.contains("Read-only"), "{}", ran.stderr);
+    let report = format!(
+        "{mount} >/dev/null 2>&1 || true; \"$1\" report runs/smoke --figures none --output page.html"
+    );
+    let ran = in_namespace(&folder, &report);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(folder.path().join("page.html").exists());
+    assert_same_bits(&folder.bits("smoke"), &before);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_clock_that_jumps_changes_no_bit() {
+    const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+    assert!(Path::new(LIBRARY).exists() || std::env::var_os("CI").is_none(), "faketime is missing");
+    if !Path::new(LIBRARY).exists() {
+        return;
+    }
+    let folder = Folder::new();
+    let clock = folder.write("clock", "+0");
+    let mut command = folder.command(&[]);
+    command.args(arguments()).env("LD_PRELOAD", LIBRARY).env("FAKETIME_NO_CACHE", "1");
+    command.env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let mut child = command.spawn().unwrap();
+    for jump in ["-400d", "+30y", "-1d", "+0"].iter().cycle() {
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        fs::write(&clock, jump).unwrap();
+        sleep(Duration::from_millis(40));
+    }
+    assert!(child.wait().unwrap().success());
+    assert_same_bits(&folder.bits("smoke"), &undisturbed());
+    run(&folder).expect_code(0);
+}
