@@ -81,7 +81,7 @@ fn figures(folder: &Folder) -> Vec<String> {
 #[test]
 fn the_verdicts_are_printed_for_programs_and_nothing_is_written() {
     let folder = Folder::new();
-    folder.smoke(&["--set", "seeds=[0,1]", "--no-report"]).expect_code(0);
+    folder.smoke(&["--set", "seeds=[0,1]"]).expect_code(0);
     let answers = |args: &[&str]| -> Value {
         let ran = folder.run(&[&["report", "--json", "runs/smoke"], args].concat()).expect_code(0);
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
