@@ -55,7 +55,7 @@ fn untempered(mean: f64, log_var: f64, kl_coefficient: f64) -> Normal {
 /// log p(x) ≈ ln (1/K sum_k w_k),    w_k = p(x|z_k) p(z_k) / ((1 - a) q(z_k|x) + a p(z_k))
 /// ```
 ///
-/// where `q` is the encoder's posterior [untempered], and of the `K` codes `a K`, one in twenty, are drawn from the prior.
+/// where `q` is the encoder's posterior untempered, and of the `K` codes `a K`, one in twenty, are drawn from the prior.
 /// Importance sampling from the posterior itself would rank encoders, not models: at small coefficients it is far narrower
 /// than `p(z|x)`, and misses most of the likelihood.
 ///
@@ -71,8 +71,6 @@ fn untempered(mean: f64, log_var: f64, kl_coefficient: f64) -> Normal {
 ///
 /// Burda, Grosse and Salakhutdinov, *Importance Weighted Autoencoders* (2016), equation 8, for the bound; Veach and Guibas,
 /// *Optimally Combining Sampling Techniques* (1995), for the mixture.
-///
-/// [untempered]: untempered
 pub fn sampled_likelihoods(
     vae: &Vae,
     subset: &Subset<'_>,
