@@ -39,9 +39,12 @@ fn the_summary_has_every_diagnostic_after_the_terms() {
         let close = |found: f64| (found - kl).abs() < 1e-5 * kl;
         assert!(close(value("kl_dim_0") + value("kl_dim_1") + value("kl_dim_2")), "{row:?}");
         assert!(close(value("mutual_information") + value("marginal_kl")), "{row:?}");
-        // One code an image: by its noise the ELBO loss may be below.
-        let noise = 5.0 * value("choose_elbo_loss_se");
-        assert!(value("choose_nll") <= value("choose_elbo_loss") + noise, "{row:?}");
+        // One code an image: by its noise the ELBO loss may be below. Without a divergence to pay for, codes lie where the
+        // prior, from which the likelihood is sampled then, does not reach.
+        if value("c") > 0.0 {
+            let noise = 5.0 * value("choose_elbo_loss_se");
+            assert!(value("choose_nll") <= value("choose_elbo_loss") + noise, "{row:?}");
+        }
         assert!((-0.1..=0.7).contains(&value("js_to_prior_nats")), "{row:?}");
         assert!(value("choose_density") >= 0.0, "{row:?}");
         for share in
