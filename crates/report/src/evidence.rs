@@ -102,9 +102,7 @@ impl PartEvidence {
                 part.log_likelihood.as_ref().map(|known| known.value.iter().map(|value| -value).collect())
             }),
             probe_wrong: of_part(|part| {
-                part.probe_right
-                    .as_ref()
-                    .map(|right| right.iter().map(|&right| 1.0 - f32::from(right)).collect())
+                part.probe_right.as_ref().map(|right| right.iter().map(|&right| 1.0 - right).collect())
             }),
             reconstruction: of_part(|part| Some(part.terms.reconstruction.to_vec())),
             kl: of_part(|part| Some(part.terms.kl.to_vec())),

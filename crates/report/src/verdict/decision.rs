@@ -80,7 +80,7 @@ pub struct Reservations {
 ///
 /// 1. The leader has the lowest mean.
 /// 2. Two coefficients differ where 0 lies outside of the [`half_width`](TwoWayMean::half_width) of their difference at a
-///    level that [`different`] corrects for the number of pairs: with 95 % no statement that two differ is wrong, among
+///    level that `different` corrects for the number of pairs: with 95 % no statement that two differ is wrong, among
 ///    equals none is named in 95 % of sweeps, however many they are.
 /// 3. A coefficient is as good as the leader where the upper end of the interval of its difference is within the margin, at
 ///    a level corrected for the number of coefficients, also where the difference is real.
