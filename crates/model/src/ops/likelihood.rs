@@ -116,7 +116,7 @@ fn plain_normaliser<B: Backend>(logits: FloatTensor<B>) -> FloatTensor<B> {
     const SERIES: f32 = 0.75;
     let half = B::float_mul_scalar(logits, 0.5.into());
     let square = B::float_mul(half.clone(), half.clone());
-    let near = B::float_lower_elem(B::float_abs(half.clone()), SERIES.into(), BoolDType::Native);
+    let near = B::float_lower_elem(B::float_abs(half.clone()), SERIES.into(), bool_dtype::<B>(&half));
     let mut series = B::float_mul_scalar(square.clone(), (-691.0 / 3_831_077_250.0).into());
     for coefficient in [1.0 / 467_775.0, -1.0 / 37_800.0, 1.0 / 2_835.0, -1.0 / 180.0, 1.0 / 6.0] {
         series = B::float_mul(B::float_add_scalar(series, coefficient.into()), square.clone());
@@ -161,8 +161,8 @@ fn plain_logistic<B: Backend>(
     images: FloatTensor<B>,
 ) -> FloatTensor<B> {
     const HALF: f32 = 0.5 / 255.0;
-    let first = B::float_lower_elem(images.clone(), HALF.into(), BoolDType::Native);
-    let last = B::float_greater_elem(images, (1.0 - HALF).into(), BoolDType::Native);
+    let first = B::float_lower_elem(images.clone(), HALF.into(), bool_dtype::<B>(&images));
+    let last = B::float_greater_elem(images.clone(), (1.0 - HALF).into(), bool_dtype::<B>(&images));
     let end = |half: f32| B::float_mul(B::float_add_scalar(difference.clone(), half.into()), inverse.clone());
     let beyond = B::float_mask_fill(softplus::<B>(B::float_neg(end(HALF))), last.clone(), 0.0.into());
     let below = B::float_mask_fill(softplus::<B>(end(-HALF)), first.clone(), 0.0.into());
@@ -172,6 +172,11 @@ fn plain_logistic<B: Backend>(
     let of_width = B::float_expand(B::float_neg(B::float_log(ratio)), difference.shape());
     let of_width = B::float_mask_fill(B::float_mask_fill(of_width, first, 0.0.into()), last, 0.0.into());
     B::float_add(B::float_add(beyond, below), of_width)
+}
+
+/// How the tensor's device stores truth values: not every one has a type for them.
+fn bool_dtype<B: Backend>(tensor: &FloatTensor<B>) -> BoolDType {
+    burn::backend::get_or_init_device_settings::<B>(&tensor.device()).bool_dtype
 }
 
 fn softplus<B: Backend>(logits: FloatTensor<B>) -> FloatTensor<B> {
