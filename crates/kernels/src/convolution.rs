@@ -646,11 +646,7 @@ mod tests {
         );
         let masked = Work { outputs: through(&forward, outputs), ..Work::new(*convolution, 2) };
         let [_, of_images, of_weight] = masked.expected();
-        let pairs = found.input.unwrap().into_iter().zip(of_images);
-        let pairs = pairs.chain(found.weight.into_iter().zip(of_weight));
-        for (found, expected) in pairs.chain(found.bias.into_iter().zip(sum_every(&masked.outputs, 4))) {
-            assert!((f64::from(found) - expected).abs() <= 2.0 * ABSOLUTE, "{found}, expected {expected}");
-        }
+        assert_gradients(found, [of_images, of_weight, sum_every(&masked.outputs, 4)]);
 
         let mut gradient = images.clone();
         let found = convolve_transposed_backward(
@@ -664,10 +660,20 @@ mod tests {
         );
         let masked = Work { images: through(&back, images), ..Work::new(*convolution, 2) };
         let [of_inputs, _, of_weight] = masked.expected();
-        let pairs = found.input.unwrap().into_iter().zip(of_inputs);
-        let pairs = pairs.chain(found.weight.into_iter().zip(of_weight));
-        for (found, expected) in pairs.chain(found.bias.into_iter().zip(sum_every(&masked.images, 3))) {
-            assert!((f64::from(found) - expected).abs() <= 2.0 * ABSOLUTE, "{found}, expected {expected}");
+        assert_gradients(found, [of_inputs, of_weight, sum_every(&masked.images, 3)]);
+    }
+
+    /// Of input, weight and bias.
+    fn assert_gradients(found: ConvolutionGradients, expected: [Vec<f64>; 3]) {
+        let found = [found.input.unwrap(), found.weight, found.bias];
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!(found.len(), expected.len());
+            for (&found, expected) in found.iter().zip(expected) {
+                assert!(
+                    (f64::from(found) - expected).abs() <= 2.0 * ABSOLUTE,
+                    "{found}, expected {expected}"
+                );
+            }
         }
     }
 
