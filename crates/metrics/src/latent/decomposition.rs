@@ -414,7 +414,7 @@ mod tests {
         for (information, shortfall) in
             [(1.0, 0.0), (3.0, 0.05), (5.0, 0.3), (6.0, 0.5), (8.0, 1.2), (12.0, 4.5)]
         {
-            let variance = (-2.0 * information).exp();
+            let variance = f64::exp(-2.0 * information);
             let mut draws = Draws::seeded(11);
             let means = draws.normals((IMAGES, 1), 0.0, (1.0 - variance).sqrt());
             let parts = decompose(12, &means, &Array2::from_elem((IMAGES, 1), variance.ln()));
