@@ -284,7 +284,7 @@ impl From<Failed> for ExitCode {
     }
 }
 
-/// The program. It exits with 0 when everything asked for was done, with a number of [`Failed`], or as the signal demands
+/// The program. It exits with 0 when everything asked for was done, with a number of `Failed`, or as the signal demands
 /// that stopped it: 130 for Ctrl-C, 75 where a scheduler is to start the same command again.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
