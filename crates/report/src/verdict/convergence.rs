@@ -46,6 +46,9 @@ pub fn cross_objectives(
 ) -> Option<CrossObjectives> {
     let coefficients: Vec<f64> = reconstruction.iter().map(|group| group.c).collect();
     let count = coefficients.len();
+    if count == 0 {
+        return None;
+    }
     let scored: Vec<PairedLosses> = coefficients
         .iter()
         .map(|&at| PairedLosses::new(&objective(reconstruction, kl, at)?))

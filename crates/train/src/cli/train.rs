@@ -329,6 +329,7 @@ fn begin_record(context: &RunContext<'_>, workers: usize) -> Result<RunRecord> {
         started: now(),
         ended: None,
         status: Status::Running,
+        audited: None,
         files: FileHashes::new(),
     })
 }
