@@ -186,6 +186,9 @@ fn train(config: &RunConfig, args: &TrainArgs, path: &Path, dataset: Option<Data
         members.rotate_left(first);
     }
     let dir = RunDir::create(path, config)?;
+    if let Some(from) = dir.record()?.and_then(|record| record.audited) {
+        bail!("{} is an audit of {from}: there is nothing to train", path.display());
+    }
     let claims = Claims::new(args.take_over);
     let claim = dir.claim(&claims)?;
     check_data(&dir, &dataset.record)?;

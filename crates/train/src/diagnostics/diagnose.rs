@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use data::Dataset;
-use model::Vae;
+use model::{Likelihood, Vae};
 use ndarray::{Array1, Array2, Axis};
 use record::{
     Diagnostics, Encoded, Estimate, Generated, HeldOut, ImageTerms, LogLikelihoods, Losses, MemberId, Nll,
@@ -38,7 +38,7 @@ const CALIBRATED_BATCH: usize = 500;
 /// Images generated at a time.
 const GENERATED_TOGETHER: usize = 500;
 /// Training images whose losses are kept, and that probes learn from, at most.
-pub(super) const TRAINING_IMAGES: usize = 20_000;
+pub const TRAINING_IMAGES: usize = 20_000;
 /// The Pareto shape of importance weights beyond which an estimate is not to be relied upon (Vehtari et al. 2024).
 const UNRELIABLE: f64 = 0.7;
 
@@ -144,9 +144,29 @@ fn at_hand<'a>(measured: &Measured<'a>) -> Result<Subset<'a>> {
 }
 
 /// A member with the noise that its decoder should have had.
-struct Calibrated {
-    temperature: Estimate,
-    elbo_loss: Option<Estimate>,
+pub struct Calibrated {
+    /// How much of it: see [`Calibration`].
+    pub temperature: Estimate,
+    /// The ELBO loss with it.
+    pub elbo_loss: Option<Estimate>,
+}
+
+/// The images, of so many that choose, on which a decoder's noise is calibrated.
+pub fn calibration_rows(count: usize) -> Vec<usize> {
+    (0..count).step_by(count.div_ceil(CALIBRATED_IMAGES).max(1)).collect()
+}
+
+/// What the noise should have been for images with these outputs and KLs; `None` where the likelihood has none to choose.
+pub fn calibrated(
+    likelihood: Likelihood,
+    outputs: &[f32],
+    values: &[f32],
+    numbers: usize,
+    kl: &[f64],
+) -> Option<Calibrated> {
+    let Calibration { temperature, nll } = calibrate(likelihood, outputs, values, numbers)?;
+    let elbo_loss = Estimate::of_mean(nll.iter().zip(kl).map(|(nll, kl)| nll + kl));
+    Some(Calibrated { temperature, elbo_loss })
 }
 
 /// A decoder that is measured.
@@ -159,21 +179,15 @@ impl Measurer<'_> {
     /// What the decoder's noise should have been for some of the images; `None` where the likelihood has none to choose.
     fn calibration(&self, measured: &Measured<'_>) -> Result<Option<Calibrated>> {
         let (Measured { codes, terms, .. }, subset) = (measured, at_hand(measured)?);
-        let stride = subset.count().div_ceil(CALIBRATED_IMAGES).max(1);
         let (mut outputs, mut values, mut kl) = (Vec::new(), Vec::new(), Vec::new());
-        let taken: Vec<usize> = (0..subset.count()).step_by(stride).collect();
-        for rows in taken.chunks(CALIBRATED_BATCH) {
+        for rows in calibration_rows(subset.count()).chunks(CALIBRATED_BATCH) {
             let positions: Vec<u32> = rows.iter().map(|&row| subset.positions[row]).collect();
             let codes = rows.iter().flat_map(|&row| codes.row(row).to_vec()).collect();
             outputs.extend(self.decoder.outputs(codes)?);
             values.extend(subset.images.gather(&positions)?);
             kl.extend(rows.iter().map(|&row| f64::from(terms.kl[row])));
         }
-        let found = calibrate(self.decoder.likelihood(), &outputs, &values, subset.images.numbers());
-        Ok(found.map(|Calibration { temperature, nll }| Calibrated {
-            temperature,
-            elbo_loss: Estimate::of_mean(nll.iter().zip(&kl).map(|(nll, kl)| nll + kl)),
-        }))
+        Ok(calibrated(self.decoder.likelihood(), &outputs, &values, subset.images.numbers(), &kl))
     }
 
     /// How the decoder's images of codes from the prior lie beside the held-out ones. An image is the mean of its pixels, as

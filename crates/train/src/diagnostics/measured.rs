@@ -27,6 +27,7 @@ const NO_TRAINING: &str =
     "No image was classified: there are no posteriors of training images to learn from.";
 
 /// Images of a set, and what a network makes of them.
+#[derive(Clone)]
 pub struct Measured<'a> {
     /// The set; `None` where only what became of its images is known.
     pub images: Option<&'a Split>,
@@ -56,18 +57,22 @@ impl<'a> Measured<'a> {
     /// At most so many of the images, evenly spaced.
     pub fn thinned(&self, most: usize) -> Self {
         let stride = self.count().div_ceil(most.max(1)).max(1);
-        let rows: Vec<usize> = (0..self.count()).step_by(stride).collect();
-        let thinned = |values: &Array1<f32>| values.select(Axis(0), &rows);
+        self.select(&(0..self.count()).step_by(stride).collect::<Vec<_>>())
+    }
+
+    /// Some of the images.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let selected = |values: &Array1<f32>| values.select(Axis(0), rows);
         Self {
             images: self.images,
             positions: rows.iter().map(|&row| self.positions[row]).collect(),
             labels: self.labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect()),
-            encoded: self.encoded.select(&rows),
-            codes: self.codes.select(Axis(0), &rows),
+            encoded: self.encoded.select(rows),
+            codes: self.codes.select(Axis(0), rows),
             terms: ImageTerms {
-                index: self.terms.index.select(Axis(0), &rows),
-                reconstruction: self.terms.reconstruction.as_ref().map(thinned),
-                kl: thinned(&self.terms.kl),
+                index: self.terms.index.select(Axis(0), rows),
+                reconstruction: self.terms.reconstruction.as_ref().map(selected),
+                kl: selected(&self.terms.kl),
             },
         }
     }

@@ -17,7 +17,7 @@ pub(crate) use calibration::Normaliser;
 pub use calibration::{Calibration, calibrate};
 pub use data_reference::{DataReference, SharedReference, baselines};
 pub use decode::{Decode, OnDevice};
-pub use diagnose::{Measurement, diagnose};
+pub use diagnose::{Calibrated, Measurement, TRAINING_IMAGES, calibrated, calibration_rows, diagnose};
 pub use held_out::Subset;
 pub use integrated_likelihood::{Integrands, integrated_likelihoods};
 pub use measured::{Measured, Part, Probes, ProbesOfPart, latent_diagnostics, term_errors};
