@@ -14,8 +14,8 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use data::Progress;
 use record::{
-    Claims, FileHashes, Likelihood, MemberId, NetworkConfig, RunConfig, RunDir, RunRecord, Status, Variance,
-    now,
+    Claims, DataRecord, FileHashes, Likelihood, MemberId, NetworkConfig, RunConfig, RunDir, RunRecord,
+    Status, Variance, now,
 };
 
 use self::folder::AuditFolder;
@@ -82,13 +82,20 @@ pub fn audit(
     }
     let results = run.results(&config)?;
     run.write_summary(&config, &results)?;
-    let lines = sets.describe(&folder);
+    let mut left_out: Vec<String> = Vec::new();
+    for sentence in measured.iter().flat_map(|member| &member.result.diagnostics.not_measured) {
+        if !left_out.contains(sentence) {
+            left_out.push(sentence.clone());
+        }
+    }
+    let mut lines = sets.describe(&folder);
+    lines.extend(left_out.iter().map(|sentence| format!("left out: {sentence}")));
     let mut record = RunRecord {
         backend: "none".to_string(),
         device: "none".to_string(),
         kernels: None,
         workers: 0,
-        data: sets.record(from),
+        data: DataRecord { notes: left_out, ..sets.record(from) },
         distortion_floor: distortion_floor(&sets, options)?,
         started,
         ended: Some(now()),

@@ -13,8 +13,8 @@ use crate::diagnostics::Normaliser;
 
 /// The logarithm of a probability at least, as PyTorch's cross-entropy has it.
 const LEAST_LOG: f64 = -100.0;
-/// Logits of decoded probabilities at most: 32-bit probabilities near 1 are no nearer than this.
-const MOST_LOGIT: f64 = 17.0;
+/// The least and the greatest 32-bit probabilities that have a logit.
+const PROBABILITIES: [f64; 2] = [f32::MIN_POSITIVE as f64, 1.0 - 0.25 * f32::EPSILON as f64];
 
 /// Decoded images, and what they mean.
 #[derive(Clone, Copy)]
@@ -131,7 +131,10 @@ impl<'a> Decoded<'a> {
     pub fn logit(&self, output: f64) -> f64 {
         match (self.likelihood, self.logits) {
             (Likelihood::Gaussian, _) | (_, true) => output,
-            (_, false) => (output.ln() - (-output).ln_1p()).clamp(-MOST_LOGIT, MOST_LOGIT),
+            (_, false) => {
+                let probability = output.clamp(PROBABILITIES[0], PROBABILITIES[1]);
+                probability.ln() - (-probability).ln_1p()
+            }
         }
     }
 }
