@@ -23,6 +23,8 @@ const LONGEST_HEADER: u64 = 100_000_000;
 #[derive(Clone, Debug)]
 pub struct NamedArray {
     path: PathBuf,
+    /// Its name, where it is one of several in its file.
+    name: Option<String>,
     place: Place,
     element: Element,
     shape: Vec<usize>,
@@ -33,8 +35,8 @@ pub struct NamedArray {
 enum Place {
     /// From this byte on.
     Plain(u64),
-    /// Packed, under this name.
-    Packed(String),
+    /// Packed, under its name.
+    Packed,
 }
 
 /// The arrays of a folder, or of an `.npz` or safetensors file, by their names. Other files of a folder are passed over.
@@ -65,14 +67,13 @@ fn of_file(path: &Path, arrays: &mut BTreeMap<String, NamedArray>) -> Result<()>
             let header = Header::read(&mut open(path)?).map_err(|reason| DataError::content(path, reason))?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let place = Place::Plain(header.length as u64);
-            vec![(name, NamedArray::new(path, place, header.element, header.shape))]
+            vec![(name, NamedArray::new(path, None, place, header))]
         }
         Some("npz") => {
             let archive = Archive::open(path, 0)?;
             let named = |name: &str| {
                 let header = archive.read(name, |header, _| Ok(header))?;
-                let place = Place::Packed(name.to_string());
-                Ok((name.to_string(), NamedArray::new(path, place, header.element, header.shape)))
+                Ok((name.to_string(), NamedArray::new(path, Some(name), Place::Packed, header)))
             };
             archive.names().map(named).collect::<Result<_>>()?
         }
@@ -108,7 +109,9 @@ fn of_safetensors(path: &Path) -> Result<Vec<(String, NamedArray)>> {
             refused(format!("has an array {name} of the type {:?}: save it as 32-bit numbers", tensor.dtype))
         })?;
         let place = Place::Plain(8 + length + tensor.data_offsets.0 as u64);
-        Ok((name, NamedArray::new(path, place, element, tensor.shape.clone())))
+        let header = Header { element, shape: tensor.shape.clone(), length: 0 };
+        let array = NamedArray::new(path, Some(&name), place, header);
+        Ok((name, array))
     };
     metadata.tensors().into_iter().map(named).collect()
 }
@@ -133,8 +136,9 @@ fn element(dtype: Dtype) -> Option<Element> {
 }
 
 impl NamedArray {
-    fn new(path: &Path, place: Place, element: Element, shape: Vec<usize>) -> Self {
-        Self { path: path.to_path_buf(), place, element, shape }
+    fn new(path: &Path, name: Option<&str>, place: Place, header: Header) -> Self {
+        let Header { element, shape, .. } = header;
+        Self { path: path.to_path_buf(), name: name.map(str::to_string), place, element, shape }
     }
 
     /// Its shape.
@@ -174,11 +178,9 @@ impl NamedArray {
     /// What is wrong with it, as the end of a sentence that begins with its name.
     pub fn refused(&self, reason: impl AsRef<str>) -> DataError {
         let reason = reason.as_ref();
-        match &self.place {
-            Place::Packed(name) => {
-                DataError::content(&self.path, format!("has an array {name:?} that {reason}"))
-            }
-            Place::Plain(_) => DataError::content(&self.path, reason),
+        match &self.name {
+            Some(name) => DataError::content(&self.path, format!("has an array {name:?} that {reason}")),
+            None => DataError::content(&self.path, reason),
         }
     }
 
@@ -192,7 +194,8 @@ impl NamedArray {
         read: impl FnOnce(&mut Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         match &self.place {
-            Place::Packed(name) => {
+            Place::Packed => {
+                let name = self.name.as_deref().unwrap_or_default();
                 let archive = Archive::open(&self.path, 0)?;
                 archive.read(name, |_, bytes| Ok(read(&mut Rows::new(self, bytes))))?
             }

@@ -129,7 +129,7 @@ fn mean(values: &Array1<f32>) -> f64 {
 impl<'a> SeenSet<'a> {
     fn read(member: &MemberArrays, set: &'a Set, purpose: Purpose, options: &AuditOptions) -> Result<Self> {
         let ReadPosteriors { kept, kl, dimensions } =
-            read_posteriors(member, set.part, options.variances, &set.positions)?;
+            read_posteriors(member, set.part, options.spread, &set.positions)?;
         let reconstruction = match (set.array(member, "losses")?, set.decoded(member, options)?) {
             (Some(losses), _) => Some(column(losses)?),
             (None, Some(decoded)) => Some(decoded.losses()?),
@@ -203,8 +203,7 @@ impl<'a> SeenSet<'a> {
         options: &AuditOptions,
     ) -> Result<Encoded> {
         let positions = positions.to_vec();
-        let ReadPosteriors { kept, .. } =
-            read_posteriors(member, self.set.part, options.variances, &positions)?;
+        let ReadPosteriors { kept, .. } = read_posteriors(member, self.set.part, options.spread, &positions)?;
         let at = |values: &Array1<f32>| positions.iter().map(|&position| values[position as usize]).collect();
         Ok(Encoded {
             code: Some(codes(&kept, member.id.seed, purpose, &positions)),

@@ -33,8 +33,19 @@ pub struct AuditOptions {
     pub variance: Option<Variance>,
     /// Whether decoded images are logits and not probabilities.
     pub logits: bool,
-    /// Whether the posteriors are given by variances and not by their logarithms.
-    pub variances: bool,
+    /// What the spread of posteriors is given by.
+    pub spread: Spread,
+}
+
+/// What the spread of posteriors is given by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// The logarithms of their variances, unless they look like something else.
+    Expected,
+    /// These logarithms, whatever they look like.
+    LogVariances,
+    /// The variances.
+    Variances,
 }
 
 /// What an audit made.

@@ -5,6 +5,7 @@ use data::{DataError, NamedArray};
 use ndarray::{Array1, Array2};
 use record::COLLAPSED_KL;
 
+use super::Spread;
 use super::folder::MemberArrays;
 use crate::diagnostics::EncodedImages;
 
@@ -73,16 +74,16 @@ impl DimensionUse {
 struct Parameters<'a> {
     means: &'a NamedArray,
     spreads: &'a NamedArray,
-    variances: bool,
+    spread: Spread,
 }
 
 impl<'a> Parameters<'a> {
     /// Those of a part of the data, of `count` images where that is known.
-    fn of(member: &'a MemberArrays, part: &str, variances: bool) -> Result<Self> {
+    fn of(member: &'a MemberArrays, part: &str, spread: Spread) -> Result<Self> {
         let (id, arrays) = (member.id, &member.arrays);
         let [log_vars, as_variances] = ["log_vars", "variances"].map(|name| format!("{part}{name}"));
         let spreads = match arrays.get(&as_variances) {
-            Some(spreads) if variances => spreads,
+            Some(spreads) if spread == Spread::Variances => spreads,
             Some(_) if !arrays.contains_key(&log_vars) => {
                 anyhow::bail!(
                     "{id} has {as_variances} and no {log_vars}: say with --variances that they are given by variances"
@@ -106,7 +107,7 @@ impl<'a> Parameters<'a> {
                 means.shape()
             ))
         );
-        Ok(Self { means, spreads, variances })
+        Ok(Self { means, spreads, spread })
     }
 
     /// Calls `each` for every image with its means and log-variances.
@@ -121,7 +122,7 @@ impl<'a> Parameters<'a> {
                     check_finite(self.spreads, image, spread)?;
                     all_positive &= spread.iter().all(|value| *value > 0.0);
                     log_vars.clear();
-                    if self.variances {
+                    if self.spread == Spread::Variances {
                         if let Some(value) = spread.iter().find(|value| **value <= 0.0) {
                             let reason = format!("holds {value} in row {image}: a variance is above 0");
                             return Err(self.spreads.refused(reason));
@@ -137,10 +138,10 @@ impl<'a> Parameters<'a> {
             })
         })?;
         ensure!(
-            self.variances || !all_positive,
+            self.spread != Spread::Expected || !all_positive,
             self.spreads.refused(
                 "holds no number below 0: these look like variances, or standard deviations, and not like their logarithms. Read \
-                 them as variances with --variances"
+                 them as variances with --variances, or say with --log-variances that they are logarithms"
             )
         );
         Ok(())
@@ -158,8 +159,8 @@ pub fn check_finite(array: &NamedArray, row: usize, numbers: &[f64]) -> Result<(
 }
 
 /// How many images a part has posteriors of, and how many latent dimensions these have.
-pub fn posterior_shape(member: &MemberArrays, part: &str, variances: bool) -> Result<(usize, usize)> {
-    let Parameters { means, .. } = Parameters::of(member, part, variances)?;
+pub fn posterior_shape(member: &MemberArrays, part: &str, spread: Spread) -> Result<(usize, usize)> {
+    let Parameters { means, .. } = Parameters::of(member, part, spread)?;
     Ok((means.rows(), means.row_numbers()))
 }
 
@@ -171,10 +172,10 @@ pub fn posterior_shape(member: &MemberArrays, part: &str, variances: bool) -> Re
 pub fn read_posteriors(
     member: &MemberArrays,
     part: &str,
-    variances: bool,
+    spread: Spread,
     positions: &[u32],
 ) -> Result<ReadPosteriors> {
-    let parameters = Parameters::of(member, part, variances)?;
+    let parameters = Parameters::of(member, part, spread)?;
     let (count, latent) = (parameters.means.rows(), parameters.means.row_numbers());
     let mut dimensions = vec![DimensionUse::default(); latent];
     let mut kl = Vec::with_capacity(count);

@@ -48,7 +48,7 @@ impl Sets {
     /// Reads what is shared from the first member, and holds the others against it.
     pub fn read(folder: &AuditFolder, options: &AuditOptions) -> Result<Self> {
         let first = &folder.members[0];
-        let (_, latent) = posterior_shape(first, "", options.variances)?;
+        let (_, latent) = posterior_shape(first, "", options.spread)?;
         let has = |part: &str| first.arrays.contains_key(&format!("{part}means"));
         let set = |part: &'static str| Set::read(folder, part, latent, options);
         let other = |part: &'static str| has(part).then(|| set(part)).transpose();
@@ -126,9 +126,9 @@ impl Sets {
 impl Set {
     fn read(folder: &AuditFolder, part: &'static str, latent: usize, options: &AuditOptions) -> Result<Self> {
         let first = &folder.members[0];
-        let (count, _) = posterior_shape(first, part, options.variances)?;
+        let (count, _) = posterior_shape(first, part, options.spread)?;
         for member in &folder.members[1..] {
-            let (images, dimensions) = posterior_shape(member, part, options.variances)?;
+            let (images, dimensions) = posterior_shape(member, part, options.spread)?;
             ensure!(
                 (images, dimensions) == (count, latent),
                 "{} has {part}means of {images} images and {dimensions} latent dimensions, and {} of {count} and {latent}: \

@@ -11,7 +11,7 @@ use report::{FigureSet, ReportOptions};
 
 use super::arguments::figure_set;
 use super::report::{make_report, open_in_browser, print_written};
-use crate::audit::{AuditOptions, audit};
+use crate::audit::{AuditOptions, Spread, audit};
 use crate::device::any_device;
 use crate::own_data::name_of;
 use crate::progress::{ReadingProgress, Style};
@@ -39,6 +39,10 @@ pub(super) struct AuditArgs {
     /// Posteriors are given by their variances and not by the logarithms of these
     #[arg(long)]
     variances: bool,
+
+    /// The logarithms of variances are that, though none is below 0
+    #[arg(long, conflicts_with = "variances")]
+    log_variances: bool,
 
     /// Where the record and the report are written, instead of a folder of the same name in runs/
     #[arg(long, value_name = "DIR")]
@@ -73,9 +77,14 @@ fn variance(text: &str) -> Result<Variance, String> {
 
 /// Reads the folder, writes the record and makes the report.
 pub(super) fn run(args: &AuditArgs) -> Result<ExitCode> {
-    let AuditArgs { dir, likelihood, variance, logits, variances, output, figures, open, quiet } = args;
+    let AuditArgs { dir, likelihood, variance, logits, output, figures, open, quiet, .. } = args;
     let (likelihood, variance) = (*likelihood, *variance);
-    let options = AuditOptions { likelihood, variance, logits: *logits, variances: *variances };
+    let spread = match (args.variances, args.log_variances) {
+        (true, _) => Spread::Variances,
+        (_, true) => Spread::LogVariances,
+        _ => Spread::Expected,
+    };
+    let options = AuditOptions { likelihood, variance, logits: *logits, spread };
     let name = name_of(dir);
     let to = output.clone().unwrap_or_else(|| Path::new("runs").join(&name));
     let progress = ReadingProgress::new(Style::detect(*quiet));

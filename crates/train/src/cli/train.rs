@@ -163,6 +163,10 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
 }
 
 fn train(config: &RunConfig, args: &TrainArgs, path: &Path, dataset: Option<Dataset>) -> Result<ExitCode> {
+    let record = RunDir::open(path).ok().and_then(|dir| dir.record().ok().flatten());
+    if let Some(from) = record.and_then(|record| record.audited) {
+        bail!("{} is an audit of {from}: there is nothing to train", path.display());
+    }
     signals::catch()?;
     let set = KernelSet::from_environment()?;
     let kernels = (config.backend == Backend::Flex).then(|| set.name());
@@ -186,9 +190,6 @@ fn train(config: &RunConfig, args: &TrainArgs, path: &Path, dataset: Option<Data
         members.rotate_left(first);
     }
     let dir = RunDir::create(path, config)?;
-    if let Some(from) = dir.record()?.and_then(|record| record.audited) {
-        bail!("{} is an audit of {from}: there is nothing to train", path.display());
-    }
     let claims = Claims::new(args.take_over);
     let claim = dir.claim(&claims)?;
     check_data(&dir, &dataset.record)?;
