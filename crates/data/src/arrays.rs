@@ -267,7 +267,7 @@ mod tests {
 
     fn npz(path: &Path, name: &str, npy: &Path) {
         let mut zip = rawzip::ZipArchiveWriter::new(File::create(path).unwrap());
-        let (mut entry, config) = zip.new_file(&format!("{name}.npy")).start().unwrap();
+        let (mut entry, config) = zip.new_file(format!("{name}.npy")).start().unwrap();
         let mut writer = config.wrap(&mut entry);
         writer.write_all(&std::fs::read(npy).unwrap()).unwrap();
         let (_, descriptor) = writer.finish().unwrap();
