@@ -36,15 +36,24 @@ pub fn contact_sheet(split: &Split, side: usize) -> Result<Option<Vec<u8>>> {
             }
         }
     }
+    Ok(Some(png([sheet_height, sheet_width, channels], &sheet)))
+}
+
+/// A picture of this height, width and number of channels, 1 or 3, as a PNG.
+///
+/// # Panics
+///
+/// Panics unless there is a byte for each channel of each pixel.
+pub fn png([height, width, channels]: [usize; 3], bytes: &[u8]) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
-    let mut encoder = png::Encoder::new(&mut file, sheet_width as u32, sheet_height as u32);
+    let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
     encoder.set_color(if channels == 3 { png::ColorType::Rgb } else { png::ColorType::Grayscale });
     let written = encoder.write_header().and_then(|mut writer| {
-        writer.write_image_data(&sheet)?;
+        writer.write_image_data(bytes)?;
         writer.finish()
     });
     written.expect("a picture can be written into memory");
-    Ok(Some(file.into_inner()))
+    file.into_inner()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{RecordError, Result};
 
@@ -70,6 +70,44 @@ pub(crate) fn remove_temporary_files(dir: &Path) -> Result<()> {
     }
 }
 
+/// A file that takes its place only when it is written to its end.
+#[derive(Debug)]
+pub struct GrowingFile {
+    path: PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+impl GrowingFile {
+    /// Begins a file.
+    pub fn begin(path: &Path) -> Result<Self> {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = new_file_builder().prefix(".klsweep").suffix(TEMPORARY).tempfile_in(dir);
+        Ok(Self { path: path.to_path_buf(), file: file.map_err(RecordError::io("write", path))? })
+    }
+
+    /// Puts it into its place.
+    pub fn finish(self) -> Result<()> {
+        let synced = self.file.as_file().sync_all().and_then(|()| Ok(self.file.persist(&self.path)?));
+        synced.map(|_| ()).map_err(RecordError::io("write", &self.path))
+    }
+}
+
+impl io::Write for GrowingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl io::Seek for GrowingFile {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
 /// Creates a directory and those above it.
 pub fn create_dir(path: &Path) -> Result<()> {
     let create = || {
@@ -95,6 +133,19 @@ mod tests {
         write_atomically(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_growing_file_is_not_there_before_its_end() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a");
+        let mut file = GrowingFile::begin(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        assert!(!path.exists());
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"half");
+        drop(GrowingFile::begin(&path).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "what is given up leaves nothing");
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub use error::{RecordError, Result};
 pub use estimate::Estimate;
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions, picture_size};
 pub use failure::{Failure, NotFinite};
-pub use files::{create_dir, write_atomically, write_keeping_previous};
+pub use files::{GrowingFile, create_dir, write_atomically, write_keeping_previous};
 pub use hashes::{Change, FileHashes};
 pub use held_out::HeldOut;
 pub use history::{EpochRow, HistoryFile, read_history};

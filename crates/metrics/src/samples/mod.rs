@@ -11,7 +11,7 @@
 //! - [`permutation`]: whether any of them is more than chance.
 //!
 //! What counts tell of an entropy: [`counts`]. How much two variables tell of each other: [`mutual_information`]. How far
-//! samples of different classes keep apart: [`classification`], [`logistic`]. Whether drawn samples look like real ones, and like all of them: [`coverage`]. What weighted samples are worth: [`importance`].
+//! samples of different classes keep apart: [`classification`], [`logistic`]. Whether drawn samples look like real ones, and like all of them: [`coverage`]. What weighted samples are worth: [`importance`]. A density to draw more of them from: [`mixture`].
 
 pub mod classification;
 pub mod counts;
@@ -23,6 +23,7 @@ mod estimate;
 pub mod histogram;
 pub mod importance;
 pub mod logistic;
+pub mod mixture;
 pub mod mmd;
 pub mod mutual_information;
 pub mod neighbours;

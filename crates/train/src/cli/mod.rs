@@ -4,12 +4,15 @@ mod arguments;
 mod audit;
 mod convert;
 mod data;
+mod export;
+mod member;
 mod report;
 mod results;
 mod selftest;
 mod status;
 mod submit;
 mod train;
+mod using;
 mod verify;
 mod watch;
 
@@ -23,11 +26,13 @@ use clap_complete::Shell;
 use self::audit::AuditArgs;
 use self::convert::ConvertArgs;
 use self::data::DataArgs;
+use self::export::ExportArgs;
 use self::report::ReportArgs;
 use self::selftest::SelftestArgs;
 use self::status::StatusArgs;
 use self::submit::Job;
 use self::train::TrainArgs;
+use self::using::{DecodeArgs, EncodeArgs, ReconstructArgs, SampleArgs};
 use self::verify::VerifyArgs;
 use self::watch::WatchArgs;
 
@@ -54,6 +59,16 @@ enum Command {
     Watch(WatchArgs),
     /// Say what there is in data, by a configuration or alone, and show some of its images
     Data(DataArgs),
+    /// Draw examples from a trained network
+    Sample(SampleArgs),
+    /// Encode examples with a trained network
+    Encode(EncodeArgs),
+    /// Decode codes with a trained network
+    Decode(DecodeArgs),
+    /// Encode examples with a trained network and decode them again
+    Reconstruct(ReconstructArgs),
+    /// Write a trained network for PyTorch and as ONNX, with a model card
+    Export(ExportArgs),
     /// Check that the files of a finished run are as they were written
     Verify(VerifyArgs),
     /// Show which members of a run are finished, running, waiting or failed
@@ -131,6 +146,11 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Command::Watch(args) => watch::run(args),
         Command::Data(args) => data::run(args),
+        Command::Sample(args) => using::sample(args),
+        Command::Encode(args) => using::encode(args),
+        Command::Decode(args) => using::decode(args),
+        Command::Reconstruct(args) => using::reconstruct(args),
+        Command::Export(args) => export::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Status(args) => status::run(args),
         Command::Submit(job) => {

@@ -1,0 +1,37 @@
+//! `klsweep export`: a trained network for other programs.
+
+mod card;
+pub mod network;
+mod onnx;
+mod protobuf;
+mod pytorch;
+
+use std::path::Path;
+
+use anyhow::Result;
+use record::{create_dir, write_atomically};
+
+use self::network::Network;
+use crate::trained_member::TrainedMember;
+
+/// Writes a network into a folder: `model.safetensors` and `model.py` for PyTorch, `encoder.onnx` and `decoder.onnx` for any
+/// runtime, and a model card, `README.md`. Gives back the names of the files.
+///
+/// # Errors
+///
+/// Fails when the report on the run cannot be made, or a file cannot be written.
+pub fn export(member: &TrainedMember, to: &Path) -> Result<Vec<&'static str>> {
+    let network = Network::of(&member.vae);
+    let files = [
+        ("model.safetensors", pytorch::safetensors(&network)?),
+        ("model.py", pytorch::module(&network).into_bytes()),
+        ("encoder.onnx", onnx::encoder(&network)),
+        ("decoder.onnx", onnx::decoder(&network)),
+        ("README.md", card::model_card(member)?.into_bytes()),
+    ];
+    create_dir(to)?;
+    for (name, content) in &files {
+        write_atomically(&to.join(name), content)?;
+    }
+    Ok(files.iter().map(|(name, _)| *name).collect())
+}

@@ -1,0 +1,151 @@
+//! Encoder and decoder as ONNX files, whose batch may have any size.
+//!
+//! The numbers of fields and of types are those of `onnx.proto`: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
+
+use record::VERSION;
+
+use super::network::{Dense, Means, Network, Step};
+use super::protobuf::Message;
+
+/// The format and the set of operators: those of 2022, which every runtime knows.
+const IR_VERSION: u64 = 8;
+const OPSET: u64 = 17;
+/// The type of 32-bit numbers.
+const FLOAT: u64 = 1;
+
+/// A graph that grows node by node.
+#[derive(Default)]
+struct Graph {
+    nodes: Vec<Message>,
+    initializers: Vec<Message>,
+    /// Names that were given out.
+    named: usize,
+}
+
+/// The encoder: `images`, `[batch, numbers]`, to `mean` and `log_var`, `[batch, latent]`.
+pub fn encoder(network: &Network) -> Vec<u8> {
+    let mut graph = Graph::default();
+    let features = graph.steps("images", &network.encoder);
+    let mean = graph.dense(&features, &network.mean);
+    graph.node_to("Identity", &[&mean], "mean");
+    let log_var = graph.dense(&features, &network.log_var);
+    let [low, high] = network.log_var_bounds.map(|bound| graph.constant(&[bound], &[]));
+    graph.node_to("Clip", &[&log_var, &low, &high], "log_var");
+    let latent = network.latent();
+    graph.model("encoder", ("images", network.numbers()), &[("mean", latent), ("log_var", latent)])
+}
+
+/// The decoder: `codes`, `[batch, latent]`, to `outputs`, which the likelihood is of, and `means`, `[batch, numbers]`.
+pub fn decoder(network: &Network) -> Vec<u8> {
+    let mut graph = Graph::default();
+    let outputs = graph.steps("codes", &network.decoder);
+    graph.node_to("Identity", &[&outputs], "outputs");
+    let means = graph.means(&outputs, network.means);
+    graph.node_to("Identity", &[&means], "means");
+    let numbers = network.numbers();
+    graph.model("decoder", ("codes", network.latent()), &[("outputs", numbers), ("means", numbers)])
+}
+
+impl Graph {
+    fn name(&mut self, of: &str) -> String {
+        self.named += 1;
+        format!("{of}_{}", self.named)
+    }
+
+    /// Adds a node and gives back the name of what it gives.
+    fn node(&mut self, operator: &str, inputs: &[&str]) -> String {
+        let output = self.name(&operator.to_lowercase());
+        self.node_to(operator, inputs, &output);
+        output
+    }
+
+    fn node_to(&mut self, operator: &str, inputs: &[&str], output: &str) {
+        let node = inputs.iter().fold(Message::default(), |node, input| node.text(1, input));
+        self.nodes.push(node.text(2, output).text(4, operator));
+    }
+
+    /// Adds numbers of a shape, and gives back their name.
+    fn constant(&mut self, numbers: &[f32], shape: &[usize]) -> String {
+        let name = self.name("constant");
+        let tensor = shape.iter().fold(Message::default(), |tensor, &size| tensor.int(1, size as u64));
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        self.initializers.push(tensor.int(2, FLOAT).text(8, &name).bytes(9, &bytes));
+        name
+    }
+
+    fn dense(&mut self, input: &str, layer: &Dense) -> String {
+        let weight = self.constant(&layer.weight, &[layer.inputs, layer.outputs]);
+        let bias = self.constant(&layer.bias, &[layer.outputs]);
+        self.node("Gemm", &[input, &weight, &bias])
+    }
+
+    fn steps(&mut self, input: &str, steps: &[Step]) -> String {
+        steps.iter().fold(input.to_string(), |input, step| match step {
+            Step::Dense(layer) => self.dense(&input, layer),
+            Step::Relu => self.node("Relu", &[&input]),
+        })
+    }
+
+    fn means(&mut self, outputs: &str, means: Means) -> String {
+        match means {
+            Means::Identity => outputs.to_string(),
+            Means::Logistic => self.node("Sigmoid", &[outputs]),
+            Means::DiscretisedLogistic(scale) => {
+                let [scale, one] = [scale, 1.0].map(|number| self.constant(&[number], &[]));
+                let scaled = self.node("Div", &[outputs, &scale]);
+                let above = self.node("Softplus", &[&scaled]);
+                let less = self.node("Sub", &[outputs, &one]);
+                let less = self.node("Div", &[&less, &scale]);
+                let less = self.node("Softplus", &[&less]);
+                let difference = self.node("Sub", &[&above, &less]);
+                self.node("Mul", &[&difference, &scale])
+            }
+            Means::ContinuousBernoulli => {
+                let [half, one, near] = [0.5, 1.0, 0.05].map(|number| self.constant(&[number], &[]));
+                let [twelfth, third] = [1.0 / 12.0, 1.0 / 720.0].map(|number| self.constant(&[number], &[]));
+                let size = self.node("Abs", &[outputs]);
+                let is_near = self.node("Less", &[&size, &near]);
+                // Near 0 by the series, with a logit of 1 in the place of what the other branch cannot divide by.
+                let logit = self.node("Where", &[&is_near, &one, outputs]);
+                let negated = self.node("Neg", &[&logit]);
+                let exponential = self.node("Exp", &[&negated]);
+                let rest = self.node("Sub", &[&one, &exponential]);
+                let first = self.node("Div", &[&one, &rest]);
+                let second = self.node("Div", &[&one, &logit]);
+                let far = self.node("Sub", &[&first, &second]);
+                let linear = self.node("Mul", &[outputs, &twelfth]);
+                let square = self.node("Mul", &[outputs, outputs]);
+                let cube = self.node("Mul", &[&square, outputs]);
+                let cube = self.node("Mul", &[&cube, &third]);
+                let series = self.node("Add", &[&half, &linear]);
+                let series = self.node("Sub", &[&series, &cube]);
+                self.node("Where", &[&is_near, &series, &far])
+            }
+        }
+    }
+
+    fn model(self, name: &str, input: (&str, usize), outputs: &[(&str, usize)]) -> Vec<u8> {
+        let graph = Message::default()
+            .messages(1, self.nodes)
+            .text(2, name)
+            .messages(5, self.initializers)
+            .message(11, value(input))
+            .messages(12, outputs.iter().map(|&output| value(output)));
+        let opset = Message::default().text(1, "").int(2, OPSET);
+        Message::default()
+            .int(1, IR_VERSION)
+            .text(2, "klsweep")
+            .text(3, VERSION)
+            .message(7, graph)
+            .message(8, opset)
+            .into_bytes()
+    }
+}
+
+/// A value of 32-bit numbers, `[batch, width]`.
+fn value((name, width): (&str, usize)) -> Message {
+    let dimensions = [Message::default().text(2, "batch"), Message::default().int(1, width as u64)];
+    let shape = Message::default().messages(1, dimensions);
+    let tensor = Message::default().int(1, FLOAT).message(2, shape);
+    Message::default().text(1, name).message(2, Message::default().message(1, tensor))
+}

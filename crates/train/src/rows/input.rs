@@ -1,0 +1,237 @@
+//! Rows from files or standard input, block by block.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use data::{NamedArray, arrays_in, picture_files, read_picture};
+use record::{DataRecord, Shape};
+
+use super::BLOCK;
+
+/// The array of an `.npz` file that is read, unless there is only one.
+const NAMES: [&str; 4] = ["images", "data", "x", "codes"];
+
+/// Where rows come from.
+pub enum Input {
+    /// Standard input, as CSV.
+    Standard,
+    /// A CSV file.
+    Table(PathBuf),
+    /// An array.
+    Array(NamedArray),
+    /// Pictures.
+    Pictures(Vec<PathBuf>),
+}
+
+/// What rows are, which decides how a network sees them.
+pub enum Seen<'a> {
+    /// Examples of the data that a network was trained on, as they are in files.
+    Examples(&'a DataRecord),
+    /// Codes of so many dimensions, as they are.
+    Codes(usize),
+}
+
+impl Input {
+    /// What there is at a path; `-` for standard input.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is nothing that can be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Standard);
+        }
+        ensure!(path.exists(), "there is no {}", path.display());
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => return Ok(Self::Table(path.to_path_buf())),
+            Some("npy" | "npz" | "safetensors") => {
+                let arrays = arrays_in(path)?;
+                let names: Vec<String> = arrays.keys().cloned().collect();
+                let only = if arrays.len() == 1 { names.first().map(String::as_str) } else { None };
+                let name = only.or_else(|| NAMES.into_iter().find(|name| arrays.contains_key(*name)));
+                let name = name.with_context(|| {
+                    format!(
+                        "{} has the arrays {}: one of them has to be called images or codes",
+                        path.display(),
+                        names.join(", ")
+                    )
+                })?;
+                return Ok(Self::Array(arrays[name].clone()));
+            }
+            _ => {}
+        }
+        match picture_files(path)? {
+            Some(files) => Ok(Self::Pictures(files)),
+            None => bail!(
+                "{} cannot be read: give a folder of pictures, a picture, a .npy, .npz or .csv file, or - for CSV from standard input",
+                path.display()
+            ),
+        }
+    }
+
+    /// How many rows there are, where that is known before they are read.
+    pub fn count(&self) -> Option<usize> {
+        match self {
+            Self::Standard | Self::Table(_) => None,
+            Self::Array(array) => Some(array.rows()),
+            Self::Pictures(files) => Some(files.len()),
+        }
+    }
+
+    /// Calls `each` with blocks of rows as a network sees them, one after another.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the rows are not what they should be, and with the first error of `each`.
+    pub fn for_each_block(
+        &self,
+        seen: &Seen<'_>,
+        mut each: impl FnMut(Vec<f32>) -> Result<()>,
+    ) -> Result<()> {
+        let width = seen.width();
+        let mut block = Vec::new();
+        let mut push = |row: &[f32]| -> Result<()> {
+            block.extend(row);
+            if block.len() == BLOCK * width {
+                each(std::mem::take(&mut block))?;
+            }
+            Ok(())
+        };
+        match self {
+            Self::Standard => read_csv(io::stdin(), "standard input", seen, &mut push)?,
+            Self::Table(path) => {
+                let file =
+                    std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+                read_csv(file, &path.display().to_string(), seen, &mut push)?;
+            }
+            Self::Array(array) => read_array(array, seen, &mut push)?,
+            Self::Pictures(files) => {
+                let shape = match seen {
+                    Seen::Examples(data) => data.shape().image(),
+                    Seen::Codes(_) => None,
+                };
+                let shape = shape.context("pictures are given where the network knows rows of numbers")?;
+                for file in files {
+                    let bytes = read_picture(file, shape)?;
+                    let row: Vec<f32> = bytes.iter().map(|byte| f32::from(*byte) / 255.0).collect();
+                    push(&row)?;
+                }
+            }
+        }
+        if !block.is_empty() {
+            each(block)?;
+        }
+        Ok(())
+    }
+}
+
+impl Seen<'_> {
+    /// Numbers of a row.
+    fn width(&self) -> usize {
+        match self {
+            Self::Examples(data) => data.shape().numbers(),
+            Self::Codes(latent) => *latent,
+        }
+    }
+
+    fn what(&self) -> String {
+        match self {
+            Self::Examples(data) => format!("an example has {}", data.shape()),
+            Self::Codes(latent) => format!("a code has {latent} dimensions"),
+        }
+    }
+
+    /// A number of a table as the network sees it. Pixels are seen as they are.
+    fn scaled(&self, column: usize, number: f64) -> f32 {
+        match self {
+            Self::Examples(data) if matches!(data.shape(), Shape::Table { .. }) => {
+                data.scaling.apply(column, number) as f32
+            }
+            _ => number as f32,
+        }
+    }
+}
+
+fn read_array(array: &NamedArray, seen: &Seen<'_>, push: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+    let width = seen.width();
+    ensure!(
+        array.row_numbers() == width,
+        array.refused(format!("has the shape {:?}, and {}", array.shape(), seen.what()))
+    );
+    let images = matches!(seen, Seen::Examples(data) if data.shape().image().is_some());
+    let layout = if images && array.shape().len() > 2 { Some(array.layout()?) } else { None };
+    let unit = if images && array.is_bytes() { 255.0 } else { 1.0 };
+    array.read_rows(|rows| {
+        let mut position = 0;
+        while let Some(row) = rows.next()? {
+            if let Some(number) = row.iter().find(|number| !number.is_finite()) {
+                bail!(
+                    array.refused(format!("holds {number} in row {position}: every number has to be finite"))
+                );
+            }
+            let row = match &layout {
+                Some(layout) => layout.channels_last(row),
+                None => row.into(),
+            };
+            let numbers: Vec<f32> =
+                row.iter().enumerate().map(|(column, number)| seen.scaled(column, number / unit)).collect();
+            push(&numbers)?;
+            position += 1;
+        }
+        Ok(())
+    })
+}
+
+fn read_csv(
+    from: impl Read,
+    name: &str,
+    seen: &Seen<'_>,
+    push: &mut dyn FnMut(&[f32]) -> Result<()>,
+) -> Result<()> {
+    let width = seen.width();
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(from);
+    // Those of a table by the names of its header; all where there is none.
+    let (mut columns, mut by_name): (Vec<usize>, bool) = ((0..width).collect(), false);
+    for (line, record) in reader.records().enumerate() {
+        let record = record.with_context(|| format!("{name} is no CSV file"))?;
+        if line == 0 && record.iter().any(|cell| cell.parse::<f64>().is_err()) {
+            if let Seen::Examples(data) = seen
+                && let Shape::Table { columns: named } = data.shape()
+            {
+                let place = |column: &String| {
+                    let found = record.iter().position(|cell| cell == column);
+                    found.with_context(|| {
+                        format!("{name} has no column {column:?}, which the network was trained on")
+                    })
+                };
+                (columns, by_name) = (named.iter().map(place).collect::<Result<_>>()?, true);
+            }
+            continue;
+        }
+        let number = |(place, &column): (usize, &usize)| {
+            let cell = record.get(column).with_context(|| {
+                format!("{name} has {} numbers in line {}, and {}", record.len(), line + 1, seen.what())
+            })?;
+            let number: f64 =
+                cell.parse().ok().filter(|number: &f64| number.is_finite()).with_context(|| {
+                    format!(
+                        "{name} has {cell:?} in line {}, column {}: numbers are needed",
+                        line + 1,
+                        column + 1
+                    )
+                })?;
+            Ok(seen.scaled(place, number))
+        };
+        ensure!(
+            by_name || record.len() == width,
+            "{name} has {} numbers in line {}, and {}",
+            record.len(),
+            line + 1,
+            seen.what()
+        );
+        push(&columns.iter().enumerate().map(number).collect::<Result<Vec<f32>>>()?)?;
+    }
+    Ok(())
+}

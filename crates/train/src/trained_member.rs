@@ -1,0 +1,69 @@
+//! A trained network of a run, for whoever goes on with it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use model::Vae;
+use record::{DataRecord, MemberId, MemberResult, RunConfig, RunDir};
+
+use crate::saved_network::read_network;
+
+/// A trained network with what is known of it.
+pub struct TrainedMember {
+    /// The directory of its run.
+    pub run: RunDir,
+    /// What the run trained.
+    pub config: RunConfig,
+    /// The data that it saw.
+    pub data: DataRecord,
+    /// What was measured of it.
+    pub result: MemberResult,
+    /// The network.
+    pub vae: Vae,
+}
+
+impl TrainedMember {
+    /// The network of a coefficient, of the first seed that is finished if none is named.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such member, or it is not trained to its end.
+    pub fn open(path: &Path, c: f64, seed: Option<u64>, device: &Device) -> Result<Self> {
+        let run = RunDir::open(path)?;
+        let config = run.config()?;
+        let record = run.record()?.with_context(|| format!("{} has no run.json", path.display()))?;
+        if let Some(from) = record.audited {
+            bail!("{} is an audit of {from}: there are no networks in it", path.display());
+        }
+        let of_coefficient: Vec<MemberId> =
+            config.members().into_iter().filter(|id| id.kl_coefficient == c).collect();
+        if of_coefficient.is_empty() {
+            let known: Vec<String> = config.kl_coefficients.iter().map(f64::to_string).collect();
+            bail!("{} has no member c={c}: its coefficients are {}", path.display(), known.join(", "));
+        }
+        let mut chosen = None;
+        for id in of_coefficient.into_iter().filter(|id| seed.is_none_or(|seed| id.seed == seed)) {
+            if let Some(result) = run.member(id).result()? {
+                chosen = Some((id, result));
+                break;
+            }
+        }
+        let Some((id, result)) = chosen else {
+            let seed = seed.map(|seed| format!(" seed={seed}")).unwrap_or_default();
+            bail!(
+                "there is no finished member c={c}{seed} in {}: `klsweep status {}` shows which are",
+                path.display(),
+                path.display()
+            );
+        };
+        let vae = read_network(&run.member(id).weights(), &config, device)
+            .with_context(|| format!("cannot read the network of {id}"))?;
+        Ok(Self { config, data: record.data, result, vae, run })
+    }
+
+    /// Its coefficient and seed.
+    pub fn id(&self) -> MemberId {
+        MemberId { kl_coefficient: self.result.c, seed: self.result.seed }
+    }
+}
