@@ -57,7 +57,7 @@ fn step(criterion: &mut Criterion) {
                     b.iter(|| {
                         let vae = trained.take().expect("the step before put it back");
                         let (images, noise) = (work.images.clone(), work.noise.clone());
-                        let step = || vae.train_step(images, noise, 1.0, &mut adam).vae;
+                        let step = || vae.train_step(Batch::new(images, noise), 1.0, &mut adam).vae;
                         trained = Some(kernels::assisted(step, || ()).0);
                     });
                 });

@@ -52,7 +52,7 @@ fn memory_does_not_grow_with_the_steps() {
         let mut in_use_after = |steps: usize| {
             for _ in 0..steps {
                 let TrainStep { vae: trained, .. } =
-                    vae.clone().train_step(images.clone(), noise.clone(), 1.0, &mut adam);
+                    vae.clone().train_step(Batch::new(images.clone(), noise.clone()), 1.0, &mut adam);
                 vae = trained;
             }
             IN_USE.load(Ordering::Relaxed)

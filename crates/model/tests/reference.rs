@@ -192,7 +192,7 @@ fn two_training_steps_match_pytorch() {
                 assert_close(&format!("gradient of {name}"), &found, &step.gradients[&name].flat());
             }
             let TrainStep { vae: trained, terms, .. } =
-                vae.train_step(images, noise, kl_coefficient, &mut adam);
+                vae.train_step(Batch::new(images, noise), kl_coefficient, &mut adam);
             vae = trained;
             assert_close("reconstruction", &scalar(&terms.reconstruction), &[step.reconstruction]);
             assert_close("kl", &scalar(&terms.kl), &[step.kl]);

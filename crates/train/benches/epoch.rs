@@ -44,7 +44,7 @@ fn epoch(criterion: &mut Criterion) {
                         .expect("it is in memory");
                     let noise = Tensor::random([128, vae.latent()], Distribution::Normal(0.0, 1.0), &device);
                     let vae = trained.take().expect("the step before put it back");
-                    trained = Some(vae.train_step(images, noise, 1.0, &mut adam).vae);
+                    trained = Some(vae.train_step(Batch::new(images, noise), 1.0, &mut adam).vae);
                 });
             });
         });
