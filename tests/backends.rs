@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 use data::Split;
 use model::{
-    Activation, Adam, AdamConfig, Convolution, Likelihood, NamedTensor, TrainStep, VaeConfig, Variance,
-    convolve, convolve_transposed, named_parameters,
+    Activation, Adam, AdamConfig, Batch, Convolution, Likelihood, NamedTensor, TrainStep, VaeConfig,
+    Variance, convolve, convolve_transposed, named_parameters,
 };
 use record::{Backend, Binarise, DataConfig};
 use train::device::device;

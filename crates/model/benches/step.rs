@@ -8,7 +8,7 @@ use std::hint::black_box;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use criterion::{Criterion, criterion_group, criterion_main};
-use model::{Adam, AdamConfig, Vae, VaeConfig};
+use model::{Adam, AdamConfig, Batch, Vae, VaeConfig};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// As the program has it: the system's allocator faults the pages of a step in again and again.

@@ -76,7 +76,8 @@ impl VaeConfig {
         for convolution in &self.convolutions {
             let Convolution { image: [height, width], channels, filters, .. } = *convolution;
             assert_eq!(height * width * channels, given, "the numbers that {convolution:?} is given");
-            let [rows, columns] = convolution.output().unwrap_or_else(|| panic!("{convolution:?} has no output"));
+            let [rows, columns] =
+                convolution.output().unwrap_or_else(|| panic!("{convolution:?} has no output"));
             given = rows * columns * filters;
         }
         Vae {
@@ -132,7 +133,10 @@ pub struct NoOutput {
 /// # Errors
 ///
 /// Fails when the kernel of one is larger than what it is given.
-pub fn convolutions([height, width, channels]: [usize; 3], sizes: &[ConvolutionSize]) -> Result<Vec<Convolution>, NoOutput> {
+pub fn convolutions(
+    [height, width, channels]: [usize; 3],
+    sizes: &[ConvolutionSize],
+) -> Result<Vec<Convolution>, NoOutput> {
     let (mut image, mut channels) = ([height, width], channels);
     sizes
         .iter()

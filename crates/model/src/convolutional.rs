@@ -83,7 +83,12 @@ impl ConvolutionLayer {
         let Convolution { kernel: [height, width], channels, filters, .. } = convolution;
         let outputs = if way == Way::Transposed { channels } else { filters };
         Self {
-            weight: glorot([height, width, channels, filters], height * width * (channels + filters), rng, device),
+            weight: glorot(
+                [height, width, channels, filters],
+                height * width * (channels + filters),
+                rng,
+                device,
+            ),
             bias: zeros(outputs, device),
             norm: hidden.norm.map(|axis| Norm::init(axis, outputs, device)),
             convolution,
@@ -174,7 +179,8 @@ impl Level {
         let blocks = (0..blocks)
             .map(|_| ResidualBlock::init(smaller, convolution.filters, hidden, rng, device))
             .collect();
-        let after = if is_last { Hidden { activation: Activation::Identity, norm: None, ..hidden } } else { hidden };
+        let after =
+            if is_last { Hidden { activation: Activation::Identity, norm: None, ..hidden } } else { hidden };
         let (convolution, way) = match upsampling {
             Upsampling::Transposed => (convolution, Way::Transposed),
             Upsampling::Resize => (keeping_size(convolution), Way::Resized),
@@ -240,11 +246,15 @@ mod tests {
     #[test]
     fn pixels_are_repeated_to_the_size_that_is_asked_for() {
         let device = Device::flex();
-        let images = Tensor::<4>::from_data(TensorData::new(vec![1.0f32, 2.0, 3.0, 4.0], [1, 2, 2, 1]), &device);
+        let images =
+            Tensor::<4>::from_data(TensorData::new(vec![1.0f32, 2.0, 3.0, 4.0], [1, 2, 2, 1]), &device);
         let repeated = repeat_nearest(images, [3, 4]);
         assert_eq!(
             repeated.into_data(),
-            TensorData::new(vec![1.0f32, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0], [1, 3, 4, 1])
+            TensorData::new(
+                vec![1.0f32, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0],
+                [1, 3, 4, 1]
+            )
         );
     }
 }

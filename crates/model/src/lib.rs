@@ -47,6 +47,7 @@ mod config;
 mod convolutional;
 mod decoder;
 mod encoder;
+mod layers;
 mod likelihood;
 mod linear;
 mod loss;
@@ -63,14 +64,15 @@ pub use convolutional::{ConvolutionLayer, Level, ResidualBlock, Upsampling};
 pub use decoder::Decoder;
 pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
 pub use kernels::{Activation, Convolution, NormAxis};
+pub use layers::Layer;
 pub use likelihood::{Likelihood, PixelDistribution, Variance};
 pub use loss::ElboTerms;
+pub use norm::Norm;
 pub use ops::{
     BatchNormalized, activate, batch_norm, bernoulli_nll, convolve, convolve_transposed, dense, gaussian_kl,
     layer_norm, linear, reparameterize,
 };
 pub use parameters::{NamedTensor, ParameterError, load_parameters, named_parameters};
-pub use norm::Norm;
 pub use step::{Measured, TrainStep};
 pub use training::Batch;
 pub use vae::{Vae, VaeOutput};

@@ -33,7 +33,10 @@ pub(crate) fn zeros(count: usize, device: &Device) -> Param<Tensor<1>> {
 
 /// A layer with [`glorot`] weights, of shape `[inputs, outputs]`, and biases 0.
 pub(crate) fn glorot_linear<R: Rng>(inputs: usize, outputs: usize, rng: &mut R, device: &Device) -> Linear {
-    Linear { weight: glorot([inputs, outputs], inputs + outputs, rng, device), bias: Some(zeros(outputs, device)) }
+    Linear {
+        weight: glorot([inputs, outputs], inputs + outputs, rng, device),
+        bias: Some(zeros(outputs, device)),
+    }
 }
 
 /// Layers of the given widths, one after another: the first takes `inputs` values.
@@ -56,7 +59,11 @@ pub(crate) fn glorot_stack<R: Rng>(
 
 /// The norms of hidden layers of the given widths, none where there are none.
 pub(crate) fn norms(hidden: Hidden, widths: &[usize], device: &Device) -> Vec<Norm> {
-    hidden.norm.into_iter().flat_map(|axis| widths.iter().map(move |&width| Norm::init(axis, width, device))).collect()
+    hidden
+        .norm
+        .into_iter()
+        .flat_map(|axis| widths.iter().map(move |&width| Norm::init(axis, width, device)))
+        .collect()
 }
 
 /// The hidden layers applied in turn, each followed by its norm if there are any, the activation, and in training dropout.

@@ -50,7 +50,9 @@ impl Norm {
         };
         let rows = input.dims()[0] as f64;
         let BatchNormalized { output, mean, variance } = batch_norm(input, gain, shift);
-        training.moments.push(BatchMoments { mean, variance: variance.mul_scalar(rows / (rows - 1.0).max(1.0)) });
+        training
+            .moments
+            .push(BatchMoments { mean, variance: variance.mul_scalar(rows / (rows - 1.0).max(1.0)) });
         output
     }
 

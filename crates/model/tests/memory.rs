@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Distribution, Tensor};
-use model::{Adam, AdamConfig, TrainStep, VaeConfig};
+use model::{Adam, AdamConfig, Batch, TrainStep, VaeConfig};
 use rand::{SeedableRng, rngs::StdRng};
 
 /// The system's allocator, which also counts the bytes in use.

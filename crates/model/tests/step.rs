@@ -3,7 +3,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use model::{Adam, AdamConfig, Likelihood, Vae, VaeConfig, Variance, named_parameters};
+use model::{Adam, AdamConfig, Batch, Likelihood, Vae, VaeConfig, Variance, named_parameters};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
@@ -37,8 +37,10 @@ fn bytes(threads: usize, rows: usize) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for _ in 0..5 {
             let (images, noise) = (images.clone(), noise.clone());
-            let (step, ()) =
-                kernels::assisted(|| vae.clone().train_step(Batch::new(images, noise), 0.7, &mut adam), || ());
+            let (step, ()) = kernels::assisted(
+                || vae.clone().train_step(Batch::new(images, noise), 0.7, &mut adam),
+                || (),
+            );
             vae = step.vae;
             found.extend([step.terms.reconstruction.into_data(), step.terms.kl.into_data()]);
         }
@@ -151,7 +153,11 @@ fn an_empty_batch_is_not_measured() {
 fn an_empty_batch_is_not_trained_on() {
     let vae = vae(4);
     let mut adam = Adam::new(AdamConfig::default(), &vae);
-    vae.train_step(Batch::new(Tensor::zeros([0, 4], &device()), Tensor::zeros([0, 2], &device())), 1.0, &mut adam);
+    vae.train_step(
+        Batch::new(Tensor::zeros([0, 4], &device()), Tensor::zeros([0, 2], &device())),
+        1.0,
+        &mut adam,
+    );
 }
 
 #[test]

@@ -10,8 +10,8 @@ use burn::backend::{
     },
 };
 use burn::tensor::{Tensor, assert_shape};
-use kernels::NormAxis;
 pub(crate) use kernels::NORM_EPSILON;
+use kernels::NormAxis;
 
 #[cfg(feature = "flex")]
 use super::flex::{FlexTensor, are_f32, in_order, numbers, tensor};

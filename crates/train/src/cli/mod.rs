@@ -3,6 +3,7 @@
 mod arguments;
 mod convert;
 mod data;
+mod model;
 mod report;
 mod results;
 mod selftest;
@@ -21,6 +22,7 @@ use clap_complete::Shell;
 
 use self::convert::ConvertArgs;
 use self::data::DataArgs;
+use self::model::ModelArgs;
 use self::report::ReportArgs;
 use self::selftest::SelftestArgs;
 use self::status::StatusArgs;
@@ -50,6 +52,8 @@ enum Command {
     Watch(WatchArgs),
     /// Say what there is in data, by a configuration or alone, and show some of its images
     Data(DataArgs),
+    /// Say what layers a network has, by a configuration or data alone: outputs, parameters and multiply-adds
+    Model(ModelArgs),
     /// Check that the files of a finished run are as they were written
     Verify(VerifyArgs),
     /// Show which members of a run are finished, running, waiting or failed
@@ -126,6 +130,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Command::Watch(args) => watch::run(args),
         Command::Data(args) => data::run(args),
+        Command::Model(args) => model::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Status(args) => status::run(args),
         Command::Submit(job) => {

@@ -152,7 +152,7 @@ pub fn diagnose(
 
 /// The ELBO loss in bits for each pixel, of likelihoods that give probabilities and not densities.
 fn bits_per_dimension(vae: &Vae, elbo_loss: Option<Estimate>) -> Option<Estimate> {
-    let [_, pixels] = vae.decoder.logits.weight.dims();
+    let pixels = vae.decoder.pixels();
     let bits = |nats: f64| nats / (pixels as f64 * std::f64::consts::LN_2);
     let Estimate { value, standard_error } = elbo_loss.filter(|_| vae.decoder.likelihood.is_discrete())?;
     Some(Estimate { value: bits(value), standard_error: standard_error.map(bits) })
