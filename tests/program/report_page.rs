@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 use model::Vae;
-use record::{MemberId, RunDir};
+use record::{MemberId, RunDir, Shape};
 use serde_json::Value;
 use train::saved_network::read_network;
 
