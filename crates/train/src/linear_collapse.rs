@@ -8,7 +8,7 @@ use record::NetworkConfig;
 
 use crate::diagnostics::Normaliser;
 use crate::image_tensors::ImageTensors;
-use crate::network::likelihood;
+use crate::network::likelihood_of;
 
 /// Numbers of an image at most: of more, the matrix of their covariances would not fit.
 const MOST_NUMBERS: usize = 4096;
@@ -44,7 +44,7 @@ const TOLERANCE: f64 = 1e-12;
 ///
 /// Fails when a file that the images are read from has changed.
 pub fn collapse_coefficients(images: &Split, model: &NetworkConfig, device: &Device) -> Result<Vec<f64>> {
-    let (likelihood, latent) = (likelihood(model), model.latent);
+    let (likelihood, latent) = (likelihood_of(model.likelihood, model.variance), model.latent);
     if likelihood == Likelihood::DiscretisedLogistic || images.numbers() > MOST_NUMBERS {
         return Ok(Vec::new());
     }

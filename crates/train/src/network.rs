@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use model::{Activation, AdamConfig, ConvolutionSize, Hidden, NormAxis, Vae, VaeConfig, convolutions};
-use record::{ConvolutionConfig, NetworkConfig, Norm, OptimizerConfig, RunConfig, Shape};
+use record::{
+    ConvolutionConfig, Likelihood, NetworkConfig, Norm, OptimizerConfig, RunConfig, Shape, Variance,
+};
 
 use crate::random::{Purpose, stream};
 
@@ -55,24 +57,24 @@ pub fn vae_config(config: &NetworkConfig, shape: &Shape) -> Result<VaeConfig> {
             },
             dropout: config.dropout,
         },
-        likelihood: likelihood(config),
+        likelihood: likelihood_of(config.likelihood, config.variance),
     })
 }
 
-/// The distribution of the pixels as `model` takes it.
-pub fn likelihood(config: &NetworkConfig) -> model::Likelihood {
-    let variance = match config.variance {
-        record::Variance::Fixed(variance) => model::Variance::Fixed(variance),
-        record::Variance::Learned => model::Variance::Learned,
-        record::Variance::LearnedPerPixel => model::Variance::LearnedPerPixel,
-        record::Variance::Optimal => model::Variance::Optimal,
+/// A likelihood as `model` takes it.
+pub fn likelihood_of(likelihood: Likelihood, variance: Variance) -> model::Likelihood {
+    let variance = match variance {
+        Variance::Fixed(variance) => model::Variance::Fixed(variance),
+        Variance::Learned => model::Variance::Learned,
+        Variance::LearnedPerPixel => model::Variance::LearnedPerPixel,
+        Variance::Optimal => model::Variance::Optimal,
     };
-    match config.likelihood {
-        record::Likelihood::GreyBernoulli => model::Likelihood::GreyBernoulli,
-        record::Likelihood::Bernoulli => model::Likelihood::Bernoulli,
-        record::Likelihood::ContinuousBernoulli => model::Likelihood::ContinuousBernoulli,
-        record::Likelihood::Gaussian => model::Likelihood::Gaussian { variance },
-        record::Likelihood::DiscretisedLogistic => model::Likelihood::DiscretisedLogistic,
+    match likelihood {
+        Likelihood::GreyBernoulli => model::Likelihood::GreyBernoulli,
+        Likelihood::Bernoulli => model::Likelihood::Bernoulli,
+        Likelihood::ContinuousBernoulli => model::Likelihood::ContinuousBernoulli,
+        Likelihood::Gaussian => model::Likelihood::Gaussian { variance },
+        Likelihood::DiscretisedLogistic => model::Likelihood::DiscretisedLogistic,
     }
 }
 
