@@ -57,7 +57,7 @@ impl TrainedMember {
                 path.display()
             );
         };
-        let vae = read_network(&run.member(id).weights(), &config, device)
+        let vae = read_network(&run.member(id).weights(), &config, &record.data.shape(), device)
             .with_context(|| format!("cannot read the network of {id}"))?;
         Ok(Self { config, data: record.data, result, vae, run })
     }

@@ -6,6 +6,7 @@ mod convert;
 mod data;
 mod export;
 mod member;
+mod model;
 mod report;
 mod results;
 mod selftest;
@@ -27,6 +28,7 @@ use self::audit::AuditArgs;
 use self::convert::ConvertArgs;
 use self::data::DataArgs;
 use self::export::ExportArgs;
+use self::model::ModelArgs;
 use self::report::ReportArgs;
 use self::selftest::SelftestArgs;
 use self::status::StatusArgs;
@@ -69,6 +71,8 @@ enum Command {
     Reconstruct(ReconstructArgs),
     /// Write a trained network for PyTorch and as ONNX, with a model card
     Export(ExportArgs),
+    /// Say what layers a network has, by a configuration or data alone: outputs, parameters and multiply-adds
+    Model(ModelArgs),
     /// Check that the files of a finished run are as they were written
     Verify(VerifyArgs),
     /// Show which members of a run are finished, running, waiting or failed
@@ -151,6 +155,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         Command::Decode(args) => using::decode(args),
         Command::Reconstruct(args) => using::reconstruct(args),
         Command::Export(args) => export::run(args),
+        Command::Model(args) => model::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Status(args) => status::run(args),
         Command::Submit(job) => {

@@ -2,9 +2,10 @@
 //!
 //! The numbers of fields and of types are those of `onnx.proto`: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 
+use model::Activation;
 use record::VERSION;
 
-use super::network::{Dense, Means, Network, Step};
+use super::network::{Dense, Means, Network, Normalisation, Step};
 use super::protobuf::Message;
 
 /// The format and the set of operators: those of 2022, which every runtime knows.
@@ -31,8 +32,8 @@ pub fn encoder(network: &Network) -> Vec<u8> {
     let log_var = graph.dense(&features, &network.log_var);
     let [low, high] = network.log_var_bounds.map(|bound| graph.constant(&[bound], &[]));
     graph.node_to("Clip", &[&log_var, &low, &high], "log_var");
-    let latent = network.latent();
-    graph.model("encoder", ("images", network.numbers()), &[("mean", latent), ("log_var", latent)])
+    let latent = network.latent;
+    graph.model("encoder", ("images", network.numbers), &[("mean", latent), ("log_var", latent)])
 }
 
 /// The decoder: `codes`, `[batch, latent]`, to `outputs`, which the likelihood is of, and `means`, `[batch, numbers]`.
@@ -42,8 +43,8 @@ pub fn decoder(network: &Network) -> Vec<u8> {
     graph.node_to("Identity", &[&outputs], "outputs");
     let means = graph.means(&outputs, network.means);
     graph.node_to("Identity", &[&means], "means");
-    let numbers = network.numbers();
-    graph.model("decoder", ("codes", network.latent()), &[("outputs", numbers), ("means", numbers)])
+    let numbers = network.numbers;
+    graph.model("decoder", ("codes", network.latent), &[("outputs", numbers), ("means", numbers)])
 }
 
 impl Graph {
@@ -82,8 +83,48 @@ impl Graph {
     fn steps(&mut self, input: &str, steps: &[Step]) -> String {
         steps.iter().fold(input.to_string(), |input, step| match step {
             Step::Dense(layer) => self.dense(&input, layer),
-            Step::Relu => self.node("Relu", &[&input]),
+            Step::Norm(norm) => self.norm(&input, norm),
+            Step::Activation(activation) => self.activation(&input, *activation),
         })
+    }
+
+    fn norm(&mut self, input: &str, norm: &Normalisation) -> String {
+        let mut vector = |numbers: &[f32]| self.constant(numbers, &[numbers.len()]);
+        let [gain, shift] = [&norm.gain, &norm.shift].map(|numbers| vector(numbers));
+        match &norm.running {
+            // Both with an epsilon of 1e-5 and over the last axis, which is what they have if they say nothing.
+            None => self.node("LayerNormalization", &[input, &gain, &shift]),
+            Some(running) => {
+                let [mean, variance] = running.each_ref().map(|numbers| vector(numbers));
+                self.node("BatchNormalization", &[input, &gain, &shift, &mean, &variance])
+            }
+        }
+    }
+
+    fn activation(&mut self, input: &str, activation: Activation) -> String {
+        match activation {
+            Activation::Identity => input.to_string(),
+            Activation::Relu => self.node("Relu", &[input]),
+            Activation::Tanh => self.node("Tanh", &[input]),
+            Activation::Elu => self.node("Elu", &[input]),
+            Activation::Silu => {
+                let gate = self.node("Sigmoid", &[input]);
+                self.node("Mul", &[input, &gate])
+            }
+            Activation::Gelu => {
+                let [root, one, half] =
+                    [std::f32::consts::SQRT_2, 1.0, 0.5].map(|number| self.constant(&[number], &[]));
+                let scaled = self.node("Div", &[input, &root]);
+                let error = self.node("Erf", &[&scaled]);
+                let twice = self.node("Add", &[&error, &one]);
+                let share = self.node("Mul", &[&twice, &half]);
+                self.node("Mul", &[input, &share])
+            }
+            Activation::Clamp { min, max } => {
+                let [min, max] = [min, max].map(|bound| self.constant(&[bound], &[]));
+                self.node("Clip", &[input, &min, &max])
+            }
+        }
     }
 
     fn means(&mut self, outputs: &str, means: Means) -> String {

@@ -1,29 +1,44 @@
 //! A network for PyTorch: a safetensors file with PyTorch's names and layout, and a module that it is loaded into.
 
 use anyhow::Result;
+use model::Activation;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::network::{Dense, Means, Network, Step};
+use super::network::{Dense, Means, Network, Normalisation, Step};
 
 /// The parameters by PyTorch's names.
 pub fn safetensors(network: &Network) -> Result<Vec<u8>> {
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let bytes = |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
-    let mut dense = |name: &str, dense: &Dense| {
-        let shape = vec![dense.outputs, dense.inputs];
-        tensors.push((format!("{name}.weight"), shape, bytes(&dense.transposed())));
-        tensors.push((format!("{name}.bias"), vec![dense.outputs], bytes(&dense.bias)));
+    let mut push = |name: &str, of: &str, shape: &[usize], numbers: &[f32]| {
+        tensors.push((format!("{name}.{of}"), shape.to_vec(), bytes(numbers)));
     };
+    for (name, head) in [("mean", &network.mean), ("log_var", &network.log_var)] {
+        push(name, "weight", &[head.outputs, head.inputs], &head.transposed());
+        push(name, "bias", &[head.outputs], &head.bias);
+    }
     for (part, steps) in [("encoder", &network.encoder), ("decoder", &network.decoder)] {
         for (place, step) in steps.iter().enumerate() {
-            if let Step::Dense(layer) = step {
-                dense(&format!("{part}.{place}"), layer);
+            let name = format!("{part}.{place}");
+            match step {
+                Step::Dense(layer) => {
+                    push(&name, "weight", &[layer.outputs, layer.inputs], &layer.transposed());
+                    push(&name, "bias", &[layer.outputs], &layer.bias);
+                }
+                Step::Norm(Normalisation { gain, shift, running }) => {
+                    push(&name, "weight", &[gain.len()], gain);
+                    push(&name, "bias", &[gain.len()], shift);
+                    for (kept, numbers) in
+                        ["running_mean", "running_var"].iter().zip(running.iter().flatten())
+                    {
+                        push(&name, kept, &[gain.len()], numbers);
+                    }
+                }
+                Step::Activation(_) => {}
             }
         }
     }
-    dense("mean", &network.mean);
-    dense("log_var", &network.log_var);
     if let Some(log_scales) = &network.log_scales {
         tensors.push(("log_scales".to_string(), vec![log_scales.len()], bytes(log_scales)));
     }
@@ -39,7 +54,15 @@ pub fn module(network: &Network) -> String {
     let sequential = |steps: &[Step]| {
         let steps = steps.iter().map(|step| match step {
             Step::Dense(layer) => linear(layer),
-            Step::Relu => "nn.ReLU()".to_string(),
+            Step::Norm(Normalisation { gain, running: None, .. }) => format!("nn.LayerNorm({})", gain.len()),
+            Step::Norm(Normalisation { gain, .. }) => format!("nn.BatchNorm1d({})", gain.len()),
+            Step::Activation(Activation::Identity) => "nn.Identity()".to_string(),
+            Step::Activation(Activation::Relu) => "nn.ReLU()".to_string(),
+            Step::Activation(Activation::Tanh) => "nn.Tanh()".to_string(),
+            Step::Activation(Activation::Elu) => "nn.ELU()".to_string(),
+            Step::Activation(Activation::Gelu) => "nn.GELU()".to_string(),
+            Step::Activation(Activation::Silu) => "nn.SiLU()".to_string(),
+            Step::Activation(Activation::Clamp { min, max }) => format!("nn.Hardtanh({min}, {max})"),
         });
         format!("nn.Sequential({})", steps.collect::<Vec<_>>().join(", "))
     };
@@ -89,15 +112,17 @@ class Vae(nn.Module):
 
 def load():
     vae = Vae()
-    vae.load_state_dict(load_file(Path(__file__).with_name("model.safetensors")))
+    # A batch norm's count of batches is of training alone.
+    missing, unknown = vae.load_state_dict(load_file(Path(__file__).with_name("model.safetensors")), strict=False)
+    assert not unknown and all(name.endswith("num_batches_tracked") for name in missing), (missing, unknown)
     return vae.eval()
 "#,
         encoder = sequential(&network.encoder),
         mean = linear(&network.mean),
         log_var = linear(&network.log_var),
         decoder = sequential(&network.decoder),
-        numbers = network.numbers(),
-        latent = network.latent(),
+        numbers = network.numbers,
+        latent = network.latent,
     )
 }
 
