@@ -17,4 +17,5 @@ mod report;
 mod report_page;
 mod sweep;
 mod tensorboard;
+mod using;
 mod verify;

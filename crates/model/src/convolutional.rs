@@ -32,17 +32,23 @@ pub struct ConvolutionLayer {
     pub bias: Param<Tensor<1>>,
     /// Of the channels of the output.
     pub norm: Option<Norm>,
+    /// Its sizes; where it is transposed, those of the convolution that it is the transpose of.
     #[module(skip)]
-    convolution: Convolution,
+    pub convolution: Convolution,
+    /// Which way it goes.
     #[module(skip)]
-    way: Way,
+    pub way: Way,
+    /// After the norm.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
 }
 
+/// Which way a convolution goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub enum Way {
+    /// From its image to a smaller one, or one of the same size.
     Plain,
+    /// From the smaller image to the larger one.
     Transposed,
     /// Of an image that is first brought to the convolution's size.
     Resized,
@@ -57,8 +63,9 @@ pub struct ResidualBlock {
     pub first: ConvolutionLayer,
     /// With a norm.
     pub second: ConvolutionLayer,
+    /// Of the sum.
     #[module(skip)]
-    activation: Activation,
+    pub activation: Activation,
 }
 
 /// A change of size with the residual blocks at the smaller one: after it on the way down, before it on the way up.
@@ -68,8 +75,9 @@ pub struct Level {
     pub convolution: ConvolutionLayer,
     /// The residual blocks.
     pub blocks: Vec<ResidualBlock>,
+    /// Whether it leads to a larger image.
     #[module(skip)]
-    up: bool,
+    pub up: bool,
 }
 
 impl ConvolutionLayer {

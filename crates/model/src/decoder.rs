@@ -37,7 +37,7 @@ pub struct Decoder {
     pixels: usize,
     /// Rows, columns and channels that the first level takes.
     #[module(skip)]
-    smallest: Option<[usize; 3]>,
+    pub smallest: Option<[usize; 3]>,
 }
 
 impl Decoder {

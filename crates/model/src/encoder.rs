@@ -39,7 +39,7 @@ pub struct Encoder {
     pub activation: Activation,
     /// Rows, columns and channels of the images that the convolutions take.
     #[module(skip)]
-    image: Option<[usize; 3]>,
+    pub image: Option<[usize; 3]>,
 }
 
 /// The diagonal Gaussian `q(z|x)` of each image of a batch.

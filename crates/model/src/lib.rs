@@ -60,7 +60,7 @@ mod vae;
 
 pub use adam::{Adam, AdamConfig, Moments};
 pub use config::{ConvolutionSize, Hidden, NoOutput, VaeConfig, convolutions};
-pub use convolutional::{ConvolutionLayer, Level, ResidualBlock, Upsampling};
+pub use convolutional::{ConvolutionLayer, Level, ResidualBlock, Upsampling, Way};
 pub use decoder::Decoder;
 pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
 pub use kernels::{Activation, Convolution, NormAxis};

@@ -19,7 +19,7 @@ use crate::member_id::MemberId;
 use crate::outputs::Outputs;
 use crate::result::MemberResult;
 use crate::run_record::RunRecord;
-use crate::schema::{read_json, write_json};
+use crate::schema::{read_json, write_json, write_json_lines};
 use crate::summary::{over_seeds_csv, summary_csv};
 
 /// The directory of a run.
@@ -191,12 +191,14 @@ impl RunDir {
         config.members().into_iter().filter_map(|id| self.member(id).result().transpose()).collect()
     }
 
-    /// Writes `summary.csv`, and with several seeds `summary_over_seeds.csv`.
+    /// Writes `summary.csv`, with several seeds `summary_over_seeds.csv`, and the results as they are, a line each, as
+    /// `results.jsonl`.
     pub fn write_summary(&self, config: &RunConfig, results: &[MemberResult]) -> Result<Vec<PathBuf>> {
         let latent = config.model.latent;
         let path = self.path.join("summary.csv");
         let table = summary_csv(latent, results).map_err(RecordError::damaged(&path))?;
         write_atomically(&path, &table)?;
+        write_json_lines(&self.path.join("results.jsonl"), results)?;
         let mut written = vec![path];
         if config.seeds.len() > 1 {
             let path = self.path.join("summary_over_seeds.csv");

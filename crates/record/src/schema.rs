@@ -53,6 +53,17 @@ pub(crate) fn write_json<T: Serialize>(path: &Path, content: &T) -> Result<()> {
     write_atomically(path, (json + "\n").as_bytes())
 }
 
+/// Writes a file of JSON lines, each with its format and the version of klsweep.
+pub(crate) fn write_json_lines<T: Serialize>(path: &Path, contents: &[T]) -> Result<()> {
+    let mut lines = String::new();
+    for content in contents {
+        let stamped = Stamped { schema: SCHEMA, version: VERSION, content };
+        lines += &serde_json::to_string(&stamped).map_err(RecordError::damaged(path))?;
+        lines.push('\n');
+    }
+    write_atomically(path, lines.as_bytes())
+}
+
 /// Reads a JSON file; `None` if it is not there.
 ///
 /// A file in an older format is read if it holds everything that is needed, and otherwise named as an older one.

@@ -21,7 +21,7 @@ use crate::trained_member::TrainedMember;
 ///
 /// Fails when the report on the run cannot be made, or a file cannot be written.
 pub fn export(member: &TrainedMember, to: &Path) -> Result<Vec<&'static str>> {
-    let network = Network::of(&member.vae)?;
+    let network = Network::of(&member.vae);
     let files = [
         ("model.safetensors", pytorch::safetensors(&network)?),
         ("model.py", pytorch::module(&network).into_bytes()),

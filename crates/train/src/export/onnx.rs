@@ -5,14 +5,15 @@
 use model::Activation;
 use record::VERSION;
 
-use super::network::{Dense, Means, Network, Normalisation, Step};
+use super::network::{Convolution, Dense, Means, Network, Normalisation, Step};
 use super::protobuf::Message;
 
 /// The format and the set of operators: those of 2022, which every runtime knows.
 const IR_VERSION: u64 = 8;
 const OPSET: u64 = 17;
-/// The type of 32-bit numbers.
+/// The types of 32-bit numbers and of whole numbers.
 const FLOAT: u64 = 1;
+const INT64: u64 = 7;
 
 /// A graph that grows node by node.
 #[derive(Default)]
@@ -61,8 +62,67 @@ impl Graph {
     }
 
     fn node_to(&mut self, operator: &str, inputs: &[&str], output: &str) {
+        self.node_with(operator, inputs, output, Vec::new());
+    }
+
+    fn node_with(&mut self, operator: &str, inputs: &[&str], output: &str, attributes: Vec<Message>) {
         let node = inputs.iter().fold(Message::default(), |node, input| node.text(1, input));
-        self.nodes.push(node.text(2, output).text(4, operator));
+        self.nodes.push(node.text(2, output).text(4, operator).messages(5, attributes));
+    }
+
+    /// Adds a node with attributes and gives back the name of what it gives.
+    fn with(&mut self, operator: &str, inputs: &[&str], attributes: Vec<Message>) -> String {
+        let output = self.name(&operator.to_lowercase());
+        self.node_with(operator, inputs, &output, attributes);
+        output
+    }
+
+    /// Adds whole numbers, and gives back their name.
+    fn whole_numbers(&mut self, numbers: &[i64]) -> String {
+        let name = self.name("constant");
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let tensor = Message::default().int(1, numbers.len() as u64).int(2, INT64);
+        self.initializers.push(tensor.text(8, &name).bytes(9, &bytes));
+        name
+    }
+
+    /// What a step does with images whose channels come second.
+    fn channels_second(&mut self, input: &str, step: impl FnOnce(&mut Self, &str) -> String) -> String {
+        let input = self.with("Transpose", &[input], vec![integers("perm", &[0, 3, 1, 2])]);
+        let output = step(self, &input);
+        self.with("Transpose", &[&output], vec![integers("perm", &[0, 2, 3, 1])])
+    }
+
+    fn convolution(&mut self, input: &str, layer: &Convolution) -> String {
+        let weight = self.constant(&layer.weight, &layer.shape());
+        let bias = self.constant(&layer.bias, &[layer.outputs]);
+        let [rows, columns] = layer.padding;
+        let mut attributes = vec![
+            integers("kernel_shape", &layer.kernel),
+            integers("strides", &layer.stride),
+            integers("pads", &[rows, columns, rows, columns]),
+        ];
+        attributes.extend(layer.transposed.map(|padding| integers("output_padding", &padding)));
+        let operator = if layer.transposed.is_some() { "ConvTranspose" } else { "Conv" };
+        self.channels_second(input, |graph, images| {
+            graph.with(operator, &[images, &weight, &bias], attributes)
+        })
+    }
+
+    fn resize(&mut self, input: &str, [rows, columns]: [usize; 2]) -> String {
+        self.channels_second(input, |graph, images| {
+            let shape = graph.node("Shape", &[images]);
+            let [start, two] = [0, 2].map(|number| graph.whole_numbers(&[number]));
+            let kept = graph.node("Slice", &[&shape, &start, &two]);
+            let size = graph.whole_numbers(&[rows as i64, columns as i64]);
+            let sizes = graph.with("Concat", &[&kept, &size], vec![integer("axis", 0)]);
+            let attributes = vec![
+                text("mode", "nearest"),
+                text("coordinate_transformation_mode", "asymmetric"),
+                text("nearest_mode", "floor"),
+            ];
+            graph.with("Resize", &[images, "", "", &sizes], attributes)
+        })
     }
 
     /// Adds numbers of a shape, and gives back their name.
@@ -84,6 +144,18 @@ impl Graph {
         steps.iter().fold(input.to_string(), |input, step| match step {
             Step::Dense(layer) => self.dense(&input, layer),
             Step::Norm(norm) => self.norm(&input, norm),
+            Step::ToImages([rows, columns, channels]) => {
+                let shape = self.whole_numbers(&[-1, *rows as i64, *columns as i64, *channels as i64]);
+                self.node("Reshape", &[&input, &shape])
+            }
+            // From the second axis on, which is what it does if it says nothing.
+            Step::Flatten => self.node("Flatten", &[&input]),
+            Step::Convolution(layer) => self.convolution(&input, layer),
+            Step::Resize(size) => self.resize(&input, *size),
+            Step::Residual(steps) => {
+                let change = self.steps(&input, steps);
+                self.node("Add", &[&input, &change])
+            }
             Step::Activation(activation) => self.activation(&input, *activation),
         })
     }
@@ -96,7 +168,10 @@ impl Graph {
             None => self.node("LayerNormalization", &[input, &gain, &shift]),
             Some(running) => {
                 let [mean, variance] = running.each_ref().map(|numbers| vector(numbers));
-                self.node("BatchNormalization", &[input, &gain, &shift, &mean, &variance])
+                let normalise = |graph: &mut Self, input: &str| {
+                    graph.node("BatchNormalization", &[input, &gain, &shift, &mean, &variance])
+                };
+                if norm.of_images { self.channels_second(input, normalise) } else { normalise(self, input) }
             }
         }
     }
@@ -181,6 +256,22 @@ impl Graph {
             .message(8, opset)
             .into_bytes()
     }
+}
+
+/// An attribute of a whole number; its type is 2.
+fn integer(name: &str, number: usize) -> Message {
+    Message::default().text(1, name).int(3, number as u64).int(20, 2)
+}
+
+/// An attribute of whole numbers; its type is 7.
+fn integers(name: &str, numbers: &[usize]) -> Message {
+    let attribute = Message::default().text(1, name);
+    numbers.iter().fold(attribute, |attribute, &number| attribute.int(8, number as u64)).int(20, 7)
+}
+
+/// An attribute of a text; its type is 3.
+fn text(name: &str, text: &str) -> Message {
+    Message::default().text(1, name).text(4, text).int(20, 3)
 }
 
 /// A value of 32-bit numbers, `[batch, width]`.

@@ -1,71 +1,82 @@
 //! A network for PyTorch: a safetensors file with PyTorch's names and layout, and a module that it is loaded into.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use model::Activation;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::network::{Dense, Means, Network, Normalisation, Step};
+use super::network::{Convolution, Dense, Means, Network, Normalisation, Step};
+
+/// A parameter: its name, shape and numbers.
+type Parameter<'a> = (String, Vec<usize>, Cow<'a, [f32]>);
 
 /// The parameters by PyTorch's names.
 pub fn safetensors(network: &Network) -> Result<Vec<u8>> {
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    let bytes = |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
-    let mut push = |name: &str, of: &str, shape: &[usize], numbers: &[f32]| {
-        tensors.push((format!("{name}.{of}"), shape.to_vec(), bytes(numbers)));
-    };
+    let mut parameters = Vec::new();
+    collect("encoder", &network.encoder, &mut parameters);
+    collect("decoder", &network.decoder, &mut parameters);
     for (name, head) in [("mean", &network.mean), ("log_var", &network.log_var)] {
-        push(name, "weight", &[head.outputs, head.inputs], &head.transposed());
-        push(name, "bias", &[head.outputs], &head.bias);
-    }
-    for (part, steps) in [("encoder", &network.encoder), ("decoder", &network.decoder)] {
-        for (place, step) in steps.iter().enumerate() {
-            let name = format!("{part}.{place}");
-            match step {
-                Step::Dense(layer) => {
-                    push(&name, "weight", &[layer.outputs, layer.inputs], &layer.transposed());
-                    push(&name, "bias", &[layer.outputs], &layer.bias);
-                }
-                Step::Norm(Normalisation { gain, shift, running }) => {
-                    push(&name, "weight", &[gain.len()], gain);
-                    push(&name, "bias", &[gain.len()], shift);
-                    for (kept, numbers) in
-                        ["running_mean", "running_var"].iter().zip(running.iter().flatten())
-                    {
-                        push(&name, kept, &[gain.len()], numbers);
-                    }
-                }
-                Step::Activation(_) => {}
-            }
-        }
+        dense(name, head, &mut parameters);
     }
     if let Some(log_scales) = &network.log_scales {
-        tensors.push(("log_scales".to_string(), vec![log_scales.len()], bytes(log_scales)));
+        parameters.push(("log_scales".to_string(), vec![log_scales.len()], log_scales.into()));
     }
-    let views = tensors
+    let bytes: Vec<Vec<u8>> = parameters
         .iter()
-        .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?)));
-    let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+        .map(|(.., numbers)| numbers.iter().flat_map(|number| number.to_le_bytes()).collect())
+        .collect();
+    let views = parameters
+        .iter()
+        .zip(&bytes)
+        .map(|((name, shape, _), bytes)| {
+            Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+        })
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
     Ok(safetensors::serialize(views, Some([("format".to_string(), "pt".to_string())].into()))?)
+}
+
+fn dense<'a>(name: &str, layer: &'a Dense, parameters: &mut Vec<Parameter<'a>>) {
+    let shape = vec![layer.outputs, layer.inputs];
+    parameters.push((format!("{name}.weight"), shape, layer.transposed().into()));
+    parameters.push((format!("{name}.bias"), vec![layer.outputs], layer.bias.as_slice().into()));
+}
+
+/// The parameters of steps, each named by its place among them.
+fn collect<'a>(part: &str, steps: &'a [Step], parameters: &mut Vec<Parameter<'a>>) {
+    for (place, step) in steps.iter().enumerate() {
+        let name = format!("{part}.{place}");
+        match step {
+            Step::Dense(layer) => dense(&name, layer, parameters),
+            Step::Convolution(layer) => {
+                let weight = layer.weight.as_slice().into();
+                parameters.push((format!("{name}.inner.weight"), layer.shape().to_vec(), weight));
+                parameters.push((
+                    format!("{name}.inner.bias"),
+                    vec![layer.outputs],
+                    layer.bias.as_slice().into(),
+                ));
+            }
+            Step::Norm(Normalisation { gain, shift, running, of_images }) => {
+                let inner = if *of_images && running.is_some() { ".inner" } else { "" };
+                let kept = ["running_mean", "running_var"].into_iter().zip(running.iter().flatten());
+                for (of, numbers) in [("weight", gain), ("bias", shift)].into_iter().chain(kept) {
+                    parameters.push((
+                        format!("{name}{inner}.{of}"),
+                        vec![gain.len()],
+                        numbers.as_slice().into(),
+                    ));
+                }
+            }
+            Step::Residual(steps) => collect(&format!("{name}.steps"), steps, parameters),
+            Step::Activation(_) | Step::ToImages(_) | Step::Flatten | Step::Resize(_) => {}
+        }
+    }
 }
 
 /// A Python file that builds the network and loads the parameters from beside it.
 pub fn module(network: &Network) -> String {
-    let sequential = |steps: &[Step]| {
-        let steps = steps.iter().map(|step| match step {
-            Step::Dense(layer) => linear(layer),
-            Step::Norm(Normalisation { gain, running: None, .. }) => format!("nn.LayerNorm({})", gain.len()),
-            Step::Norm(Normalisation { gain, .. }) => format!("nn.BatchNorm1d({})", gain.len()),
-            Step::Activation(Activation::Identity) => "nn.Identity()".to_string(),
-            Step::Activation(Activation::Relu) => "nn.ReLU()".to_string(),
-            Step::Activation(Activation::Tanh) => "nn.Tanh()".to_string(),
-            Step::Activation(Activation::Elu) => "nn.ELU()".to_string(),
-            Step::Activation(Activation::Gelu) => "nn.GELU()".to_string(),
-            Step::Activation(Activation::Silu) => "nn.SiLU()".to_string(),
-            Step::Activation(Activation::Clamp { min, max }) => format!("nn.Hardtanh({min}, {max})"),
-        });
-        format!("nn.Sequential({})", steps.collect::<Vec<_>>().join(", "))
-    };
     let [low, high] = network.log_var_bounds;
     let means = match network.means {
         Means::Logistic => "torch.sigmoid(outputs)",
@@ -81,6 +92,8 @@ pub fn module(network: &Network) -> String {
     let log_scales = network.log_scales.as_ref().map_or(String::new(), |scales| {
         format!("\n        self.register_buffer(\"log_scales\", torch.zeros({}))", scales.len())
     });
+    let helpers =
+        if network.encoder.iter().any(|step| matches!(step, Step::ToImages(_))) { HELPERS } else { "" };
     format!(
         r#""""The network in PyTorch. It needs torch and safetensors, and model.safetensors beside it."""
 
@@ -90,7 +103,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-
+{helpers}
 class Vae(nn.Module):
     def __init__(self):
         super().__init__()
@@ -128,4 +141,77 @@ def load():
 
 fn linear(layer: &Dense) -> String {
     format!("nn.Linear({}, {})", layer.inputs, layer.outputs)
+}
+
+/// What networks with convolutions need: here as in klsweep images are `[batch, rows, columns, channels]`.
+const HELPERS: &str = r#"
+class Channels(nn.Module):
+    """A layer of images whose channels come second."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images):
+        return self.inner(images.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+class Flatten(nn.Module):
+    def forward(self, images):
+        return images.reshape(len(images), -1)
+
+
+class Residual(nn.Module):
+    def __init__(self, *steps):
+        super().__init__()
+        self.steps = nn.Sequential(*steps)
+
+    def forward(self, images):
+        return images + self.steps(images)
+
+"#;
+
+fn sequential(steps: &[Step]) -> String {
+    format!("nn.Sequential({})", listed(steps))
+}
+
+fn listed(steps: &[Step]) -> String {
+    steps.iter().map(step).collect::<Vec<_>>().join(", ")
+}
+
+fn step(step: &Step) -> String {
+    let pair = |[rows, columns]: [usize; 2]| format!("({rows}, {columns})");
+    match step {
+        Step::Dense(layer) => linear(layer),
+        Step::Norm(Normalisation { gain, running: None, .. }) => format!("nn.LayerNorm({})", gain.len()),
+        Step::Norm(Normalisation { gain, of_images: true, .. }) => {
+            format!("Channels(nn.BatchNorm2d({}))", gain.len())
+        }
+        Step::Norm(Normalisation { gain, .. }) => format!("nn.BatchNorm1d({})", gain.len()),
+        Step::Activation(activation) => match activation {
+            Activation::Identity => "nn.Identity()".to_string(),
+            Activation::Relu => "nn.ReLU()".to_string(),
+            Activation::Tanh => "nn.Tanh()".to_string(),
+            Activation::Elu => "nn.ELU()".to_string(),
+            Activation::Gelu => "nn.GELU()".to_string(),
+            Activation::Silu => "nn.SiLU()".to_string(),
+            Activation::Clamp { min, max } => format!("nn.Hardtanh({min}, {max})"),
+        },
+        Step::ToImages([rows, columns, channels]) => {
+            format!("nn.Unflatten(1, ({rows}, {columns}, {channels}))")
+        }
+        Step::Flatten => "Flatten()".to_string(),
+        Step::Resize(size) => format!("Channels(nn.Upsample({}))", pair(*size)),
+        Step::Residual(steps) => format!("Residual({})", listed(steps)),
+        Step::Convolution(layer) => {
+            let Convolution { kernel, inputs, outputs, stride, padding, transposed, .. } = layer;
+            let sizes = [*kernel, *stride, *padding].map(pair).join(", ");
+            match transposed {
+                None => format!("Channels(nn.Conv2d({inputs}, {outputs}, {sizes}))"),
+                Some(rest) => {
+                    format!("Channels(nn.ConvTranspose2d({inputs}, {outputs}, {sizes}, {}))", pair(*rest))
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,250 @@
+//! What one does with a trained network: `klsweep sample`, `encode`, `decode`, `reconstruct` and `export`.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::program::{Folder, repository};
+
+/// A folder with a run on MNIST, `runs/smoke`, and one on a table, `runs/wine`, made once for all tests.
+fn trained() -> &'static Path {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    FOLDER
+        .get_or_init(|| {
+            let temporary = TempDir::new().unwrap();
+            let folder = Folder::at(temporary.path());
+            folder.smoke(&["--set", "kl_coefficients=[1.0]"]).expect_code(0);
+            let wine = repository().join("tests/data/wine.csv");
+            let arguments = ["--c", "0.1", "--epochs", "2", "--seeds", "1", "--no-report", "--quiet"];
+            let mut command = folder.command(&[&[wine.to_str().unwrap()], &arguments[..]].concat());
+            command.env("KLSWEEP_CACHE", temporary.path().join("cache"));
+            crate::program::ran(&mut command).expect_code(0);
+            temporary
+        })
+        .path()
+}
+
+/// A folder of a test's own; runs are named by their path.
+fn run(name: &str) -> String {
+    trained().join("runs").join(name).display().to_string()
+}
+
+/// The rows of a CSV file without its header.
+fn rows(text: &str) -> Vec<Vec<f64>> {
+    let row = |line: &str| line.split(',').map(|cell| cell.parse().unwrap()).collect();
+    text.lines().skip(1).map(row).collect()
+}
+
+/// The shape and the numbers of an array.
+fn npy(path: &Path) -> (String, Vec<f32>) {
+    let bytes = fs::read(path).unwrap();
+    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+    let length = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    assert_eq!(length % 64, 0, "NumPy aligns the numbers");
+    let header = String::from_utf8_lossy(&bytes[10..length]).into_owned();
+    let shape = header.split('(').nth(1).unwrap().split(')').next().unwrap().to_string();
+    let numbers = bytes[length..].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    (shape, numbers.collect())
+}
+
+fn size_of_png(path: &Path) -> [u32; 2] {
+    let bytes = fs::read(path).unwrap();
+    [16, 20].map(|at| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]))
+}
+
+#[test]
+fn samples_come_again_with_their_seed_and_from_a_mixture_they_are_others() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    let sample = |name: &str, more: &[&str]| {
+        let path = folder.path().join(name);
+        let arguments = ["sample", &smoke, "--c", "1", "--count", "20", "--output", name];
+        folder.run(&[&arguments[..], more].concat()).expect_code(0);
+        path
+    };
+    let (shape, first) = npy(&sample("a.npy", &[]));
+    assert_eq!((shape.as_str(), first.len()), ("20, 28, 28", 20 * 784));
+    assert!(first.iter().all(|grey| (0.0..=1.0).contains(grey)));
+    assert_eq!(npy(&sample("b.npy", &[])).1, first);
+    assert_ne!(npy(&sample("c.npy", &["--seed", "1"])).1, first);
+    let (_, other) = npy(&sample("d.npy", &["--from", "mixture"]));
+    assert_ne!(other, first);
+    // Five columns and four rows of 28 pixels, four times as large to be 640 pixels wide, with gaps of two.
+    let [width, height] = size_of_png(&sample("grid.png", &[]));
+    assert!(width >= 500 && height < width, "{width} x {height}");
+    sample("single/", &[]);
+    assert_eq!(fs::read_dir(folder.path().join("single")).unwrap().count(), 20);
+    assert_eq!(size_of_png(&folder.path().join("single/000019.png")), [28, 28]);
+}
+
+#[test]
+fn what_is_encoded_and_decoded_is_what_is_reconstructed() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    folder.run(&["sample", &smoke, "--c", "1", "--count", "1100", "--output", "images.npy"]).expect_code(0);
+    folder.run(&["encode", &smoke, "--c", "1", "images.npy", "--output", "codes.npy"]).expect_code(0);
+    folder.run(&["decode", &smoke, "--c", "1", "codes.npy", "--output", "decoded.npy"]).expect_code(0);
+    folder.run(&["reconstruct", &smoke, "--c", "1", "images.npy", "--output", "again.npy"]).expect_code(0);
+    let read = |name: &str| npy(&folder.path().join(name));
+    assert_eq!(read("codes.npy").0, "1100, 2");
+    assert_eq!(read("decoded.npy"), read("again.npy"));
+    // The same as CSV, with log-variances, through standard output and input.
+    let encoded = folder
+        .run(&["encode", &smoke, "--c", "1", "images.npy", "--log-vars", "--output", "-"])
+        .expect_code(0);
+    assert!(encoded.stdout.starts_with("mean_0,mean_1,log_var_0,log_var_1\n"), "{}", &encoded.stdout[..60]);
+    let found = rows(&encoded.stdout);
+    assert_eq!(found.len(), 1100);
+    for (row, code) in found.iter().zip(read("codes.npy").1.chunks(2)) {
+        assert_eq!([row[0] as f32, row[1] as f32], code);
+    }
+    let mut command = folder.command(&["decode", &smoke, "--c", "1", "-", "--output", "piped.npy"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let text: String =
+        read("codes.npy").1.chunks(2).map(|code| format!("{},{}\n", code[0], code[1])).collect();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(read("piped.npy"), read("decoded.npy"));
+}
+
+#[test]
+fn codes_between_two_lead_from_one_to_the_other() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    let decode = |name: &str, more: &[&str]| {
+        folder.run(&[&["decode", &smoke, "--c", "1", "--output", name], more].concat()).expect_code(0);
+        npy(&folder.path().join(name)).1
+    };
+    let path = decode("path.npy", &["--code", "-1,0", "--code", "2,1", "--between", "5"]);
+    let ends = decode("ends.npy", &["--code", "-1,0", "--code", "0.5,0.5", "--code", "2,1"]);
+    assert_eq!(path.len(), 5 * 784);
+    for (at, end) in [(0, 0), (2, 1), (4, 2)] {
+        for (a, b) in path[at * 784..][..784].iter().zip(&ends[end * 784..][..784]) {
+            // Where a product of a batch of five and one of three add up in another order.
+            assert!((a - b).abs() < 1e-5, "{a}, {b}");
+        }
+    }
+}
+
+#[test]
+fn a_table_is_given_back_in_its_own_units_by_the_names_of_its_columns() {
+    let folder = Folder::new();
+    let wine = run("wine");
+    let table = repository().join("tests/data/wine.csv");
+    let arguments =
+        ["reconstruct", &wine, "--c", "0.1", table.to_str().unwrap(), "--beside", "--output", "-"];
+    let said = folder.run(&arguments).expect_code(0).stdout;
+    let original = fs::read_to_string(&table).unwrap();
+    let header: Vec<&str> = said.lines().next().unwrap().split(',').collect();
+    let place = original.lines().next().unwrap().split(',').position(|name| name == header[0]).unwrap();
+    for (row, line) in rows(&said).iter().step_by(2).zip(original.lines().skip(1)) {
+        let expected: f64 = line.split(',').nth(place).unwrap().parse().unwrap();
+        assert!((row[0] - expected).abs() < 1e-3, "{}, not {expected}", row[0]);
+    }
+    let samples =
+        rows(&folder.run(&["sample", &wine, "--c", "0.1", "--count", "7", "--quiet"]).expect_code(0).stdout);
+    assert_eq!((samples.len(), samples[0].len()), (7, header.len()));
+}
+
+#[test]
+fn pictures_are_read_in_the_order_of_their_names() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    folder.run(&["sample", &smoke, "--c", "1", "--count", "3", "--output", "pictures/"]).expect_code(0);
+    folder.run(&["encode", &smoke, "--c", "1", "pictures", "--output", "all.npy"]).expect_code(0);
+    folder.run(&["encode", &smoke, "--c", "1", "pictures/000002.png", "--output", "last.npy"]).expect_code(0);
+    let [all, last] = ["all.npy", "last.npy"].map(|name| npy(&folder.path().join(name)).1);
+    for (a, b) in all[4..].iter().zip(&last) {
+        assert!((a - b).abs() < 1e-5, "{a}, {b}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_said_and_nothing_is_written() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    folder.write("three.csv", "1,2,3\n");
+    folder.write("words.csv", "a,b\n1,x\n");
+    let cases: [(&[&str], &str); 9] = [
+        (&["sample", &smoke, "--c", "7"], "has no member c=7: its coefficients are 1"),
+        (&["sample", &smoke, "--c", "1", "--member-seed", "3"], "there is no finished member c=1 seed=3"),
+        (
+            &["sample", &smoke, "--c", "1", "--output", "a.gif"],
+            "a.gif cannot be written: name a .png, .npy or .csv file",
+        ),
+        (
+            &["sample", &smoke, "--c", "1", "--count", "2501", "--output", "a.png"],
+            "a grid shows at most 2500 images",
+        ),
+        (
+            &["decode", &smoke, "--c", "1", "three.csv"],
+            "three.csv has 3 numbers in line 1, and a code has 2 dimensions",
+        ),
+        (
+            &["decode", &smoke, "--c", "1", "words.csv"],
+            "words.csv has \"x\" in line 2, column 2: numbers are needed",
+        ),
+        (
+            &["decode", &smoke, "--c", "1", "--code", "1"],
+            "--code 1 is no code of 2 dimensions: write 2 numbers",
+        ),
+        (
+            &["encode", &smoke, "--c", "1", "three.csv", "--output", "a.png"],
+            "a.png would be a picture, and these are rows of numbers",
+        ),
+        (&["encode", &smoke, "--c", "1", "absent.npy"], "there is no absent.npy"),
+    ];
+    for (arguments, expected) in cases {
+        let ran = folder.run(arguments).expect_code(2);
+        assert!(ran.stderr.contains(expected), "{expected}: {}", ran.stderr);
+    }
+    let left: Vec<PathBuf> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+/// `scripts/export_check.py` holds the files to onnxruntime and PyTorch; here the parameters are compared by the format alone.
+#[test]
+fn an_export_has_pytorchs_names_and_layout() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    folder.run(&["export", &smoke, "--c", "1", "--to", "out"]).expect_code(0);
+    let out = folder.path().join("out");
+    let bytes = fs::read(out.join("model.safetensors")).unwrap();
+    let exported = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let own = fs::read(trained().join("runs/smoke/c=1/seed=0/weights.safetensors")).unwrap();
+    let own = safetensors::SafeTensors::deserialize(&own).unwrap();
+    let numbers = |file: &safetensors::SafeTensors<'_>, name: &str| -> Vec<f32> {
+        let data = file.tensor(name).unwrap().data().to_vec();
+        data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    };
+    for (name, of_own) in [
+        ("encoder.0", "encoder.hidden.0"),
+        ("mean", "encoder.mean"),
+        ("log_var", "encoder.log_var"),
+        ("decoder.0", "decoder.hidden.0"),
+        ("decoder.2", "decoder.logits"),
+    ] {
+        let shape = own.tensor(&format!("{of_own}.weight")).unwrap().shape().to_vec();
+        let [inputs, outputs] = shape[..] else { panic!("{of_own}") };
+        assert_eq!(exported.tensor(&format!("{name}.weight")).unwrap().shape(), [outputs, inputs]);
+        let (there, here) =
+            (numbers(&exported, &format!("{name}.weight")), numbers(&own, &format!("{of_own}.weight")));
+        for (row, column) in [(0, 0), (outputs - 1, 0), (1, inputs - 1)] {
+            assert_eq!(there[row * inputs + column], here[column * outputs + row], "{name}");
+        }
+        assert_eq!(numbers(&exported, &format!("{name}.bias")), numbers(&own, &format!("{of_own}.bias")));
+    }
+    let card = fs::read_to_string(out.join("README.md")).unwrap();
+    assert!(card.starts_with("---\nlicense: # to be filled in\n") && card.lines().count() <= 30, "{card}");
+    assert!(
+        card.contains("# smoke, c = 1")
+            && card.contains("| Reconstruction |")
+            && !card.contains("/data/mnist"),
+        "{card}"
+    );
+}
