@@ -10,19 +10,19 @@ const GAP: usize = 2;
 /// Pixels along the sheet at least: small images are magnified.
 const LEAST_WIDTH: usize = 640;
 
-/// Evenly spaced images in so many rows and columns, as a PNG; `None` of a table.
+/// At most so many evenly spaced images in so many columns, as a PNG; `None` of a table.
 ///
 /// # Errors
 ///
 /// Fails when a file that the images are read from has changed.
-pub fn contact_sheet(split: &Split, side: usize) -> Result<Option<Vec<u8>>> {
+pub fn contact_sheet(split: &Split, most: usize, columns: usize) -> Result<Option<Vec<u8>>> {
     let Some([height, width, channels]) = split.shape().image() else { return Ok(None) };
-    let count = split.count().min(side * side);
+    let count = split.count().min(most);
     let positions: Vec<u32> = (0..count).map(|i| (i * split.count() / count) as u32).collect();
     let pixels = split.pixels(&positions)?;
-    let scale = (LEAST_WIDTH / (side * (width + GAP))).max(1);
+    let scale = (LEAST_WIDTH / (columns * (width + GAP))).max(1);
     let (tile_height, tile_width) = (height * scale + GAP, width * scale + GAP);
-    let columns = side.min(count);
+    let columns = columns.min(count);
     let (sheet_height, sheet_width) =
         (count.div_ceil(columns) * tile_height - GAP, columns * tile_width - GAP);
     let mut sheet = vec![255; sheet_height * sheet_width * channels];
@@ -68,7 +68,7 @@ mod tests {
             [vec![10; 318], vec![20; 318], vec![30; 318]].concat(),
             None,
         );
-        let sheet = contact_sheet(&split, 2).unwrap().unwrap();
+        let sheet = contact_sheet(&split, 4, 2).unwrap().unwrap();
         let mut reader = png::Decoder::new(Cursor::new(sheet)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
@@ -81,6 +81,6 @@ mod tests {
     #[test]
     fn a_table_has_no_pictures() {
         let split = Split::of_numbers(Shape::Table { columns: vec!["a".into()] }, vec![0.0], None);
-        assert_eq!(contact_sheet(&split, 2).unwrap(), None);
+        assert_eq!(contact_sheet(&split, 4, 2).unwrap(), None);
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn run(DataArgs { path, overrides, sheet }: &DataArgs) -> Result<Exit
     };
     drop(progress);
     describe_data(&dataset).iter().for_each(|line| println!("{line}"));
-    match data::contact_sheet(&dataset.train, SHEET_SIDE)? {
+    match data::contact_sheet(&dataset.train, SHEET_SIDE * SHEET_SIDE, SHEET_SIDE)? {
         Some(png) => {
             record::write_atomically(sheet, &png)?;
             println!("images: {}", sheet.display());

@@ -143,7 +143,14 @@ enum Rows {
 }
 
 impl AtWork {
-    fn begin(member: &MemberArgs, args: &OutputArgs, rows: Rows, total: Option<usize>) -> Result<Self> {
+    /// `together`: how many rows that follow each other belong into one row of a grid.
+    fn begin(
+        member: &MemberArgs,
+        args: &OutputArgs,
+        rows: Rows,
+        together: usize,
+        total: Option<usize>,
+    ) -> Result<Self> {
         let device = match args.backend {
             Some(backend) => device(backend)?,
             None => any_device()?,
@@ -162,7 +169,7 @@ impl AtWork {
         let pictures = matches!(content, Content::Images(_));
         let path =
             args.output.clone().unwrap_or_else(|| PathBuf::from(if pictures { "klsweep.png" } else { "-" }));
-        let output = Output::begin(&path, content)?;
+        let output = Output::begin(&path, content, together)?;
         let progress = ReadingProgress::new(Style::detect(args.quiet || output.is_standard()));
         Ok(Self { member, device, output, progress, total, done: 0 })
     }
@@ -208,7 +215,7 @@ impl AtWork {
 
 /// Draws codes and decodes them.
 pub(super) fn sample(SampleArgs { member, count, from, seed, output }: &SampleArgs) -> Result<ExitCode> {
-    let mut work = AtWork::begin(member, output, Rows::Examples, Some(*count))?;
+    let mut work = AtWork::begin(member, output, Rows::Examples, 1, Some(*count))?;
     let latent = work.member.vae.latent();
     let codes = match from {
         From::Prior => noise(*seed, Purpose::PriorSamples, 0, 0, count * latent),
@@ -250,7 +257,7 @@ fn mixture(member: &TrainedMember) -> Result<GaussianMixture> {
 /// Encodes examples.
 pub(super) fn encode(EncodeArgs { member, input, log_vars, output }: &EncodeArgs) -> Result<ExitCode> {
     let input = Input::open(input)?;
-    let mut work = AtWork::begin(member, output, Rows::Codes { log_vars: *log_vars }, input.count())?;
+    let mut work = AtWork::begin(member, output, Rows::Codes { log_vars: *log_vars }, 1, input.count())?;
     let data = work.member.data.clone();
     input.for_each_block(&Seen::Examples(&data), |block| {
         let Posterior { mean, log_var } = work.encode(block);
@@ -271,7 +278,7 @@ pub(super) fn encode(EncodeArgs { member, input, log_vars, output }: &EncodeArgs
 pub(super) fn decode(DecodeArgs { member, input, code, between, output }: &DecodeArgs) -> Result<ExitCode> {
     let input = input.as_ref().map(|input| Input::open(input)).transpose()?;
     let total = input.as_ref().and_then(Input::count).filter(|_| between.is_none());
-    let mut work = AtWork::begin(member, output, Rows::Examples, total)?;
+    let mut work = AtWork::begin(member, output, Rows::Examples, between.unwrap_or(1), total)?;
     let latent = work.member.vae.latent();
     if let Some(between) = between {
         ensure!(
@@ -329,7 +336,8 @@ pub(super) fn reconstruct(
     ReconstructArgs { member, input, beside, output }: &ReconstructArgs,
 ) -> Result<ExitCode> {
     let input = Input::open(input)?;
-    let mut work = AtWork::begin(member, output, Rows::Examples, input.count())?;
+    let together = if *beside { 2 } else { 1 };
+    let mut work = AtWork::begin(member, output, Rows::Examples, together, input.count())?;
     let data = work.member.data.clone();
     let numbers = data.shape().numbers();
     input.for_each_block(&Seen::Examples(&data), |block| {

@@ -62,6 +62,8 @@ impl Content {
 pub struct Output {
     content: Content,
     rows: usize,
+    /// Images that belong beside each other in a grid.
+    together: usize,
     sink: Sink,
 }
 
@@ -97,12 +99,12 @@ impl Write for Destination {
 
 impl Output {
     /// To a file of the kind that its ending names, `.png`, `.npy` or `.csv`; to pictures in a folder; or as CSV to standard output,
-    /// which is `-`.
+    /// which is `-`. In a grid so many images that follow each other, `together`, stand in one row.
     ///
     /// # Errors
     ///
     /// Fails when the kind is none of these or does not fit the rows, or the file cannot be begun.
-    pub fn begin(path: &Path, content: Content) -> Result<Self> {
+    pub fn begin(path: &Path, content: Content, together: usize) -> Result<Self> {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let images = matches!(content, Content::Images(_));
         let folder = path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/');
@@ -130,7 +132,7 @@ impl Output {
                 path.display()
             ),
         };
-        Ok(Self { content, rows: 0, sink })
+        Ok(Self { content, rows: 0, together, sink })
     }
 
     /// Whether it goes to standard output, where nothing else may stand.
@@ -181,7 +183,7 @@ impl Output {
     ///
     /// Fails when it cannot be written.
     pub fn finish(self) -> Result<usize> {
-        let Self { content, rows, sink } = self;
+        let Self { content, rows, together, sink } = self;
         match sink {
             Sink::Csv(writer) => {
                 match into_inner(writer.into_inner().map_err(|error| error.into_error())?)? {
@@ -200,8 +202,9 @@ impl Output {
                     bail!("a grid is of images")
                 };
                 let images = Split::of_bytes(Shape::Image { height, width, channels }, bytes, None);
-                let side = (1..).find(|side| side * side >= rows).unwrap_or(1);
-                let sheet = contact_sheet(&images, side)?.context("a grid is of images")?;
+                let square = (1..).find(|side| side * side >= rows).unwrap_or(1);
+                let sheet = contact_sheet(&images, rows, square.next_multiple_of(together.max(1)))?
+                    .context("a grid is of images")?;
                 write_atomically(&path, &sheet)?;
             }
             Sink::Pictures(_) => {}
