@@ -81,6 +81,12 @@ pub struct Normalisation {
     pub of_images: bool,
 }
 
+/// The size of a logit below which the mean of a continuous Bernoulli distribution is taken from its series: what is subtracted from each
+/// other is great there.
+pub const NEAR: f32 = 0.5;
+/// The coefficients of `(mean - 1/2) / l` in powers of `l²`, the highest first.
+pub const SERIES: [f32; 4] = [-1.0 / 1_209_600.0, 1.0 / 30_240.0, -1.0 / 720.0, 1.0 / 12.0];
+
 /// What makes means of a decoder's outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Means {

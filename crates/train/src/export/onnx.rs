@@ -5,7 +5,7 @@
 use model::Activation;
 use record::VERSION;
 
-use super::network::{Convolution, Dense, Means, Network, Normalisation, Step};
+use super::network::{Convolution, Dense, Means, NEAR, Network, Normalisation, SERIES, Step};
 use super::protobuf::Message;
 
 /// The format and the set of operators: those of 2022, which every runtime knows.
@@ -217,8 +217,7 @@ impl Graph {
                 self.node("Mul", &[&difference, &scale])
             }
             Means::ContinuousBernoulli => {
-                let [half, one, near] = [0.5, 1.0, 0.05].map(|number| self.constant(&[number], &[]));
-                let [twelfth, third] = [1.0 / 12.0, 1.0 / 720.0].map(|number| self.constant(&[number], &[]));
+                let [half, one, near] = [0.5, 1.0, NEAR].map(|number| self.constant(&[number], &[]));
                 let size = self.node("Abs", &[outputs]);
                 let is_near = self.node("Less", &[&size, &near]);
                 // Near 0 by the series, with a logit of 1 in the place of what the other branch cannot divide by.
@@ -229,12 +228,16 @@ impl Graph {
                 let first = self.node("Div", &[&one, &rest]);
                 let second = self.node("Div", &[&one, &logit]);
                 let far = self.node("Sub", &[&first, &second]);
-                let linear = self.node("Mul", &[outputs, &twelfth]);
                 let square = self.node("Mul", &[outputs, outputs]);
-                let cube = self.node("Mul", &[&square, outputs]);
-                let cube = self.node("Mul", &[&cube, &third]);
-                let series = self.node("Add", &[&half, &linear]);
-                let series = self.node("Sub", &[&series, &cube]);
+                let [first, rest @ ..] = SERIES;
+                let first = self.constant(&[first], &[]);
+                let factor = rest.into_iter().fold(first, |factor, coefficient| {
+                    let coefficient = self.constant(&[coefficient], &[]);
+                    let product = self.node("Mul", &[&factor, &square]);
+                    self.node("Add", &[&product, &coefficient])
+                });
+                let odd = self.node("Mul", &[&factor, outputs]);
+                let series = self.node("Add", &[&half, &odd]);
                 self.node("Where", &[&is_near, &series, &far])
             }
         }

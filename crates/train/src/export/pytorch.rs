@@ -7,7 +7,7 @@ use model::Activation;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::network::{Convolution, Dense, Means, Network, Normalisation, Step};
+use super::network::{Convolution, Dense, Means, NEAR, Network, Normalisation, SERIES, Step};
 
 /// A parameter: its name, shape and numbers.
 type Parameter<'a> = (String, Vec<usize>, Cow<'a, [f32]>);
@@ -82,7 +82,11 @@ pub fn module(network: &Network) -> String {
         Means::Logistic => "torch.sigmoid(outputs)",
         Means::Identity => "outputs",
         Means::ContinuousBernoulli => {
-            "torch.where(outputs.abs() < 0.05, 0.5 + outputs / 12 - outputs**3 / 720, 1 / (1 - torch.exp(-outputs)) - 1 / outputs)"
+            let [seventh, fifth, third, first] = SERIES;
+            &format!(
+                "torch.where(outputs.abs() < {NEAR}, 0.5 + outputs * ((({seventh:e} * outputs**2 + {fifth:e}) * outputs**2 + {third:e}) * outputs**2 + \
+                 {first:e}), 1 / (1 - torch.exp(-outputs)) - 1 / outputs)"
+            )
         }
         Means::DiscretisedLogistic(_) => {
             "torch.exp(self.log_scales) * (nn.functional.softplus(outputs / torch.exp(self.log_scales)) - \
