@@ -44,7 +44,12 @@ pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> Me
         posterior_variance: vec![0.003, 0.004],
         information_upper: estimate(5.2, 0.02),
         information_saturated: Some(false),
-        term_errors: Some(TermErrors { reconstruction: 0.4, kl: 0.01, objective: 0.4, elbo_loss: 0.4 }),
+        term_errors: Some(TermErrors {
+            reconstruction: Some(0.4),
+            kl: 0.01,
+            objective: Some(0.4),
+            elbo_loss: Some(0.4),
+        }),
         temperature: estimate(0.6, 0.01),
         calibrated_elbo_loss: estimate(-900.0, 5.0),
         bits_per_dimension: estimate(0.28, 0.001),

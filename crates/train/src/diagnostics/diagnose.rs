@@ -1,27 +1,25 @@
 //! The numbers that say what a coefficient did to a network.
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use data::Dataset;
-use metrics::latent::{BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl};
-use metrics::samples::neighbours::kl_from_standard_normal;
-use model::Vae;
+use model::{Likelihood, Vae};
 use ndarray::{Array1, Array2, Axis};
 use record::{
-    COLLAPSED_KL, Diagnostics, Encoded, Estimate, Generated, HeldOut, ImageTerms, LatentUse, LogLikelihoods,
-    Losses, MemberId, Nll, NllMethod, NllOfSamples, OfParts, PartDiagnostics, PartLosses, TermErrors,
-    dimensions_by_kl,
+    Diagnostics, Encoded, Estimate, Generated, HeldOut, ImageTerms, LogLikelihoods, Losses, MemberId, Nll,
+    NllMethod, NllOfSamples, OfParts,
 };
 
 use super::calibration::{Calibration, calibrate};
 use super::data_reference::DataReference;
+use super::decode::{Decode, OnDevice};
 use super::held_out::Subset;
 use super::integrated_likelihood::{Integrands, integrated_likelihoods};
+use super::measured::{Measured, Probes, latent_diagnostics, term_errors};
 use super::posteriors::EncodedImages;
-use super::probes::{Probed, Represented, Rights};
 use super::quadrature::{Integral, MOST_DIMENSIONS, coarse_cells};
 use super::sampled_likelihood::{SampledLikelihood, sampled_likelihoods};
-use crate::encode_images::{encode_images, values};
+use crate::encode_images::encode_images;
 use crate::random::{Purpose, noise};
 
 /// Codes an image where its likelihood is sampled.
@@ -37,20 +35,12 @@ const MULTIPLICATIONS: usize = 300_000_000_000;
 /// Images on which the decoder's noise is calibrated, and how many are decoded at a time.
 const CALIBRATED_IMAGES: usize = 1000;
 const CALIBRATED_BATCH: usize = 500;
-/// Dimensions of the grid on which codes are held against the prior.
-const GRID_DIMENSIONS: usize = 2;
 /// Images generated at a time.
 const GENERATED_TOGETHER: usize = 500;
-/// The neighbour by whose distance the codes are held against the prior.
-const NEIGHBOUR: usize = 5;
 /// Training images whose losses are kept, and that probes learn from, at most.
-pub(super) const TRAINING_IMAGES: usize = 20_000;
+pub const TRAINING_IMAGES: usize = 20_000;
 /// The Pareto shape of importance weights beyond which an estimate is not to be relied upon (Vehtari et al. 2024).
 const UNRELIABLE: f64 = 0.7;
-
-/// Why no image was classified.
-pub(super) const NO_LABELS: &str = "No image was classified: there are no labels.";
-pub(super) const TOO_FEW: &str = "No image was classified: there are too few held-out images for a part that chooses and one that reports.";
 
 /// What is measured of a trained network.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,252 +63,131 @@ pub fn diagnose(
     member: MemberId,
     device: &Device,
 ) -> Result<Measurement> {
-    let MemberId { kl_coefficient, seed } = member;
     let encoded = EncodedImages::encode(vae, dataset.evaluated(), device)?;
-    let codes = encoded.codes(&noise(seed, Purpose::DiagnosticNoise, 0, 0, encoded.means.len()));
-    let posteriors = encoded.posteriors().context("the posteriors of the test images are damaged")?;
-
-    let LatentUse { kl_per_dim, active_units } = encoded.latent_use();
-    let KlDecomposition {
-        mutual_information,
-        information_upper,
-        saturated,
-        marginal_kl,
-        total_correlation,
-        dimension_kl,
-        ..
-    } = decompose_kl(posteriors, codes.view())?;
+    let codes = encoded.codes(&noise(member.seed, Purpose::DiagnosticNoise, 0, 0, encoded.means.len()));
     let mut not_measured = Vec::new();
-    let binned = binned_comparison(highest(&codes, &kl_per_dim).view())?;
-    if binned.is_none() {
-        not_measured.push(format!(
-            "JS and KL to the prior on a grid: {} codes are fewer than its cells.",
-            codes.nrows()
-        ));
-    }
-    let neighbour_kl = neighbour_kl(&codes, &mut not_measured);
+    let of_codes = latent_diagnostics(&encoded, &codes, &mut not_measured)?;
 
-    let measurer = Measurer { vae, member, device };
-    let generated = measurer.generated(reference, &mut not_measured);
+    let encode = |subset, purpose| encode(vae, subset, member.seed, purpose, device);
     let train = Subset::evenly_spaced(&dataset.train, TRAINING_IMAGES);
-    let train = measurer.encode(train, Purpose::TrainingExampleNoise)?;
+    let train = encode(train, Purpose::TrainingExampleNoise)?;
     let [choose, report] =
-        HeldOut::ALL.map(|part| measurer.encode(Subset::held_out(dataset, part), Purpose::DiagnosticNoise));
+        HeldOut::ALL.map(|part| encode(Subset::held_out(dataset, part), Purpose::DiagnosticNoise));
     let [choose, report] = [choose?, report?];
-    let probes = Probes::of_codes(&train, [&choose, &report], &mut not_measured);
+    let decoder = OnDevice { vae, device };
+    let measurer = Measurer { decoder: &decoder, member };
+    let generated = measurer.generated(reference, &mut not_measured)?;
+    let probes = Probes::of_codes(Some(&train), [&choose, &report], &mut not_measured);
     // Of the images that are measured after every epoch.
     let evaluated = match dataset.validation {
         Some(_) => vec![&choose.terms],
         None => vec![&choose.terms, &report.terms],
     };
-    let term_errors = term_errors(&evaluated, kl_coefficient);
+    let term_errors = term_errors(&evaluated, member.kl_coefficient);
     let calibration = measurer.calibration(&choose)?;
     let [of_choose, of_report] = measurer.nlls([&choose, &report])?;
     let [choose, report] = [(HeldOut::Choose, choose, of_choose), (HeldOut::Report, report, of_report)].map(
         |(part, measured, nll)| {
             let generated = generated.as_ref().map(|generated| *generated.part(part));
-            measurer.part(measured, probes.of_part(part), generated, nll)
+            measured.part(probes.of_part(part), generated, nll)
         },
     );
     let diagnostics = Diagnostics {
-        active_units: Some(active_units),
-        mutual_information: Some(estimate(mutual_information)),
-        information_upper: Some(estimate(information_upper)),
-        information_saturated: Some(saturated),
-        marginal_kl: Some(estimate(marginal_kl)),
-        total_correlation: Some(estimate(total_correlation)),
-        dimension_kl: Some(estimate(dimension_kl)),
-        js_to_prior_nats: binned.map(|BinnedComparison { js, .. }| estimate(js)),
-        js_to_prior_floor: binned.map(|found| found.js_floor),
-        kl_to_prior_nats: binned.map(|found| estimate(found.kl)),
-        kl_to_prior_floor: binned.map(|found| found.kl_floor),
-        neighbour_kl_to_prior_nats: neighbour_kl,
-        collapsed_share: collapsed_shares(posteriors, COLLAPSED_KL),
-        posterior_variance: encoded.mean_variances(),
-        kl_per_dim,
-        z_mean: codes.axis_iter(Axis(1)).map(|column| column.sum() / column.len() as f64).collect(),
-        z_std: codes.axis_iter(Axis(1)).map(|column| column.std(0.0)).collect(),
         term_errors,
         temperature: calibration.as_ref().map(|calibration| calibration.temperature),
         calibrated_elbo_loss: calibration.and_then(|calibration| calibration.elbo_loss),
-        bits_per_dimension: bits_per_dimension(vae, choose.diagnostics.elbo_loss),
+        bits_per_dimension: bits_per_dimension(&decoder, choose.diagnostics.elbo_loss),
         choose: choose.diagnostics,
         report: report.diagnostics,
         not_measured,
+        ..of_codes
     };
-    let losses = Losses { choose: choose.losses, report: report.losses, train: train.terms };
+    let losses = Losses { choose: choose.losses, report: report.losses, train: Some(train.terms) };
     Ok(Measurement { diagnostics, losses })
 }
 
-/// The ELBO loss in bits for each pixel, of likelihoods that give probabilities and not densities.
-fn bits_per_dimension(vae: &Vae, elbo_loss: Option<Estimate>) -> Option<Estimate> {
-    let [_, pixels] = vae.decoder.logits.weight.dims();
-    let bits = |nats: f64| nats / (pixels as f64 * std::f64::consts::LN_2);
-    let Estimate { value, standard_error } = elbo_loss.filter(|_| vae.decoder.likelihood.is_discrete())?;
-    Some(Estimate { value: bits(value), standard_error: standard_error.map(bits) })
-}
-
-/// An estimate as it is recorded.
-pub(super) fn estimate(found: metrics::samples::Estimate) -> Estimate {
-    let standard_error = Some(found.standard_error).filter(|error| error.is_finite());
-    Estimate { value: found.value, standard_error }
-}
-
-/// The KL of the codes from the prior by the distances of their neighbours, where it is a number.
-fn neighbour_kl(codes: &Array2<f64>, not_measured: &mut Vec<String>) -> Option<Estimate> {
-    let reason = match kl_from_standard_normal(codes.view(), NEIGHBOUR) {
-        Ok(found) if found.value.is_finite() => return Some(estimate(found)),
-        Ok(_) => "codes coincide, so that they have no density".to_string(),
-        Err(error) => error.to_string(),
-    };
-    not_measured.push(format!("KL to the prior by neighbours: {reason}."));
-    None
-}
-
-/// The codes in the dimensions of highest KL, as many as the grid has, in their order.
-fn highest(codes: &Array2<f64>, kl_per_dim: &[f64]) -> Array2<f64> {
-    let mut dimensions = dimensions_by_kl(kl_per_dim);
-    dimensions.truncate(GRID_DIMENSIONS);
-    dimensions.sort_unstable();
-    codes.select(Axis(1), &dimensions)
-}
-
-/// The standard errors of the means over all images; `None` of a single one.
-fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErrors> {
-    let error = |of_reconstruction: f64, of_kl: f64| {
-        let value = move |(reconstruction, kl): (&f32, &f32)| {
-            of_reconstruction * f64::from(*reconstruction) + of_kl * f64::from(*kl)
-        };
-        let values = parts.iter().flat_map(|part| part.reconstruction.iter().zip(&part.kl)).map(value);
-        Estimate::of_mean(values)?.standard_error
-    };
-    Some(TermErrors {
-        reconstruction: error(1.0, 0.0)?,
-        kl: error(0.0, 1.0)?,
-        objective: error(1.0, kl_coefficient)?,
-        elbo_loss: error(1.0, 1.0)?,
+/// What the network makes of some images.
+fn encode<'a>(
+    vae: &Vae,
+    subset: Subset<'a>,
+    seed: u64,
+    purpose: Purpose,
+    device: &Device,
+) -> Result<Measured<'a>> {
+    let Encoded { mean, log_var, reconstruction, kl, code } =
+        encode_images(vae, subset.images, &subset.positions, seed, purpose, device)?;
+    let (reconstruction, kl) = reconstruction.zip(kl).context("the losses were computed")?;
+    let finite = |values: &Array1<f32>| values.iter().all(|value| value.is_finite());
+    ensure!(finite(&reconstruction) && finite(&kl), "the losses of single images are not all finite");
+    let encoded = EncodedImages { means: mean.mapv(f64::from), log_vars: log_var.mapv(f64::from) };
+    let index = subset.positions.iter().copied().collect();
+    Ok(Measured {
+        images: Some(subset.images),
+        labels: subset.labels(),
+        positions: subset.positions,
+        encoded,
+        codes: code.context("the codes were drawn")?,
+        terms: ImageTerms { index, reconstruction: Some(reconstruction), kl },
     })
 }
 
-/// Some images, and what the network makes of them.
-struct Measured<'a> {
-    subset: Subset<'a>,
-    encoded: EncodedImages,
-    /// A code of each, `[images, latent]`.
-    codes: Array2<f32>,
-    terms: ImageTerms,
+/// The ELBO loss in bits for each pixel, of likelihoods that give probabilities and not densities.
+fn bits_per_dimension(decoder: &dyn Decode, elbo_loss: Option<Estimate>) -> Option<Estimate> {
+    let bits = |nats: f64| nats / (decoder.numbers() as f64 * std::f64::consts::LN_2);
+    let Estimate { value, standard_error } = elbo_loss.filter(|_| decoder.likelihood().is_discrete())?;
+    Some(Estimate { value: bits(value), standard_error: standard_error.map(bits) })
 }
 
-impl Measured<'_> {
-    /// At most so many of the images, evenly spaced.
-    fn thinned(&self, most: usize) -> Self {
-        let subset = self.subset.thinned(most);
-        let stride = self.subset.count().div_ceil(most.max(1)).max(1);
-        let thinned = |values: &Array1<f32>| values.iter().copied().step_by(stride).collect();
-        let terms = ImageTerms {
-            index: subset.positions.iter().copied().collect(),
-            reconstruction: thinned(&self.terms.reconstruction),
-            kl: thinned(&self.terms.kl),
-        };
-        let rows: Vec<usize> = (0..self.codes.nrows()).step_by(stride).collect();
-        let codes = self.codes.select(Axis(0), &rows);
-        Self { subset, encoded: self.encoded.thinned(most), codes, terms }
-    }
+/// The images that a decoder is measured on.
+fn at_hand<'a>(measured: &Measured<'a>) -> Result<Subset<'a>> {
+    measured.subset().context("the images are not at hand")
 }
 
 /// A member with the noise that its decoder should have had.
-struct Calibrated {
-    temperature: Estimate,
-    elbo_loss: Option<Estimate>,
+pub struct Calibrated {
+    /// How much of it: see [`Calibration`].
+    pub temperature: Estimate,
+    /// The ELBO loss with it.
+    pub elbo_loss: Option<Estimate>,
 }
 
-/// One part of the held-out images.
-struct Part {
-    diagnostics: PartDiagnostics,
-    losses: PartLosses,
+/// The images, of so many that choose, on which a decoder's noise is calibrated.
+pub fn calibration_rows(count: usize) -> Vec<usize> {
+    (0..count).step_by(count.div_ceil(CALIBRATED_IMAGES).max(1)).collect()
 }
 
-/// A network that is measured.
+/// What the noise should have been for images with these outputs and KLs; `None` where the likelihood has none to choose.
+pub fn calibrated(
+    likelihood: Likelihood,
+    outputs: &[f32],
+    values: &[f32],
+    numbers: usize,
+    kl: &[f64],
+) -> Option<Calibrated> {
+    let Calibration { temperature, nll } = calibrate(likelihood, outputs, values, numbers)?;
+    let elbo_loss = Estimate::of_mean(nll.iter().zip(kl).map(|(nll, kl)| nll + kl));
+    Some(Calibrated { temperature, elbo_loss })
+}
+
+/// A decoder that is measured.
 struct Measurer<'a> {
-    vae: &'a Vae,
+    decoder: &'a dyn Decode,
     member: MemberId,
-    device: &'a Device,
 }
 
 impl Measurer<'_> {
-    fn encode<'a>(&self, subset: Subset<'a>, purpose: Purpose) -> Result<Measured<'a>> {
-        let Subset { images, positions } = &subset;
-        let Encoded { mean, log_var, reconstruction, kl, code } =
-            encode_images(self.vae, images, positions, self.member.seed, purpose, self.device)?;
-        let terms = ImageTerms {
-            index: positions.iter().copied().collect(),
-            reconstruction: reconstruction.context("the losses were computed")?,
-            kl: kl.context("the losses were computed")?,
-        };
-        let finite = |values: &Array1<f32>| values.iter().all(|value| value.is_finite());
-        ensure!(
-            finite(&terms.reconstruction) && finite(&terms.kl),
-            "the losses of some images are not finite"
-        );
-        let encoded = EncodedImages { means: mean.mapv(f64::from), log_vars: log_var.mapv(f64::from) };
-        let codes = code.context("the codes were drawn")?;
-        Ok(Measured { subset, encoded, codes, terms })
-    }
-
     /// What the decoder's noise should have been for some of the images; `None` where the likelihood has none to choose.
     fn calibration(&self, measured: &Measured<'_>) -> Result<Option<Calibrated>> {
-        let Measured { subset, codes, terms, .. } = measured;
-        let stride = subset.count().div_ceil(CALIBRATED_IMAGES).max(1);
-        let latent = self.vae.latent();
+        let (Measured { codes, terms, .. }, subset) = (measured, at_hand(measured)?);
         let (mut outputs, mut values, mut kl) = (Vec::new(), Vec::new(), Vec::new());
-        let taken: Vec<usize> = (0..subset.count()).step_by(stride).collect();
-        for rows in taken.chunks(CALIBRATED_BATCH) {
+        for rows in calibration_rows(subset.count()).chunks(CALIBRATED_BATCH) {
             let positions: Vec<u32> = rows.iter().map(|&row| subset.positions[row]).collect();
-            let codes: Vec<f32> = rows.iter().flat_map(|&row| codes.row(row).to_vec()).collect();
-            let codes = Tensor::from_data(TensorData::new(codes, [rows.len(), latent]), self.device);
-            outputs.extend(self.vae.decoder.forward(codes).into_data().iter::<f32>());
+            let codes = rows.iter().flat_map(|&row| codes.row(row).to_vec()).collect();
+            outputs.extend(self.decoder.outputs(codes)?);
             values.extend(subset.images.gather(&positions)?);
             kl.extend(rows.iter().map(|&row| f64::from(terms.kl[row])));
         }
-        let found = calibrate(self.vae.decoder.likelihood, &outputs, &values, subset.images.numbers());
-        Ok(found.map(|Calibration { temperature, nll }| Calibrated {
-            temperature,
-            elbo_loss: Estimate::of_mean(nll.iter().zip(&kl).map(|(nll, kl)| nll + kl)),
-        }))
-    }
-
-    fn part(
-        &self,
-        measured: Measured<'_>,
-        probes: ProbesOfPart,
-        generated: Option<Generated>,
-        nll: Option<(Nll, LogLikelihoods)>,
-    ) -> Part {
-        let (nll, log_likelihood) = nll.unzip();
-        let Measured { subset, terms, .. } = measured;
-        let mean = |values: &Array1<f32>| Estimate::of_mean(values.iter().map(|value| f64::from(*value)));
-        let ProbesOfPart { logistic, few_labels, neighbours } = probes;
-        let [
-            (probe_accuracy, probe_right),
-            (few_labels_accuracy, few_labels_right),
-            (knn_accuracy, knn_right),
-        ] = [logistic, few_labels, neighbours]
-            .map(|rights| rights.map(|Rights { right, accuracy }| (accuracy, right)).unzip());
-        let diagnostics = PartDiagnostics {
-            images: subset.count(),
-            reconstruction: mean(&terms.reconstruction),
-            kl: mean(&terms.kl),
-            elbo_loss: Estimate::of_mean(terms.objective(1.0)),
-            nll,
-            probe_accuracy,
-            few_labels_accuracy,
-            knn_accuracy,
-            generated,
-        };
-        Part {
-            diagnostics,
-            losses: PartLosses { terms, log_likelihood, probe_right, few_labels_right, knn_right },
-        }
+        Ok(calibrated(self.decoder.likelihood(), &outputs, &values, subset.images.numbers(), &kl))
     }
 
     /// How the decoder's images of codes from the prior lie beside the held-out ones. An image is the mean of its pixels, as
@@ -327,48 +196,45 @@ impl Measurer<'_> {
         &self,
         reference: &DataReference,
         not_measured: &mut Vec<String>,
-    ) -> Option<OfParts<Generated>> {
-        let (count, latent) = (reference.generated, self.vae.latent());
+    ) -> Result<Option<OfParts<Generated>>> {
+        let (count, latent) = (reference.generated, self.decoder.latent());
         let codes = noise(self.member.seed, Purpose::PriorSamples, 0, 0, count * latent);
         let mut places = Array2::zeros((0, reference.components.count()));
         for codes in codes.chunks(GENERATED_TOGETHER * latent) {
-            let data = TensorData::new(codes.to_vec(), [codes.len() / latent, latent]);
-            let outputs = self.vae.decoder.forward(Tensor::from_data(data, self.device));
-            let images = values(self.vae.decoder.distribution(outputs).mean());
+            let images = self.decoder.means(codes.to_vec())?;
             places
                 .append(Axis(0), reference.components.project(&images).view())
                 .expect("all have as many components");
         }
         let found = reference.generated(&places);
-        found.map_err(|error| not_measured.push(format!("Density and coverage: {error}."))).ok()
+        Ok(found.map_err(|error| not_measured.push(format!("Density and coverage: {error}."))).ok())
     }
 
     /// The likelihoods of both parts; `None` of one without images.
     fn nlls(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
-        if self.vae.latent() <= MOST_DIMENSIONS {
+        if self.decoder.latent() <= MOST_DIMENSIONS {
             return self.integrated(parts);
         }
-        let [choose, report] =
-            parts.map(|part| (part.subset.count() > 0).then(|| self.sampled(part)).transpose());
+        let [choose, report] = parts.map(|part| (part.count() > 0).then(|| self.sampled(part)).transpose());
         Ok([choose?, report?])
     }
 
     /// Over the same lattice, so that each code is decoded once.
     fn integrated(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
-        let counts = parts.map(|part| part.subset.count());
-        let multiplications = |part: usize| {
-            counts[part] * coarse_cells(self.vae.latent()) * parts[part].subset.images.numbers()
-        };
-        let all = multiplications(0) + multiplications(1) <= MULTIPLICATIONS;
-        let parts = parts.map(|part| part.thinned(if all { part.subset.count() } else { FEWER_IMAGES }));
-        let [choose, report] = parts.each_ref().map(|part| part.subset.images.gather(&part.subset.positions));
-        let images = [choose?, report?].concat();
+        let count: usize = parts.iter().map(|part| part.count()).sum();
+        let multiplications = count * coarse_cells(self.decoder.latent()) * self.decoder.numbers();
+        let all = multiplications <= MULTIPLICATIONS;
+        let parts = parts.map(|part| part.thinned(if all { part.count() } else { FEWER_IMAGES }));
+        let mut images = Vec::new();
+        let mut reconstruction = Vec::new();
+        for part in &parts {
+            images.extend(at_hand(part)?.gather()?);
+            reconstruction.extend(part.terms.reconstruction.as_ref().context("the losses are known")?);
+        }
         let means = ndarray::concatenate(Axis(0), &parts.each_ref().map(|part| part.encoded.means.view()))?;
-        let reconstruction: Vec<f32> =
-            parts.iter().flat_map(|part| part.terms.reconstruction.iter().copied()).collect();
         let integrands = Integrands { images: &images, means: means.view(), reconstruction: &reconstruction };
-        let found = integrated_likelihoods(self.vae, &integrands, self.device)?;
-        let (of_choose, of_report) = found.split_at(parts[0].subset.count());
+        let found = integrated_likelihoods(self.decoder, &integrands)?;
+        let (of_choose, of_report) = found.split_at(parts[0].count());
         let of_part = |part: &Measured<'_>, found: &[Integral]| {
             let error = found.iter().map(|image| image.error).sum::<f64>() / found.len() as f64;
             let mean = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood))?;
@@ -388,10 +254,9 @@ impl Measurer<'_> {
 
     fn sampled(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
         let sample = |images: usize, samples: usize| {
-            let Measured { subset, encoded, .. } = measured.thinned(images);
-            let MemberId { kl_coefficient, seed } = self.member;
-            let found =
-                sampled_likelihoods(self.vae, &subset, &encoded, kl_coefficient, samples, seed, self.device)?;
+            let measured = measured.thinned(images);
+            let subset = at_hand(&measured)?;
+            let found = sampled_likelihoods(self.decoder, &subset, &measured.encoded, self.member, samples)?;
             let mean = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood));
             Ok::<_, anyhow::Error>((subset, found, mean.context("there are images")?))
         };
@@ -415,62 +280,5 @@ impl Measurer<'_> {
             effective_samples: Some(column(|image| image.effective_samples)),
         };
         Ok((Nll { mean, images: found.len(), method }, log_likelihoods))
-    }
-}
-
-/// How many images of both parts are classified right by their codes; `None` where that could not be found out.
-struct Probes {
-    logistic: Option<[Rights; 2]>,
-    few_labels: Option<[Rights; 2]>,
-    neighbours: Option<[Rights; 2]>,
-}
-
-/// The same of one part.
-struct ProbesOfPart {
-    logistic: Option<Rights>,
-    few_labels: Option<Rights>,
-    neighbours: Option<Rights>,
-}
-
-impl Probes {
-    const NONE: Self = Self { logistic: None, few_labels: None, neighbours: None };
-
-    fn of_codes(train: &Measured<'_>, parts: [&Measured<'_>; 2], not_measured: &mut Vec<String>) -> Self {
-        if parts.iter().any(|part| part.subset.count() == 0) {
-            not_measured.push(TOO_FEW.to_string());
-            return Self::NONE;
-        }
-        let represented = |measured: &Measured<'_>| {
-            let labels = measured.subset.labels()?;
-            Some(Represented { samples: measured.encoded.means.mapv(|mean| mean as f32), labels })
-        };
-        let (Some(train), [Some(choose), Some(report)]) = (represented(train), parts.map(represented)) else {
-            not_measured.push(NO_LABELS.to_string());
-            return Self::NONE;
-        };
-        let probed = Probed { train, held_out: [choose, report] };
-        let mut noted = |name: &str, found: Result<[Rights; 2], metrics::samples::SampleError>| {
-            found.map_err(|error| not_measured.push(format!("{name}: {error}."))).ok()
-        };
-        Self {
-            logistic: noted("Logistic probe", probed.logistic()),
-            few_labels: noted("Probe of ten labels a class", probed.few_labels()),
-            neighbours: noted("10 nearest neighbours", probed.neighbours()),
-        }
-    }
-
-    fn of_part(&self, part: HeldOut) -> ProbesOfPart {
-        let of_part = |rights: &Option<[Rights; 2]>| {
-            let [choose, report] = rights.as_ref()?;
-            Some(match part {
-                HeldOut::Choose => choose.clone(),
-                HeldOut::Report => report.clone(),
-            })
-        };
-        ProbesOfPart {
-            logistic: of_part(&self.logistic),
-            few_labels: of_part(&self.few_labels),
-            neighbours: of_part(&self.neighbours),
-        }
     }
 }

@@ -9,13 +9,13 @@ use anyhow::Result;
 use burn::tensor::{Device, TensorData};
 use model::Vae;
 use ndarray::Array2;
-use record::NetworkConfig;
+use record::{MemberId, NetworkConfig};
 use spec_math::cephes64::ndtri;
 
 use super::check::{Case, Check};
 use super::linear_network::{dataset, linear_config, network_of};
 use super::piecewise_linear::{PiecewiseLinear, Unit};
-use crate::diagnostics::{EncodedImages, Subset, sampled_likelihoods};
+use crate::diagnostics::{EncodedImages, OnDevice, Subset, sampled_likelihoods};
 use crate::random::{Purpose, noise};
 
 const MODES: usize = 8;
@@ -48,7 +48,9 @@ pub fn case() -> Result<Case> {
     let vae = network(&decoder, &device)?;
     let subset = Subset::evenly_spaced(&dataset.test, IMAGES);
     let encoded = EncodedImages::encode(&vae, &dataset.test, &device)?;
-    let sampled = sampled_likelihoods(&vae, &subset, &encoded, 1.0, SAMPLES, 0, &device)?;
+    let (decoder, member) =
+        (OnDevice { vae: &vae, device: &device }, MemberId { kl_coefficient: 1.0, seed: 0 });
+    let sampled = sampled_likelihoods(&decoder, &subset, &encoded, member, SAMPLES)?;
     let sampled = -sampled.iter().map(|image| image.log_likelihood).sum::<f64>() / IMAGES as f64;
     Ok(Case {
         title: format!(
