@@ -2,13 +2,13 @@
 
 use burn::tensor::{Device, Tensor};
 use data::{Result, Split};
-use model::{Likelihood, VaeConfig, Variance};
+use model::{Likelihood, Variance};
 use ndarray::{Array1, Array2, s};
 use record::NetworkConfig;
 
 use crate::diagnostics::Normaliser;
 use crate::image_tensors::ImageTensors;
-use crate::network::vae_config;
+use crate::network::likelihood_of;
 
 /// Numbers of an image at most: of more, the matrix of their covariances would not fit.
 const MOST_NUMBERS: usize = 4096;
@@ -44,7 +44,7 @@ const TOLERANCE: f64 = 1e-12;
 ///
 /// Fails when a file that the images are read from has changed.
 pub fn collapse_coefficients(images: &Split, model: &NetworkConfig, device: &Device) -> Result<Vec<f64>> {
-    let VaeConfig { likelihood, latent, .. } = vae_config(model);
+    let (likelihood, latent) = (likelihood_of(model.likelihood, model.variance), model.latent);
     if likelihood == Likelihood::DiscretisedLogistic || images.numbers() > MOST_NUMBERS {
         return Ok(Vec::new());
     }
