@@ -9,7 +9,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 
-use crate::program::{Folder, Ran, repository};
+use crate::program::{Folder, Ran, examples, repository};
 
 fn arrays(name: &str) -> PathBuf {
     repository().join("tests/audit").join(name)
@@ -94,6 +94,20 @@ fn networks_of_pytorch_get_the_numbers_of_scipy_and_scikit_learn() {
         let resumed = folder.run(&["--resume", &format!("runs/{name}")]).expect_code(2);
         assert!(resumed.stderr.contains("there is nothing to train"), "{}", resumed.stderr);
     }
+}
+
+#[test]
+fn the_example_of_the_page_does_what_it_says() {
+    let commands = examples("docs/audit.md");
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    let folder = Folder::new();
+    let path = arrays("dense").display().to_string();
+    let arguments: Vec<&str> = commands[0]
+        .iter()
+        .map(|word| if word == "tests/audit/dense" { path.as_str() } else { word })
+        .collect();
+    folder.run(&arguments).expect_code(0);
+    assert!(folder.path().join("runs/dense/report.html").is_file());
 }
 
 /// What a member's record holds, as arrays of another program.

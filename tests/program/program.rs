@@ -95,6 +95,17 @@ impl Folder {
     }
 }
 
+/// The commands of the examples of a page: the lines of its blocks of shell code that call the program, without its name.
+pub fn examples(page: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(repository().join(page)).expect("the page is there");
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let arguments = |line: &str| {
+        let call = line.split(" #").next()?.trim().strip_prefix("klsweep ")?;
+        Some(call.split_whitespace().map(str::to_string).collect())
+    };
+    blocks.flat_map(str::lines).filter_map(arguments).collect()
+}
+
 impl Ran {
     /// Panics with all that the program said unless it ended with this code.
     pub fn expect_code(self, code: i32) -> Self {

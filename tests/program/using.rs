@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::program::{Folder, repository};
+use crate::program::{Folder, examples, repository};
 
 /// A folder with a run on MNIST, `runs/smoke`, and one on a table, `runs/wine`, made once for all tests.
 fn trained() -> &'static Path {
@@ -54,6 +54,27 @@ fn npy(path: &Path) -> (String, Vec<f32>) {
 fn size_of_png(path: &Path) -> [u32; 2] {
     let bytes = fs::read(path).unwrap();
     [16, 20].map(|at| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]))
+}
+
+#[test]
+fn the_examples_of_the_page_do_what_it_says() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    for (count, output) in [("30", "images.npy"), ("8", "photos/")] {
+        folder.run(&["sample", &smoke, "--c", "1", "--count", count, "--output", output]).expect_code(0);
+    }
+    let commands = examples("docs/using.md");
+    assert_eq!(commands.len(), 5, "{commands:?}");
+    for command in commands {
+        let arguments: Vec<&str> =
+            command.iter().map(|word| if word == "runs/sweep" { smoke.as_str() } else { word }).collect();
+        folder.run(&arguments).expect_code(0);
+    }
+    for name in ["samples.png", "codes.npy", "path.png", "pairs.png", "export/decoder.onnx"] {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
+    // Nine images of a path in one row, 28 pixels wide each and doubled, with gaps of two.
+    assert_eq!(size_of_png(&folder.path().join("path.png")), [9 * 58 - 2, 56]);
 }
 
 #[test]

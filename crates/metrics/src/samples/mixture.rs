@@ -210,7 +210,7 @@ impl Component {
         let factor = cholesky(&entries, dimensions).unwrap_or_else(|_| {
             // Dimensions that depend on each other to the last bit: without their correlation.
             let deviation =
-                |place: usize| if place % (dimensions + 1) == 0 { entries[place].sqrt() } else { 0.0 };
+                |place: usize| if place.is_multiple_of(dimensions + 1) { entries[place].sqrt() } else { 0.0 };
             (0..dimensions * dimensions).map(deviation).collect()
         });
         let log_determinant: f64 = (0..dimensions).map(|d| factor[d * (dimensions + 1)].ln()).sum();
