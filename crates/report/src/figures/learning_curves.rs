@@ -67,7 +67,7 @@ impl Part {
         }
     }
 
-    /// Test images are what counts; training images stay in the background.
+    /// Held-out images are what counts; training images stay in the background.
     fn line(self, points: Vec<[f64; 2]>) -> Mark {
         match self {
             Self::Training => Mark::Line { points, width: 1.0, dashed: true },
@@ -77,7 +77,7 @@ impl Part {
 }
 
 impl LearningCurve {
-    /// A line for the training and one for the test images of each member, in the colour of its coefficient.
+    /// A line for the training and one for the held-out images of each member, in the colour of its coefficient.
     pub fn chart(&self, learners: &[Learner<'_>], coefficients: &Coefficients) -> Chart {
         let lines = learners.iter().flat_map(|learner| {
             let of = |part| self.series(learner, part, coefficients.color(learner.c));
@@ -127,7 +127,7 @@ impl LearningCurve {
     }
 }
 
-/// All terms of the objective over the epochs, for training and test images of every member.
+/// All terms of the objective over the epochs, for training and held-out images of every member.
 pub fn learning_curves(learners: &[Learner<'_>], coefficients: &Coefficients) -> Panels {
     let panel = |curve: &LearningCurve| {
         Some(Chart {
@@ -193,7 +193,8 @@ mod tests {
         let scene = panels(&[(0.0, 0, &long), (0.5, 0, &long), (0.5, 1, &long)]).scene();
         assert_sound("learning_curves", &scene);
         let texts = texts(&scene);
-        for text in ["Reconstruction", "KL", "epoch", "training images", "test images", "1", "40", "c = 0.5"]
+        for text in
+            ["Reconstruction", "KL", "epoch", "training images", "held-out images", "1", "40", "c = 0.5"]
         {
             assert!(texts.iter().any(|found| found == text), "no {text:?} in {texts:?}");
         }

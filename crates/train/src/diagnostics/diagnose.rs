@@ -5,35 +5,22 @@ use burn::tensor::{Device, Tensor, TensorData};
 use data::Dataset;
 use metrics::latent::{BinnedComparison, KlDecomposition, binned_comparison, collapsed_shares, decompose_kl};
 use metrics::samples::neighbours::kl_from_standard_normal;
-use model::Vae;
+use model::{Likelihood, Vae};
 use ndarray::{Array1, Array2, Axis};
 use record::{
     COLLAPSED_KL, Diagnostics, Encoded, Estimate, Generated, HeldOut, ImageTerms, LatentUse, LogLikelihoods,
-    Losses, MemberId, Nll, NllMethod, NllOfSamples, OfParts, PartDiagnostics, PartLosses, TermErrors,
-    dimensions_by_kl,
+    Losses, MemberId, Nll, OfParts, PartDiagnostics, PartLosses, TermErrors, dimensions_by_kl,
 };
 
 use super::calibration::{Calibration, calibrate};
+use super::code_probes::{Probes, ProbesOfPart};
 use super::data_reference::DataReference;
 use super::held_out::Subset;
-use super::integrated_likelihood::{Integrands, integrated_likelihoods};
 use super::posteriors::EncodedImages;
-use super::probes::{Probed, Represented, Rights};
-use super::quadrature::{Integral, MOST_DIMENSIONS, coarse_cells};
-use super::sampled_likelihood::{SampledLikelihood, sampled_likelihoods};
+use super::probes::Rights;
 use crate::encode_images::{encode_images, values};
 use crate::random::{Purpose, noise};
 
-/// Codes an image where its likelihood is sampled.
-const SAMPLES: usize = 100;
-/// Numbers of codes for which the likelihood is sampled on some images, to see whether more would change it.
-const SAMPLES_COMPARED: [usize; 3] = [10, 100, 1000];
-/// Images of a part for that.
-const IMAGES_COMPARED: usize = 100;
-/// Images of a part whose likelihood is computed where that of all would take longer than some ten seconds.
-const FEWER_IMAGES: usize = 2000;
-/// Multiplications of an integration that take so long: those of the coarse lattice are about half.
-const MULTIPLICATIONS: usize = 300_000_000_000;
 /// Images on which the decoder's noise is calibrated, and how many are decoded at a time.
 const CALIBRATED_IMAGES: usize = 1000;
 const CALIBRATED_BATCH: usize = 500;
@@ -45,8 +32,6 @@ const GENERATED_TOGETHER: usize = 500;
 const NEIGHBOUR: usize = 5;
 /// Training images whose losses are kept, and that probes learn from, at most.
 pub(super) const TRAINING_IMAGES: usize = 20_000;
-/// The Pareto shape of importance weights beyond which an estimate is not to be relied upon (Vehtari et al. 2024).
-const UNRELIABLE: f64 = 0.7;
 
 /// Why no image was classified.
 pub(super) const NO_LABELS: &str = "No image was classified: there are no labels.";
@@ -108,16 +93,25 @@ pub fn diagnose(
     let probes = Probes::of_codes(&train, [&choose, &report], &mut not_measured);
     // Of the images that are measured after every epoch.
     let evaluated = match dataset.validation {
-        Some(_) => vec![&choose.terms],
-        None => vec![&choose.terms, &report.terms],
+        Some(_) => vec![HeldOut::Choose],
+        None => HeldOut::ALL.to_vec(),
     };
-    let term_errors = term_errors(&evaluated, kl_coefficient);
+    let floors = match vae.decoder.likelihood {
+        Likelihood::GreyBernoulli => Some(reference.grey_entropies(dataset)?),
+        _ => None,
+    };
+    let terms = OfParts { choose: &choose.terms, report: &report.terms };
+    let terms: Vec<&ImageTerms> = evaluated.iter().map(|&part| *terms.part(part)).collect();
+    let floors_of_evaluated: Option<Vec<f64>> =
+        floors.map(|floors| evaluated.iter().flat_map(|&part| floors.part(part)).copied().collect());
+    let term_errors = term_errors(&terms, floors_of_evaluated.as_deref(), kl_coefficient);
     let calibration = measurer.calibration(&choose)?;
     let [of_choose, of_report] = measurer.nlls([&choose, &report])?;
     let [choose, report] = [(HeldOut::Choose, choose, of_choose), (HeldOut::Report, report, of_report)].map(
         |(part, measured, nll)| {
             let generated = generated.as_ref().map(|generated| *generated.part(part));
-            measurer.part(measured, probes.of_part(part), generated, nll)
+            let floor = floors.and_then(|floors| mean(floors.part(part)));
+            measurer.part(measured, probes.of_part(part), generated, nll, floor)
         },
     );
     let diagnostics = Diagnostics {
@@ -138,6 +132,7 @@ pub fn diagnose(
         kl_per_dim,
         z_mean: codes.axis_iter(Axis(1)).map(|column| column.sum() / column.len() as f64).collect(),
         z_std: codes.axis_iter(Axis(1)).map(|column| column.std(0.0)).collect(),
+        distortion_floor: floors_of_evaluated.as_deref().and_then(mean),
         term_errors,
         temperature: calibration.as_ref().map(|calibration| calibration.temperature),
         calibrated_elbo_loss: calibration.and_then(|calibration| calibration.elbo_loss),
@@ -183,8 +178,12 @@ fn highest(codes: &Array2<f64>, kl_per_dim: &[f64]) -> Array2<f64> {
     codes.select(Axis(1), &dimensions)
 }
 
-/// The standard errors of the means over all images; `None` of a single one.
-fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErrors> {
+fn mean(values: &[f64]) -> Option<f64> {
+    Some(Estimate::of_mean(values.iter().copied())?.value)
+}
+
+/// The standard errors of the means over all images, some of which are their losses above `floors`; `None` of a single one.
+fn term_errors(parts: &[&ImageTerms], floors: Option<&[f64]>, kl_coefficient: f64) -> Option<TermErrors> {
     let error = |of_reconstruction: f64, of_kl: f64| {
         let value = move |(reconstruction, kl): (&f32, &f32)| {
             of_reconstruction * f64::from(*reconstruction) + of_kl * f64::from(*kl)
@@ -197,21 +196,26 @@ fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErrors>
         kl: error(0.0, 1.0)?,
         objective: error(1.0, kl_coefficient)?,
         elbo_loss: error(1.0, 1.0)?,
+        excess: floors.and_then(|floors| {
+            let reconstruction = parts.iter().flat_map(|part| &part.reconstruction);
+            Estimate::of_mean(reconstruction.zip(floors).map(|(loss, floor)| f64::from(*loss) - floor))?
+                .standard_error
+        }),
     })
 }
 
 /// Some images, and what the network makes of them.
-struct Measured<'a> {
-    subset: Subset<'a>,
-    encoded: EncodedImages,
+pub struct Measured<'a> {
+    pub subset: Subset<'a>,
+    pub encoded: EncodedImages,
     /// A code of each, `[images, latent]`.
     codes: Array2<f32>,
-    terms: ImageTerms,
+    pub terms: ImageTerms,
 }
 
 impl Measured<'_> {
     /// At most so many of the images, evenly spaced.
-    fn thinned(&self, most: usize) -> Self {
+    pub fn thinned(&self, most: usize) -> Self {
         let subset = self.subset.thinned(most);
         let stride = self.subset.count().div_ceil(most.max(1)).max(1);
         let thinned = |values: &Array1<f32>| values.iter().copied().step_by(stride).collect();
@@ -239,10 +243,10 @@ struct Part {
 }
 
 /// A network that is measured.
-struct Measurer<'a> {
-    vae: &'a Vae,
-    member: MemberId,
-    device: &'a Device,
+pub struct Measurer<'a> {
+    pub vae: &'a Vae,
+    pub member: MemberId,
+    pub device: &'a Device,
 }
 
 impl Measurer<'_> {
@@ -293,6 +297,7 @@ impl Measurer<'_> {
         probes: ProbesOfPart,
         generated: Option<Generated>,
         nll: Option<(Nll, LogLikelihoods)>,
+        distortion_floor: Option<f64>,
     ) -> Part {
         let (nll, log_likelihood) = nll.unzip();
         let Measured { subset, terms, .. } = measured;
@@ -309,6 +314,7 @@ impl Measurer<'_> {
             reconstruction: mean(&terms.reconstruction),
             kl: mean(&terms.kl),
             elbo_loss: Estimate::of_mean(terms.objective(1.0)),
+            distortion_floor,
             nll,
             probe_accuracy,
             few_labels_accuracy,
@@ -341,136 +347,5 @@ impl Measurer<'_> {
         }
         let found = reference.generated(&places);
         found.map_err(|error| not_measured.push(format!("Density and coverage: {error}."))).ok()
-    }
-
-    /// The likelihoods of both parts; `None` of one without images.
-    fn nlls(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
-        if self.vae.latent() <= MOST_DIMENSIONS {
-            return self.integrated(parts);
-        }
-        let [choose, report] =
-            parts.map(|part| (part.subset.count() > 0).then(|| self.sampled(part)).transpose());
-        Ok([choose?, report?])
-    }
-
-    /// Over the same lattice, so that each code is decoded once.
-    fn integrated(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
-        let counts = parts.map(|part| part.subset.count());
-        let multiplications = |part: usize| {
-            counts[part] * coarse_cells(self.vae.latent()) * parts[part].subset.images.numbers()
-        };
-        let all = multiplications(0) + multiplications(1) <= MULTIPLICATIONS;
-        let parts = parts.map(|part| part.thinned(if all { part.subset.count() } else { FEWER_IMAGES }));
-        let [choose, report] = parts.each_ref().map(|part| part.subset.images.gather(&part.subset.positions));
-        let images = [choose?, report?].concat();
-        let means = ndarray::concatenate(Axis(0), &parts.each_ref().map(|part| part.encoded.means.view()))?;
-        let reconstruction: Vec<f32> =
-            parts.iter().flat_map(|part| part.terms.reconstruction.iter().copied()).collect();
-        let integrands = Integrands { images: &images, means: means.view(), reconstruction: &reconstruction };
-        let found = integrated_likelihoods(self.vae, &integrands, self.device)?;
-        let (of_choose, of_report) = found.split_at(parts[0].subset.count());
-        let of_part = |part: &Measured<'_>, found: &[Integral]| {
-            let error = found.iter().map(|image| image.error).sum::<f64>() / found.len() as f64;
-            let mean = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood))?;
-            let log_likelihoods = LogLikelihoods {
-                index: part.terms.index.clone(),
-                value: found.iter().map(|image| image.log_likelihood as f32).collect(),
-                pareto_k: None,
-                effective_samples: None,
-            };
-            Some((
-                Nll { mean, images: found.len(), method: NllMethod::Quadrature { error } },
-                log_likelihoods,
-            ))
-        };
-        Ok([of_part(&parts[0], of_choose), of_part(&parts[1], of_report)])
-    }
-
-    fn sampled(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
-        let sample = |images: usize, samples: usize| {
-            let Measured { subset, encoded, .. } = measured.thinned(images);
-            let MemberId { kl_coefficient, seed } = self.member;
-            let found =
-                sampled_likelihoods(self.vae, &subset, &encoded, kl_coefficient, samples, seed, self.device)?;
-            let mean = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood));
-            Ok::<_, anyhow::Error>((subset, found, mean.context("there are images")?))
-        };
-        let (subset, found, mean) = sample(FEWER_IMAGES, SAMPLES)?;
-        let count = found.len() as f64;
-        let unreliable = found.iter().filter(|image| image.pareto_k > UNRELIABLE).count() as f64;
-        let of_samples =
-            |samples: usize| Ok(NllOfSamples { samples, nll: sample(IMAGES_COMPARED, samples)?.2 });
-        let method = NllMethod::ImportanceSampling {
-            samples: SAMPLES,
-            unreliable: unreliable / count,
-            effective_samples: found.iter().map(|image| image.effective_samples).sum::<f64>() / count,
-            by_samples: SAMPLES_COMPARED.into_iter().map(of_samples).collect::<Result<_>>()?,
-        };
-        let column =
-            |value: fn(&SampledLikelihood) -> f64| found.iter().map(|image| value(image) as f32).collect();
-        let log_likelihoods = LogLikelihoods {
-            index: subset.positions.iter().copied().collect(),
-            value: column(|image| image.log_likelihood),
-            pareto_k: Some(column(|image| image.pareto_k)),
-            effective_samples: Some(column(|image| image.effective_samples)),
-        };
-        Ok((Nll { mean, images: found.len(), method }, log_likelihoods))
-    }
-}
-
-/// How many images of both parts are classified right by their codes; `None` where that could not be found out.
-struct Probes {
-    logistic: Option<[Rights; 2]>,
-    few_labels: Option<[Rights; 2]>,
-    neighbours: Option<[Rights; 2]>,
-}
-
-/// The same of one part.
-struct ProbesOfPart {
-    logistic: Option<Rights>,
-    few_labels: Option<Rights>,
-    neighbours: Option<Rights>,
-}
-
-impl Probes {
-    const NONE: Self = Self { logistic: None, few_labels: None, neighbours: None };
-
-    fn of_codes(train: &Measured<'_>, parts: [&Measured<'_>; 2], not_measured: &mut Vec<String>) -> Self {
-        if parts.iter().any(|part| part.subset.count() == 0) {
-            not_measured.push(TOO_FEW.to_string());
-            return Self::NONE;
-        }
-        let represented = |measured: &Measured<'_>| {
-            let labels = measured.subset.labels()?;
-            Some(Represented { samples: measured.encoded.means.mapv(|mean| mean as f32), labels })
-        };
-        let (Some(train), [Some(choose), Some(report)]) = (represented(train), parts.map(represented)) else {
-            not_measured.push(NO_LABELS.to_string());
-            return Self::NONE;
-        };
-        let probed = Probed { train, held_out: [choose, report] };
-        let mut noted = |name: &str, found: Result<[Rights; 2], metrics::samples::SampleError>| {
-            found.map_err(|error| not_measured.push(format!("{name}: {error}."))).ok()
-        };
-        Self {
-            logistic: noted("Logistic probe", probed.logistic()),
-            few_labels: noted("Probe of ten labels a class", probed.few_labels()),
-            neighbours: noted("10 nearest neighbours", probed.neighbours()),
-        }
-    }
-
-    fn of_part(&self, part: HeldOut) -> ProbesOfPart {
-        let of_part = |rights: &Option<[Rights; 2]>| {
-            let [choose, report] = rights.as_ref()?;
-            Some(match part {
-                HeldOut::Choose => choose.clone(),
-                HeldOut::Report => report.clone(),
-            })
-        };
-        ProbesOfPart {
-            logistic: of_part(&self.logistic),
-            few_labels: of_part(&self.few_labels),
-            neighbours: of_part(&self.neighbours),
-        }
     }
 }

@@ -1,11 +1,13 @@
 //! What is measured of a trained network on the held-out images, once, at the end of its training.
 
 mod calibration;
+mod code_probes;
 mod components;
 mod data_reference;
 mod diagnose;
 mod held_out;
 mod integrated_likelihood;
+mod part_likelihoods;
 mod posteriors;
 mod probes;
 mod quadrature;
