@@ -1,6 +1,6 @@
 //! What stands beside the members' numbers: what the data allows without a network, and what could not be measured.
 
-use record::{Baselines, Classified, Estimate, Quantity};
+use record::{Baselines, Classified, Estimate, Quantity, Shape};
 use serde::Serialize;
 
 use crate::format;
@@ -35,10 +35,12 @@ const COLUMNS: [&Quantity; 5] = [
 impl WithoutNetwork {
     /// Of the first run: those of a report have the same data.
     pub fn of(runs: &[Run]) -> Option<Self> {
-        Self::new(runs.first()?.baselines.as_ref()?)
+        let run = runs.first()?;
+        let of_table = matches!(run.shape(), Some(Shape::Table { .. }));
+        Self::new(run.baselines.as_ref()?, if of_table { "the columns" } else { "the pixels" })
     }
 
-    fn new(baselines: &Baselines) -> Option<Self> {
+    fn new(baselines: &Baselines, data: &str) -> Option<Self> {
         let Baselines { components_used, pixels, components, ceiling, .. } = baselines;
         let row = |from: String, found: [Option<Estimate>; 5]| {
             let cell = |(column, found): (&&Quantity, Option<Estimate>)| {
@@ -55,7 +57,7 @@ impl WithoutNetwork {
             row(from, [probe_accuracy, few_labels_accuracy, knn_accuracy, None, None])
         };
         let rows: Vec<Row> = [
-            pixels.map(|found| classified("the pixels themselves".into(), found.choose)),
+            pixels.map(|found| classified(format!("{data} themselves"), found.choose)),
             components
                 .map(|found| classified(format!("{components_used} principal components"), found.choose)),
             ceiling.map(|found| {
@@ -132,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_the_data_allows_is_a_row_for_each_stand_in() {
-        assert_eq!(WithoutNetwork::new(&Baselines::default()), None);
+        assert_eq!(WithoutNetwork::new(&Baselines::default(), "the pixels"), None);
         let classified = Classified {
             probe_accuracy: Some(estimate(0.918)),
             few_labels_accuracy: None,
@@ -140,14 +142,14 @@ mod tests {
         };
         let beside = Generated { density: estimate(1.01), coverage: estimate(0.97) };
         let both = OfParts { choose: classified, report: Classified::default() };
-        let found = WithoutNetwork::new(&Baselines {
+        let baselines = Baselines {
             components_used: 50,
             pixels: Some(both),
             components: None,
             ceiling: Some(OfParts { choose: beside, report: beside }),
             not_measured: Vec::new(),
-        })
-        .unwrap();
+        };
+        let found = WithoutNetwork::new(&baselines, "the pixels").unwrap();
         let cells: Vec<Vec<&str>> =
             found.rows.iter().map(|row| row.cells.iter().map(String::as_str).collect()).collect();
         assert_eq!(

@@ -45,17 +45,21 @@ struct Cell {
 }
 
 impl Table {
-    /// A row for each member.
+    /// A row for each member, and a column for each quantity that some member has a value for.
     pub fn of_members(members: &[PageMember], runs: &[Run], charts: &Charts) -> Self {
         let several_runs = runs.len() > 1;
         let mut headings = vec![COEFFICIENT.heading()];
         headings.extend(several_runs.then(|| RUN.heading()));
         headings.extend([SEED.heading(), EPOCHS.heading()]);
-        headings.extend(columns().map(Heading::of));
+        let measured: Vec<&Quantity> = columns()
+            .filter(|column| members.iter().any(|member| member.value(column.key).is_some()))
+            .collect();
+        headings.extend(measured.iter().map(|column| Heading::of(column)));
         headings.extend([KL_PER_DIM.heading(), WARNINGS.heading()]);
 
         let finished = |member: &&PageMember| member.state == "finished";
-        let best: Vec<Option<f64>> = columns()
+        let best: Vec<Option<f64>> = measured
+            .iter()
             .map(|column| {
                 let undoubted = |member: &&PageMember| member.doubt(column.key).is_none();
                 let compared = members.iter().filter(finished).filter(undoubted);
@@ -68,7 +72,7 @@ impl Table {
             cells.extend(several_runs.then(|| Cell::words(&run.config.name)));
             cells.push(Cell::number(member.seed.to_string(), member.seed as f64));
             cells.push(epochs(member, run.config.epochs));
-            for (column, best) in columns().zip(&best) {
+            for (column, best) in measured.iter().zip(&best) {
                 let value = member.value(column.key);
                 let doubt = member.doubt(column.key);
                 let text = value.map_or("–".into(), |value| format::number(value, column.digits));
@@ -98,10 +102,13 @@ impl Table {
         let mean = |group: &Group<&MemberResult>, column: &Quantity| {
             group.spread(column.value).map(|spread| spread.mean)
         };
+        let measured: Vec<&Quantity> =
+            columns().filter(|column| groups.iter().any(|group| mean(group, column).is_some())).collect();
         let doubt = |group: &Group<&MemberResult>, column: &Quantity| {
             group.values.iter().find_map(|result| column.doubt(result))
         };
-        let best: Vec<Option<f64>> = columns()
+        let best: Vec<Option<f64>> = measured
+            .iter()
             .map(|column| {
                 let undoubted = groups.iter().filter(|group| doubt(group, column).is_none());
                 best(column, undoubted.filter_map(|group| mean(group, column)))
@@ -110,7 +117,7 @@ impl Table {
         let row = |group: &Group<&MemberResult>| {
             let seeds = group.values.len();
             let mut cells = vec![coefficient(group.c, charts), Cell::number(seeds.to_string(), seeds as f64)];
-            for (column, best) in columns().zip(&best) {
+            for (column, best) in measured.iter().zip(&best) {
                 let spread = group.spread(column.value);
                 let text = spread.map_or("–".into(), |spread| format::spread(spread, column.digits));
                 let value = mean(group, column);
@@ -123,7 +130,8 @@ impl Table {
             cells
         };
         let headings = [COEFFICIENT.heading(), SEEDS.heading()];
-        let headings = headings.into_iter().chain(columns().map(Heading::of)).collect();
+        let headings =
+            headings.into_iter().chain(measured.iter().map(|column| Heading::of(column))).collect();
         Some(Self { headings, rows: groups.iter().map(row).collect() })
     }
 }
