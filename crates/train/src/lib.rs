@@ -9,7 +9,6 @@
 pub mod batches;
 pub mod checkpoint;
 pub mod cli;
-mod convert;
 pub mod device;
 pub mod diagnostics;
 pub mod encode_images;
@@ -35,7 +34,6 @@ pub mod selftest;
 pub mod signals;
 pub mod state;
 pub mod status;
-pub mod submit;
 pub mod sweep;
 pub mod tensor_file;
 pub mod tensorboard;
