@@ -13,8 +13,9 @@ use crate::random::{Purpose, stream};
 pub const MOST_COMPONENTS: usize = 50;
 /// Training images that they are computed from at most.
 const IMAGES: usize = 20_000;
-/// Images multiplied at a time.
+/// Images multiplied at a time, and numbers of images: 64 MB.
 const BATCH: usize = 1000;
+const NUMBERS: usize = 1 << 24;
 /// Products with the covariance: each shrinks what lies beside the components by the ratio of its variance to theirs.
 const ITERATIONS: usize = 12;
 
@@ -67,7 +68,7 @@ impl Components {
         let (pixels, count) = self.basis.dim();
         let images = values.len() / pixels;
         let batches: Vec<Vec<f32>> = values
-            .par_chunks(BATCH * pixels)
+            .par_chunks(batch(pixels) * pixels)
             .map(|values| {
                 let mut places = vec![0.0; values.len() / pixels * count];
                 multiply(
@@ -89,12 +90,17 @@ impl Components {
     /// Fails when a file that they are read from has changed.
     pub fn project_subset(&self, subset: &Subset<'_>) -> Result<Array2<f32>> {
         let mut places = Array2::zeros((0, self.count()));
-        for positions in subset.positions.chunks(BATCH) {
+        for positions in subset.positions.chunks(batch(subset.images.numbers())) {
             let chunk = self.project(&subset.images.gather(positions)?);
             places.append(Axis(0), chunk.view()).expect("all have as many components");
         }
         Ok(places)
     }
+}
+
+/// How many images of so many numbers are multiplied at a time.
+fn batch(numbers: usize) -> usize {
+    BATCH.min(NUMBERS / numbers).max(1)
 }
 
 fn matrix(array: &Array2<f32>) -> Matrix<'_> {
@@ -104,7 +110,7 @@ fn matrix(array: &Array2<f32>) -> Matrix<'_> {
 fn mean_image(subset: &Subset<'_>) -> Result<Array1<f32>> {
     let numbers = subset.images.numbers();
     let mut sums = Array1::<f64>::zeros(numbers);
-    for positions in subset.positions.chunks(BATCH) {
+    for positions in subset.positions.chunks(batch(subset.images.numbers())) {
         for image in subset.images.gather(positions)?.chunks(numbers) {
             sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += f64::from(*value));
         }
@@ -129,7 +135,7 @@ fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>
         let of_places: Vec<f32> = (0..count).map(|c| places.iter().skip(c).step_by(count).sum()).collect();
         Ok((products, of_places))
     };
-    let batches: Vec<Result<_>> = subset.positions.par_chunks(BATCH).map(of_batch).collect();
+    let batches: Vec<Result<_>> = subset.positions.par_chunks(batch(pixels)).map(of_batch).collect();
     let mut total = Array2::<f64>::zeros((pixels, count));
     for batch in batches {
         let (products, of_places) = batch?;
