@@ -8,14 +8,14 @@ use rayon::prelude::*;
 
 use super::held_out::Subset;
 use crate::random::{Purpose, stream};
+use crate::together::together;
 
 /// Components at most.
 pub const MOST_COMPONENTS: usize = 50;
 /// Training images that they are computed from at most.
 const IMAGES: usize = 20_000;
-/// Images multiplied at a time, and numbers of images: 64 MB.
+/// Images multiplied at a time, at most.
 const BATCH: usize = 1000;
-const NUMBERS: usize = 1 << 24;
 /// Products with the covariance: each shrinks what lies beside the components by the ratio of its variance to theirs.
 const ITERATIONS: usize = 12;
 
@@ -63,12 +63,17 @@ impl Components {
         self.basis.ncols()
     }
 
+    /// Numbers of an image.
+    pub fn numbers(&self) -> usize {
+        self.basis.nrows()
+    }
+
     /// Where images lie, `[images, components]`, given their pixels, `[images, pixels]`.
     pub fn project(&self, values: &[f32]) -> Array2<f32> {
         let (pixels, count) = self.basis.dim();
         let images = values.len() / pixels;
         let batches: Vec<Vec<f32>> = values
-            .par_chunks(batch(pixels) * pixels)
+            .par_chunks(together(BATCH, pixels) * pixels)
             .map(|values| {
                 let mut places = vec![0.0; values.len() / pixels * count];
                 multiply(
@@ -90,17 +95,12 @@ impl Components {
     /// Fails when a file that they are read from has changed.
     pub fn project_subset(&self, subset: &Subset<'_>) -> Result<Array2<f32>> {
         let mut places = Array2::zeros((0, self.count()));
-        for positions in subset.positions.chunks(batch(subset.images.numbers())) {
+        for positions in subset.positions.chunks(together(BATCH, subset.images.numbers())) {
             let chunk = self.project(&subset.images.gather(positions)?);
             places.append(Axis(0), chunk.view()).expect("all have as many components");
         }
         Ok(places)
     }
-}
-
-/// How many images of so many numbers are multiplied at a time.
-fn batch(numbers: usize) -> usize {
-    BATCH.min(NUMBERS / numbers).max(1)
 }
 
 fn matrix(array: &Array2<f32>) -> Matrix<'_> {
@@ -110,7 +110,7 @@ fn matrix(array: &Array2<f32>) -> Matrix<'_> {
 fn mean_image(subset: &Subset<'_>) -> Result<Array1<f32>> {
     let numbers = subset.images.numbers();
     let mut sums = Array1::<f64>::zeros(numbers);
-    for positions in subset.positions.chunks(batch(subset.images.numbers())) {
+    for positions in subset.positions.chunks(together(BATCH, subset.images.numbers())) {
         for image in subset.images.gather(positions)?.chunks(numbers) {
             sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += f64::from(*value));
         }
@@ -135,7 +135,8 @@ fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>
         let of_places: Vec<f32> = (0..count).map(|c| places.iter().skip(c).step_by(count).sum()).collect();
         Ok((products, of_places))
     };
-    let batches: Vec<Result<_>> = subset.positions.par_chunks(batch(pixels)).map(of_batch).collect();
+    let batches: Vec<Result<_>> =
+        subset.positions.par_chunks(together(BATCH, pixels)).map(of_batch).collect();
     let mut total = Array2::<f64>::zeros((pixels, count));
     for batch in batches {
         let (products, of_places) = batch?;

@@ -20,6 +20,7 @@ use super::posteriors::EncodedImages;
 use super::probes::Rights;
 use crate::encode_images::{encode_images, values};
 use crate::random::{Purpose, noise};
+use crate::together::together;
 
 /// Images on which the decoder's noise is calibrated, and how many are decoded at a time.
 const CALIBRATED_IMAGES: usize = 1000;
@@ -276,7 +277,7 @@ impl Measurer<'_> {
         let latent = self.vae.latent();
         let (mut outputs, mut values, mut kl) = (Vec::new(), Vec::new(), Vec::new());
         let taken: Vec<usize> = (0..subset.count()).step_by(stride).collect();
-        for rows in taken.chunks(CALIBRATED_BATCH) {
+        for rows in taken.chunks(together(CALIBRATED_BATCH, subset.images.numbers())) {
             let positions: Vec<u32> = rows.iter().map(|&row| subset.positions[row]).collect();
             let codes: Vec<f32> = rows.iter().flat_map(|&row| codes.row(row).to_vec()).collect();
             let codes = Tensor::from_data(TensorData::new(codes, [rows.len(), latent]), self.device);
@@ -337,7 +338,7 @@ impl Measurer<'_> {
         let (count, latent) = (reference.generated, self.vae.latent());
         let codes = noise(self.member.seed, Purpose::PriorSamples, 0, 0, count * latent);
         let mut places = Array2::zeros((0, reference.components.count()));
-        for codes in codes.chunks(GENERATED_TOGETHER * latent) {
+        for codes in codes.chunks(together(GENERATED_TOGETHER, reference.components.numbers()) * latent) {
             let data = TensorData::new(codes.to_vec(), [codes.len() / latent, latent]);
             let outputs = self.vae.decoder.forward(Tensor::from_data(data, self.device));
             let images = values(self.vae.decoder.distribution(outputs).mean());

@@ -19,13 +19,16 @@ const IMAGES_COMPARED: usize = 100;
 const FEWER_IMAGES: usize = 2000;
 /// Multiplications of an integration that take so long: those of the coarse lattice are about half.
 const MULTIPLICATIONS: usize = 300_000_000_000;
+/// Numbers of the decoded coarse lattice at most, 1 GiB of them: images for which they are more have their likelihoods sampled.
+const MOST_DECODED: usize = 1 << 28;
 /// The Pareto shape of importance weights beyond which an estimate is not to be relied upon (Vehtari et al. 2024).
 const UNRELIABLE: f64 = 0.7;
 
 impl Measurer<'_> {
     /// The likelihoods of both parts; `None` of one without images.
     pub fn nlls(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
-        if self.vae.latent() <= MOST_DIMENSIONS {
+        let numbers = parts[0].subset.images.numbers();
+        if self.vae.latent() <= MOST_DIMENSIONS && coarse_cells(self.vae.latent()) * numbers <= MOST_DECODED {
             return self.integrated(parts);
         }
         let [choose, report] =
