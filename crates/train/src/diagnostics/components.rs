@@ -152,20 +152,23 @@ fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>
 fn orthonormalise(basis: &mut Array2<f64>) {
     /// Of a column, what is left by rounding.
     const TOLERANCE: f64 = 1e-10;
-    for column in 0..basis.ncols() {
-        let mut vector = basis.column(column).to_owned();
+    // Each column in one piece of memory.
+    let mut columns = basis.t().as_standard_layout().into_owned();
+    for column in 0..columns.nrows() {
+        let mut vector = columns.row(column).to_owned();
         let before = vector.dot(&vector).sqrt();
         // Once leaves the rounding errors of a long vector, twice is enough.
         for _ in 0..2 {
-            for earlier in 0..column {
-                let along = basis.column(earlier).dot(&vector);
-                vector.scaled_add(-along, &basis.column(earlier));
+            for earlier in columns.rows().into_iter().take(column) {
+                let along = earlier.dot(&vector);
+                vector.scaled_add(-along, &earlier);
             }
         }
         let length = vector.dot(&vector).sqrt();
         let scale = if length > TOLERANCE * before { length.recip() } else { 0.0 };
-        basis.column_mut(column).assign(&(vector * scale));
+        columns.row_mut(column).assign(&(vector * scale));
     }
+    basis.assign(&columns.t());
 }
 
 #[cfg(test)]
