@@ -133,7 +133,7 @@ fn what_is_printed_without_a_terminal_is_plain_lines() {
     let ran = folder.run(&["--config", &smoke, "--workers", "1"]).expect_code(0);
     let epochs: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(": epoch ")).collect();
     assert_eq!(epochs.len(), 6, "{}", ran.stderr);
-    assert!(epochs[0].starts_with("c=0 seed=0: epoch 1/2: test objective "), "{}", epochs[0]);
+    assert!(epochs[0].starts_with("c=0 seed=0: epoch 1/2: held-out objective "), "{}", epochs[0]);
     assert!(
         ran.stdout.contains("reconstruction") && ran.stdout.contains("runs/smoke/summary.csv"),
         "{}",
