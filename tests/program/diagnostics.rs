@@ -149,7 +149,7 @@ fn an_objective_that_is_no_number_is_said_and_stands_in_the_history() {
 /// Rows of three columns that vary, the last of which is a label.
 fn table(rows: usize, label: impl Fn(usize) -> &'static str) -> String {
     let row = |i: usize| format!("{},{},{}\n", i * 7919 % 101, i * i * 31 % 97, label(i));
-    format!("x,y,class\n{}", (0..rows).map(row).collect::<String>())
+    format!("a,b,class\n{}", (0..rows).map(row).collect::<String>())
 }
 
 #[test]
@@ -157,7 +157,11 @@ fn what_cannot_be_measured_is_said_with_its_reason_and_the_rest_is_reported() {
     let folder = Folder::new();
     for (name, text, reasons) in [
         ("one-class", table(240, |_| "only"), &["Logistic probe: ", "all samples are of class 0"][..]),
-        ("few", table(20, |i| ["a", "b"][i % 2]), &["10 nearest neighbours", "fewer than its cells"][..]),
+        (
+            "few",
+            table(12, |i| ["a", "b"][i % 2]),
+            &["10 nearest neighbours: 9 samples where at least 10 are needed", "fewer than its cells"][..],
+        ),
         (
             "unlabelled",
             table(240, |_| "0").replace(",class", "").replace(",0\n", "\n"),
@@ -167,7 +171,7 @@ fn what_cannot_be_measured_is_said_with_its_reason_and_the_rest_is_reported() {
         folder.write(&format!("{name}.csv"), &text);
         let file = format!("{name}.csv");
         let said = folder
-            .run(&[&file, "--c", "0.1,1", "--epochs", "3", "--seeds", "1", "--set", "batch_size=16"])
+            .run(&[&file, "--c", "0.1,1", "--epochs", "3", "--seeds", "1", "--set", "batch_size=8"])
             .expect_code(0);
         let run = folder.path().join("runs").join(name);
         let html = fs::read_to_string(run.join("report.html")).unwrap();

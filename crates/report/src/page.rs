@@ -338,11 +338,10 @@ impl Elsewhere {
             let channels = shape.image().map_or(1, |[.., channels]| channels);
             Some(Sizes { channels, pixels: shape.numbers(), latent: run.config.model.latent })
         });
-        // The coefficient of the distortion that the conventions sum: a Gaussian's variance divides it.
+        // Squared errors elsewhere are not divided by a variance; other losses of a pixel are -log p as here, whichever they are.
         let (name, variance) = match model.map(|model| (model.likelihood, model.variance)) {
-            Some((Likelihood::GreyBernoulli, _)) => ("bce-mean", 1.0),
             Some((Likelihood::Gaussian, Variance::Fixed(variance))) => ("mse-mean", variance),
-            _ => return Vec::new(),
+            _ => ("bce-mean", 1.0),
         };
         let conventions = Convention::named(name).zip(Convention::named("beta-norm")).zip(sizes);
         let Some(((mean_reduced, beta_norm), sizes)) = conventions else { return Vec::new() };

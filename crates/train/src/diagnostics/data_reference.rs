@@ -165,7 +165,8 @@ pub fn baselines(dataset: &Dataset, reference: &DataReference, progress: &dyn Pr
                 };
                 Ok(Some(classify(&probed, name, &mut not_measured, &mut steps)))
             };
-            pixels = classified("pixels", &numbers)?;
+            let of = if dataset.train.shape().image().is_some() { "pixels" } else { "columns" };
+            pixels = classified(of, &numbers)?;
             components =
                 classified("principal components", &|subset| reference.components.project_subset(subset))?;
         }
