@@ -1,5 +1,6 @@
 //! `klsweep` as a person or a scheduler uses it: every test starts the program.
 
+mod audit;
 mod bad_input;
 mod browser;
 mod completions;

@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
 
+mod arrays;
 mod binary;
 mod blocks;
 mod cache;
@@ -41,6 +42,7 @@ mod suggest;
 mod survey;
 mod table;
 
+pub use arrays::{NamedArray, Rows, arrays_in};
 pub use binary::Epoch;
 pub use blocks::BlockPlan;
 pub use catch_panic::catch_panic;
@@ -49,6 +51,7 @@ pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use idx::{Idx, read_idx};
 pub use load::{load, load_at_hand};
+pub use npy::Layout;
 pub use progress::Progress;
 pub use split::{Example, Split};
 pub use suggest::suggest;

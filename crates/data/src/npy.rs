@@ -2,6 +2,7 @@
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::error::{DataError, Result};
 use crate::found::{Found, Rows, image_shape};
 use crate::label_file;
 use crate::labels::{Labels, Words};
+use crate::split::planar_place;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Bytes of a header at most: NumPy itself reads no longer one unless told to trust it.
@@ -33,8 +35,24 @@ pub struct Header {
 /// How the axes of an array are examples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
+    /// What an example is.
     pub shape: Shape,
+    /// Whether its channels are stored one after another, and not beside each other.
     pub planar: bool,
+}
+
+impl Layout {
+    /// The numbers of an example, the channels of a pixel beside each other.
+    pub fn channels_last<'a>(&self, example: &'a [f64]) -> Cow<'a, [f64]> {
+        match self.shape.image() {
+            Some([.., channels]) if self.planar => {
+                let numbers = example.len();
+                let place = |place| example[planar_place(place, numbers, channels)];
+                Cow::Owned((0..numbers).map(place).collect())
+            }
+            _ => Cow::Borrowed(example),
+        }
+    }
 }
 
 impl Header {

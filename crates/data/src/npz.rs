@@ -24,7 +24,7 @@ const TEST: [&str; 2] = ["x_test", "y_test"];
 const MOST_ARRAYS: usize = 10_000;
 
 /// An open archive.
-struct Archive<'a> {
+pub struct Archive<'a> {
     path: &'a Path,
     zip: ZipArchive<FileReader>,
     entries: Vec<Entry>,
@@ -75,8 +75,8 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Source> {
 }
 
 impl<'a> Archive<'a> {
-    /// Opens a file from which at most so many bytes of each array are unpacked.
-    fn open(path: &'a Path, most: u64) -> Result<Self> {
+    /// Opens a file from which at most so many bytes of each array are unpacked into memory.
+    pub fn open(path: &'a Path, most: u64) -> Result<Self> {
         let file = File::open(path).map_err(DataError::io(path))?;
         let refused = |error: rawzip::Error| DataError::content(path, format!("is no .npz file: {error}"));
         let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
@@ -94,6 +94,11 @@ impl<'a> Archive<'a> {
             }
         }
         Ok(Self { path, zip, entries, most })
+    }
+
+    /// The names of the arrays.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.name.as_str())
     }
 
     fn examples(&self, name: &str, labels: Option<&str>, config: &DataConfig) -> Result<Found> {
@@ -131,11 +136,13 @@ impl<'a> Archive<'a> {
         DataError::content(self.path, format!("has an array {name:?} that {reason}"))
     }
 
-    /// An array, unpacked: at most as much as the configuration grants, whatever its header or the archive say.
-    fn array(&self, name: &str) -> Result<(Header, Vec<u8>)> {
-        let (path, most) = (self.path, self.most);
-        let refused =
-            |reason: String| DataError::content(path, format!("has an array {name:?} that {reason}"));
+    /// Reads an array: its header, and its bytes as they are unpacked.
+    pub fn read<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(Header, &mut dyn Read) -> Result<T, String>,
+    ) -> Result<T> {
+        let refused = |reason: String| self.refused(name, &reason);
         let damaged = |error: &dyn std::fmt::Display| refused(format!("cannot be unpacked: {error}"));
         let found = self.entries.iter().find(|entry| entry.name == name);
         let Some(Entry { method, place, .. }) = found else { return Err(damaged(&"it is not there")) };
@@ -153,21 +160,29 @@ impl<'a> Archive<'a> {
         };
         let mut entry = stored.verifying_reader(unpacked);
         let header = Header::read(&mut entry).map_err(refused)?;
+        read(header, &mut entry).map_err(refused)
+    }
+
+    /// An array, unpacked: at most as much as the configuration grants, whatever its header or the archive say.
+    fn array(&self, name: &str) -> Result<(Header, Vec<u8>)> {
+        self.read(name, |header, entry| self.unpack(header, entry))
+    }
+
+    fn unpack(&self, header: Header, entry: &mut dyn Read) -> Result<(Header, Vec<u8>), String> {
+        let most = self.most;
         let expected = header.count().and_then(|count| count.checked_mul(header.element.size()));
         let Some(expected) = expected.filter(|&bytes| bytes as u64 <= most) else {
-            return Err(refused(format!(
+            return Err(format!(
                 "takes more memory than data.memory_mib = {} grants: save it as an .npy file, which is read block by block",
                 most >> 20
-            )));
+            ));
         };
         let mut bytes = Vec::new();
-        entry.by_ref().take(expected as u64 + 1).read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
+        let unpacked = entry.take(expected as u64 + 1).read_to_end(&mut bytes);
+        unpacked.map_err(|error| format!("cannot be unpacked: {error}"))?;
         if bytes.len() != expected {
             let more = if bytes.len() > expected { "more" } else { "fewer" };
-            return Err(refused(format!(
-                "holds {more} than the {expected} bytes of its shape {:?}",
-                header.shape
-            )));
+            return Err(format!("holds {more} than the {expected} bytes of its shape {:?}", header.shape));
         }
         Ok((header, bytes))
     }

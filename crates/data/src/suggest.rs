@@ -49,7 +49,7 @@ pub fn suggest(config: DataConfig) -> Result<DataConfig> {
 }
 
 /// The shape of a square image of so many pixels; empty if there is none.
-fn square(pixels: usize) -> Vec<usize> {
+pub(crate) fn square(pixels: usize) -> Vec<usize> {
     let side = pixels.isqrt();
     if pixels >= LEAST_PIXELS && side * side == pixels { vec![side, side] } else { Vec::new() }
 }

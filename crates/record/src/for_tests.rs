@@ -46,10 +46,10 @@ pub fn finished(c: f64, seed: u64, change: impl FnOnce(&mut MemberResult)) -> Me
         information_upper: estimate(5.2, 0.02),
         information_saturated: Some(false),
         term_errors: Some(TermErrors {
-            reconstruction: 0.4,
+            reconstruction: Some(0.4),
             kl: 0.01,
-            objective: 0.4,
-            elbo_loss: 0.4,
+            objective: Some(0.4),
+            elbo_loss: Some(0.4),
             excess: Some(0.35),
         }),
         distortion_floor: Some(45.5),

@@ -37,6 +37,15 @@ pub enum Variance {
 }
 
 impl Likelihood {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::GreyBernoulli,
+        Self::Bernoulli,
+        Self::ContinuousBernoulli,
+        Self::Gaussian,
+        Self::DiscretisedLogistic,
+    ];
+
     /// Its name in a configuration.
     pub const fn name(self) -> &'static str {
         match self {
@@ -113,13 +122,7 @@ mod tests {
 
     #[test]
     fn the_names_are_those_of_configurations() {
-        for likelihood in [
-            Likelihood::GreyBernoulli,
-            Likelihood::Bernoulli,
-            Likelihood::ContinuousBernoulli,
-            Likelihood::Gaussian,
-            Likelihood::DiscretisedLogistic,
-        ] {
+        for likelihood in Likelihood::ALL {
             let written = toml::Value::try_from(likelihood).unwrap();
             assert_eq!(written.as_str(), Some(likelihood.name()));
         }

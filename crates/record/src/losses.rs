@@ -19,8 +19,8 @@ pub struct Losses {
     /// Of the images that say what the chosen coefficient is worth.
     pub report: PartLosses,
     /// Of training images, evenly spaced: held against those of the choosing part they tell too short a training from
-    /// overfitting.
-    pub train: ImageTerms,
+    /// overfitting. `None` where they are not known.
+    pub train: Option<ImageTerms>,
 }
 
 /// The terms of the objective for single images.
@@ -28,8 +28,9 @@ pub struct Losses {
 pub struct ImageTerms {
     /// The position of each image in its set, rising.
     pub index: Array1<u32>,
-    /// `-log p(x|z)` for one code drawn from the posterior, in nats. The members of a seed draw with the same noise.
-    pub reconstruction: Array1<f32>,
+    /// `-log p(x|z)` for one code drawn from the posterior, in nats. The members of a seed draw with the same noise. `None`
+    /// where it is not known.
+    pub reconstruction: Option<Array1<f32>>,
     /// `KL(q(z|x) ‖ N(0, I))`, in nats.
     pub kl: Array1<f32>,
 }
@@ -69,10 +70,12 @@ impl ImageTerms {
         self.index.len()
     }
 
-    /// `reconstruction + kl_coefficient * kl` of each image.
-    pub fn objective(&self, kl_coefficient: f64) -> impl Iterator<Item = f64> + Clone + '_ {
-        let terms = self.reconstruction.iter().zip(&self.kl);
-        terms.map(move |(&reconstruction, &kl)| f64::from(reconstruction) + kl_coefficient * f64::from(kl))
+    /// `reconstruction + kl_coefficient * kl` of each image; `None` where the reconstruction is not known.
+    pub fn objective(&self, kl_coefficient: f64) -> Option<impl Iterator<Item = f64> + Clone + '_> {
+        let terms = self.reconstruction.as_ref()?.iter().zip(&self.kl);
+        let objective =
+            move |(&reconstruction, &kl)| f64::from(reconstruction) + kl_coefficient * f64::from(kl);
+        Some(terms.map(objective))
     }
 }
 
@@ -89,10 +92,10 @@ impl Losses {
         let mut arrays = Arrays::new(path);
         let mut insert_terms = |name: &str, terms: &ImageTerms| {
             arrays.insert(&format!("{name}.index"), &terms.index);
-            arrays.insert(&format!("{name}.reconstruction"), &terms.reconstruction);
+            arrays.insert_some(&format!("{name}.reconstruction"), terms.reconstruction.as_ref());
             arrays.insert(&format!("{name}.kl"), &terms.kl);
         };
-        insert_terms("train", &self.train);
+        self.train.iter().for_each(|train| insert_terms("train", train));
         for part in HeldOut::ALL {
             insert_terms(part.name(), &self.part(part).terms);
         }
@@ -121,7 +124,10 @@ impl Losses {
         Ok(Some(Self {
             choose: reader.part(HeldOut::Choose)?,
             report: reader.part(HeldOut::Report)?,
-            train: reader.terms("train")?,
+            train: match reader.0.take("train.index")? {
+                Some(index) => Some(reader.terms("train", index)?),
+                None => None,
+            },
         }))
     }
 }
@@ -129,19 +135,20 @@ impl Losses {
 struct Reader(Arrays);
 
 impl Reader {
-    fn terms(&mut self, part: &str) -> Result<ImageTerms> {
-        let index: Array1<u32> = self.0.require(&format!("{part}.index"))?;
+    fn terms(&mut self, part: &str, index: Array1<u32>) -> Result<ImageTerms> {
         let count = index.len();
-        let mut term = |name: &str| {
-            let name = format!("{part}.{name}");
-            let values = self.0.require(&name)?;
-            self.checked(&name, values, count)
-        };
-        Ok(ImageTerms { reconstruction: term("reconstruction")?, kl: term("kl")?, index })
+        let kl = format!("{part}.kl");
+        let values = self.0.require(&kl)?;
+        Ok(ImageTerms {
+            reconstruction: self.some(&format!("{part}.reconstruction"), count)?,
+            kl: self.checked(&kl, values, count)?,
+            index,
+        })
     }
 
     fn part(&mut self, part: HeldOut) -> Result<PartLosses> {
-        let terms = self.terms(part.name())?;
+        let index = self.0.require(&format!("{}.index", part.name()))?;
+        let terms = self.terms(part.name(), index)?;
         let name = |array: &str| format!("{}.{array}", part.name());
         let count = terms.count();
         Ok(PartLosses {
@@ -185,7 +192,7 @@ mod tests {
 
     fn losses() -> Losses {
         let terms = |index: Array1<u32>| ImageTerms {
-            reconstruction: index.mapv(|index| 100.0 + index as f32),
+            reconstruction: Some(index.mapv(|index| 100.0 + index as f32)),
             kl: index.mapv(|index| 0.5 * index as f32),
             index,
         };
@@ -205,7 +212,7 @@ mod tests {
         Losses {
             choose: PartLosses { log_likelihood: Some(log_likelihood), ..part(array![0, 2, 4]) },
             report: part(array![1, 3]),
-            train: terms(array![0, 1, 2, 3]),
+            train: Some(terms(array![0, 1, 2, 3])),
         }
     }
 
@@ -219,21 +226,27 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         assert_eq!(read_back(&losses()).unwrap(), Some(losses()));
+        let mut without = losses();
+        (without.train, without.choose.terms.reconstruction) = (None, None);
+        assert_eq!(read_back(&without).unwrap(), Some(without));
         let dir = TempDir::new().unwrap();
         assert_eq!(Losses::read(&dir.path().join("absent")).unwrap(), None);
     }
 
     #[test]
     fn the_objective_of_an_image_is_that_of_its_terms() {
-        let found: Vec<f64> = losses().report.terms.objective(3.0).collect();
+        let mut terms = losses().report.terms;
+        let found: Vec<f64> = terms.objective(3.0).unwrap().collect();
         assert_eq!(found, [101.0 + 1.5, 103.0 + 4.5]);
+        terms.reconstruction = None;
+        assert!(terms.objective(3.0).is_none());
     }
 
     #[test]
     fn arrays_of_another_number_of_images_are_refused() {
         type Change = fn(&mut Losses);
         let cases: [(Change, &str); 3] = [
-            (|losses| losses.train.kl = array![1.0], "train.kl has 1 values for 4 images"),
+            (|losses| losses.train.as_mut().unwrap().kl = array![1.0], "train.kl has 1 values for 4 images"),
             (
                 |losses| losses.report.knn_right = Some(array![1.0]),
                 "report.knn_right has 1 values for 2 images",

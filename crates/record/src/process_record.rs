@@ -116,6 +116,7 @@ mod tests {
             started: now(),
             ended: None,
             status: Status::Running,
+            audited: None,
             files: Default::default(),
         };
         let claims = Claims::new(false);

@@ -5,6 +5,11 @@ use crate::dimension_quantities::DIMENSION_QUANTITIES;
 use crate::part_quantities::{OF_CHOOSING, OF_REPORTING};
 use crate::quantity::{Better, Kind, NATS, Quantity};
 
+/// What a member's term is, where it is known.
+fn known(term: f64) -> Option<f64> {
+    Some(term).filter(|term| !term.is_nan())
+}
+
 /// Every quantity, in the order of files and tables.
 pub const QUANTITIES: &[Quantity] = &{
     const TABLES: [&[Quantity]; 4] = [OF_ALL, OF_CHOOSING, OF_REPORTING, OF_TRAINING];
@@ -32,8 +37,8 @@ const OF_ALL: &[Quantity] = &[
         better: Some(Better::Low),
         digits: 2,
         kind: Kind::Term,
-        value: |result| Some(result.test.reconstruction),
-        standard_error: Some(|result| Some(result.diagnostics.term_errors?.reconstruction)),
+        value: |result| known(result.test.reconstruction),
+        standard_error: Some(|result| result.diagnostics.term_errors?.reconstruction),
         of_epoch: Some(|row, _| row.test.reconstruction),
     },
     Quantity {
@@ -56,8 +61,8 @@ const OF_ALL: &[Quantity] = &[
         better: None,
         digits: 2,
         kind: Kind::Term,
-        value: |result| Some(result.objective),
-        standard_error: Some(|result| Some(result.diagnostics.term_errors?.objective)),
+        value: |result| known(result.objective),
+        standard_error: Some(|result| result.diagnostics.term_errors?.objective),
         of_epoch: Some(|row, c| row.test.objective(c)),
     },
     Quantity {
@@ -69,8 +74,8 @@ const OF_ALL: &[Quantity] = &[
         better: Some(Better::Low),
         digits: 2,
         kind: Kind::Term,
-        value: |result| Some(result.elbo_loss),
-        standard_error: Some(|result| Some(result.diagnostics.term_errors?.elbo_loss)),
+        value: |result| known(result.elbo_loss),
+        standard_error: Some(|result| result.diagnostics.term_errors?.elbo_loss),
         of_epoch: Some(|row, _| row.test.elbo_loss()),
     },
     Quantity {

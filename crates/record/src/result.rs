@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::baselines::Generated;
 use crate::estimate::Estimate;
 use crate::held_out::HeldOut;
-use crate::terms::Terms;
+use crate::terms::{Terms, number_or_null};
 use crate::warnings::Warning;
 
 /// A finished member: `result.json`.
@@ -15,14 +15,16 @@ pub struct MemberResult {
     pub c: f64,
     /// The seed of its random streams.
     pub seed: u64,
-    /// Epochs trained.
+    /// Epochs trained; 0 where another program trained it, which did not say.
     pub epochs: usize,
     /// Terms over the test images, in nats per image.
     #[serde(flatten)]
     pub test: Terms,
-    /// `reconstruction + c * kl`.
+    /// `reconstruction + c * kl`; NaN where the reconstruction is.
+    #[serde(deserialize_with = "number_or_null")]
     pub objective: f64,
-    /// `reconstruction + kl`.
+    /// `reconstruction + kl`; NaN where the reconstruction is.
+    #[serde(deserialize_with = "number_or_null")]
     pub elbo_loss: f64,
     /// Log-variances clamped to their bounds over the whole training.
     #[serde(default, alias = "saturated_log_vars")]
@@ -116,17 +118,17 @@ pub struct Diagnostics {
     pub added_by_a_test: Option<f64>,
 }
 
-/// Standard errors over the images, one code each, of the terms that a member's result has.
+/// Standard errors over the images, one code each, of the terms that a member's result has; `None` of what is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TermErrors {
     /// Of the reconstruction.
-    pub reconstruction: f64,
+    pub reconstruction: Option<f64>,
     /// Of the KL.
     pub kl: f64,
     /// Of the objective.
-    pub objective: f64,
+    pub objective: Option<f64>,
     /// Of the ELBO loss.
-    pub elbo_loss: f64,
+    pub elbo_loss: Option<f64>,
     /// Of the reconstruction above its floor, where it has one.
     #[serde(default)]
     pub excess: Option<f64>,
@@ -284,6 +286,22 @@ mod tests {
         assert_eq!(json.matches("clamped_log_vars").count(), 2, "{json}");
         let before = json.replace("clamped_log_vars", "saturated_log_vars");
         assert_eq!(serde_json::from_str::<MemberResult>(&before).unwrap(), result);
+    }
+
+    #[test]
+    fn what_no_losses_were_given_for_is_no_number() {
+        let unknown = finished(1.0, 0, |result| {
+            result.test.reconstruction = f64::NAN;
+            (result.objective, result.elbo_loss) = (f64::NAN, f64::NAN);
+        });
+        let json = serde_json::to_string(&unknown).unwrap();
+        assert!(json.contains("\"reconstruction\":null"), "{json}");
+        let back: MemberResult = serde_json::from_str(&json).unwrap();
+        assert!(back.test.reconstruction.is_nan() && back.objective.is_nan() && back.elbo_loss.is_nan());
+        for key in ["reconstruction", "objective", "elbo_loss"] {
+            assert_eq!((crate::Quantity::named(key).value)(&back), None, "{key}");
+        }
+        assert_eq!(back.test.kl, unknown.test.kl);
     }
 
     #[test]

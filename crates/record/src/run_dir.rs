@@ -435,6 +435,7 @@ mod tests {
             started: now(),
             ended: None,
             status: Status::Running,
+            audited: None,
             files: [("c=1/seed=0/history.csv".to_string(), "00".to_string())].into(),
         };
         dir.write_record(&record).unwrap();

@@ -31,6 +31,9 @@ pub struct RunRecord {
     pub ended: Option<String>,
     /// How it ended.
     pub status: Status,
+    /// The folder of arrays that it was made from, where other programs trained the networks: see `klsweep audit`.
+    #[serde(default)]
+    pub audited: Option<String>,
     /// The hashes of the files of finished members.
     #[serde(default)]
     pub files: FileHashes,

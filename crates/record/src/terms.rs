@@ -1,11 +1,12 @@
 //! What is measured of a network on a set of images.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The two terms of the objective, in nats per image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
-    /// `-E[log p(x|z)]`.
+    /// `-E[log p(x|z)]`; NaN, in files `null`, where it is not known: of a network of which another program left no losses.
+    #[serde(deserialize_with = "number_or_null")]
     pub reconstruction: f64,
     /// `KL(q(z|x) ‖ N(0, I))`.
     pub kl: f64,
@@ -31,6 +32,11 @@ impl Terms {
             ("elbo_loss", self.elbo_loss()),
         ]
     }
+}
+
+/// A number, or NaN where `null` stands for it, as JSON has it.
+pub(crate) fn number_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// How far each latent dimension is in use.

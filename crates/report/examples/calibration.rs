@@ -193,7 +193,12 @@ fn real_scenarios(run: &Path) -> Result<Vec<Scenario>, Box<dyn std::error::Error
     for id in dir.config()?.members() {
         let losses =
             dir.member(id).losses()?.ok_or_else(|| format!("{id} of {} has no losses", run.display()))?;
-        members.push(losses.choose.terms.objective(1.0).map(|loss| loss as f32).collect::<Vec<f32>>());
+        let elbo_losses = losses
+            .choose
+            .terms
+            .objective(1.0)
+            .ok_or_else(|| format!("{id} of {} has no reconstruction losses", run.display()))?;
+        members.push(elbo_losses.map(|loss| loss as f32).collect::<Vec<f32>>());
     }
     let mut scenarios = Vec::new();
     for coefficients in [2, 5] {

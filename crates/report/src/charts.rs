@@ -84,8 +84,9 @@ fn css_color(coefficients: &Coefficients, c: f64) -> String {
 
 fn trade_off(members: &[ReportMember<'_>], coefficients: &Coefficients) -> Option<TradeOff> {
     let trained = |of: &ReportMember<'_>| {
-        let terms = of.member.history.last()?.test;
-        Some(Trained { c: of.c(), terms, finished: of.member.result.is_some() })
+        let of_result = of.member.result.as_ref().map(|result| result.test);
+        let terms = of_result.or_else(|| Some(of.member.history.last()?.test))?;
+        Some(Trained { c: of.c(), terms, finished: of_result.is_some() })
     };
     let trained: Vec<Trained> = members.iter().filter_map(trained).collect();
     if trained.iter().all(|member| !member.terms.elbo_loss().is_finite()) {

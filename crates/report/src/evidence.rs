@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use record::{Group, HeldOut, Losses, Margin, MemberResult, PartLosses, WarningKind, by_coefficient};
+use ndarray::Array1;
+use record::{
+    Group, HeldOut, ImageTerms, Losses, Margin, MemberResult, PartLosses, WarningKind, by_coefficient,
+};
 
 use crate::verdict::{CrossObjectives, cross_objectives};
 
@@ -83,8 +86,11 @@ impl Evidence {
         };
         let floor = members.first().and_then(|(result, _)| result.diagnostics.choose.distortion_floor);
         let choose = PartEvidence::of(&groups, HeldOut::Choose);
-        let reconstruction = each(&groups, |losses| Some(losses.train.reconstruction.to_vec()));
-        let kl = each(&groups, |losses| Some(losses.train.kl.to_vec()));
+        let of_training = |terms: fn(&ImageTerms) -> Option<&Array1<f32>>| {
+            each(&groups, |losses| Some(terms(losses.train.as_ref()?)?.to_vec()))
+        };
+        let reconstruction = of_training(|terms| terms.reconstruction.as_ref());
+        let kl = of_training(|terms| Some(&terms.kl));
         Self {
             seeds: common.into_iter().collect(),
             on_training: cross_objectives(&reconstruction, &kl, margin.loss),
@@ -115,9 +121,9 @@ impl PartEvidence {
             probe_wrong: of_part(|part| {
                 part.probe_right.as_ref().map(|right| right.iter().map(|&right| 1.0 - right).collect())
             }),
-            reconstruction: of_part(|part| Some(part.terms.reconstruction.to_vec())),
+            reconstruction: of_part(|part| part.terms.reconstruction.as_ref().map(|losses| losses.to_vec())),
             kl: of_part(|part| Some(part.terms.kl.to_vec())),
-            elbo_loss: of_part(|part| Some(part.terms.objective(1.0).map(|loss| loss as f32).collect())),
+            elbo_loss: of_part(|part| Some(part.terms.objective(1.0)?.map(|loss| loss as f32).collect())),
         }
     }
 }

@@ -84,6 +84,8 @@ struct PageRun {
     workers: Option<usize>,
     started: Option<String>,
     ended: Option<String>,
+    /// Where its arrays are, if another program trained it.
+    audited: Option<String>,
     epochs: usize,
     batch_size: usize,
     seeds: Vec<u64>,
@@ -378,6 +380,7 @@ impl PageRun {
             workers: record.map(|record| record.workers),
             started: record.map(|record| record.started.clone()),
             ended: record.and_then(|record| record.ended.clone()),
+            audited: record.and_then(|record| record.audited.clone()),
             epochs: config.epochs,
             batch_size: config.batch_size,
             seeds: config.seeds.clone(),

@@ -2,7 +2,7 @@
 
 use data::{Dataset, Result, Split};
 use ndarray::{Array1, Array2, Array3};
-use record::{ExamplePart, Examples, RunConfig, ShownImages, example_positions, picture_size};
+use record::{ExamplePart, Examples, RunConfig, Shape, ShownImages, example_positions, picture_size};
 
 use crate::random::{Purpose, noise};
 
@@ -15,42 +15,73 @@ const PRIOR_CODES: usize = 64;
 /// Points of the prior's own picture.
 const PRIOR_POINTS: usize = 2000;
 
+/// Where examples are chosen from: a part of the data.
+pub struct ExampleSource<'a> {
+    /// How many examples it has.
+    pub count: usize,
+    /// The class of each.
+    pub labels: Option<&'a [u8]>,
+    /// The examples themselves, where they are at hand.
+    pub images: Option<&'a Split>,
+}
+
+impl<'a> ExampleSource<'a> {
+    /// A part of a data set.
+    pub fn of(images: &'a Split) -> Self {
+        Self { count: images.count(), labels: images.labels.as_deref(), images: Some(images) }
+    }
+}
+
 /// The examples of a run.
 ///
 /// # Errors
 ///
 /// Fails when a file that they are read from has changed.
 pub fn choose_examples(config: &RunConfig, dataset: &Dataset) -> Result<Examples> {
-    let latent = config.model.latent;
-    let test = part(dataset.evaluated(), latent);
+    let (shape, classes) = (dataset.test.shape().clone(), dataset.record.classes.clone());
+    let [test, train] = [dataset.evaluated(), &dataset.train].map(ExampleSource::of);
+    choose_examples_of(config.model.latent, shape, classes, &test, &train)
+}
+
+/// The same of examples whose shape and classes are known, and perhaps no more.
+///
+/// # Errors
+///
+/// Fails when a file that they are read from has changed.
+pub fn choose_examples_of(
+    latent: usize,
+    shape: Shape,
+    classes: Vec<String>,
+    from_test: &ExampleSource<'_>,
+    from_train: &ExampleSource<'_>,
+) -> Result<Examples> {
+    let test = part(from_test, latent);
     let of_test = |position: &u32| position.to_owned();
     let positions: Vec<u32> = test.positions.iter().map(of_test).collect();
     let picked: Vec<usize> = (0..positions.len()).step_by(positions.len().div_ceil(PICKED).max(1)).collect();
     let reconstructed = of_classes_in_turn(test.labels.as_ref(), positions.len());
-    let is_table = dataset.test.shape().image().is_none();
-    let shown = |examples: Vec<usize>| match is_table {
-        true => Ok(None),
-        false => shown_images(dataset.evaluated(), &positions, &examples).map(Some),
-    };
+    let pictures = from_test.images.filter(|_| shape.image().is_some());
+    let shown =
+        |examples: Vec<usize>| pictures.map(|images| shown_images(images, &positions, &examples)).transpose();
     let prior = |purpose, rows: usize, columns: usize| {
         let drawn = noise(0, purpose, 0, 0, rows * columns);
         Array2::from_shape_vec((rows, columns), drawn).expect("as many numbers were drawn as it holds")
     };
     Ok(Examples {
-        shape: dataset.test.shape().clone(),
-        train: part(&dataset.train, latent),
-        classes: dataset.record.classes.clone(),
+        train: part(from_train, latent),
+        classes,
         picked: shown(picked)?,
         reconstructed: shown(reconstructed)?,
         prior_codes: Some(prior(Purpose::FigureSamples, PRIOR_CODES, latent)),
         prior_points: Some(prior(Purpose::FigurePrior, PRIOR_POINTS, 2)),
+        shape,
         test,
     })
 }
 
-fn part(images: &Split, latent: usize) -> ExamplePart {
-    let positions = example_positions(images.count(), latent);
-    let labels = images.labels.as_ref();
+fn part(from: &ExampleSource<'_>, latent: usize) -> ExamplePart {
+    let positions = example_positions(from.count, latent);
+    let labels = from.labels;
     let labels = labels.map(|labels| positions.iter().map(|&position| labels[position as usize]).collect());
     ExamplePart { positions, labels }
 }
@@ -83,7 +114,6 @@ fn shown_images(images: &Split, positions: &[u32], examples: &[usize]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use record::Shape;
 
     fn dataset(count: usize, labels: Option<Vec<u8>>) -> Dataset {
         let bytes: Vec<u8> = (0..count * 6).map(|i| (i * i % 256) as u8).collect();

@@ -9,20 +9,24 @@ use crate::random::{Purpose, stream};
 /// A network as `model` takes it.
 pub fn vae_config(config: &NetworkConfig) -> VaeConfig {
     let NetworkConfig { encoder_hidden, latent, decoder_hidden, likelihood, variance } = config.clone();
+    VaeConfig { encoder_hidden, latent, decoder_hidden, likelihood: likelihood_of(likelihood, variance) }
+}
+
+/// A likelihood as `model` takes it.
+pub fn likelihood_of(likelihood: Likelihood, variance: Variance) -> model::Likelihood {
     let variance = match variance {
         Variance::Fixed(variance) => model::Variance::Fixed(variance),
         Variance::Learned => model::Variance::Learned,
         Variance::LearnedPerPixel => model::Variance::LearnedPerPixel,
         Variance::Optimal => model::Variance::Optimal,
     };
-    let likelihood = match likelihood {
+    match likelihood {
         Likelihood::GreyBernoulli => model::Likelihood::GreyBernoulli,
         Likelihood::Bernoulli => model::Likelihood::Bernoulli,
         Likelihood::ContinuousBernoulli => model::Likelihood::ContinuousBernoulli,
         Likelihood::Gaussian => model::Likelihood::Gaussian { variance },
         Likelihood::DiscretisedLogistic => model::Likelihood::DiscretisedLogistic,
-    };
-    VaeConfig { encoder_hidden, latent, decoder_hidden, likelihood }
+    }
 }
 
 /// The constants of the optimiser as `model` takes them.

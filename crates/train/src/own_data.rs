@@ -171,7 +171,7 @@ fn all_numbers(split: &Split, holds: impl Fn(f32) -> bool) -> Result<bool> {
 }
 
 /// The name of a run on the data at a path: its last part, without the ending.
-fn name_of(path: &Path) -> String {
+pub fn name_of(path: &Path) -> String {
     let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let name = absolute.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = match absolute.is_dir() {

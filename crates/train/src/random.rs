@@ -80,10 +80,30 @@ pub fn noise(seed: u64, purpose: Purpose, epoch: usize, step: usize, count: usiz
     normal.sample_iter(stream(seed, purpose, epoch, step)).take(count).collect()
 }
 
+/// The numbers that [`noise`] gives the rows at some positions, which rise, where every row has `width` of them.
+pub fn noise_at(seed: u64, purpose: Purpose, positions: &[u32], width: usize) -> Vec<f32> {
+    let normal: StandardNormal = StandardNormal;
+    let mut numbers: rand_distr::Iter<_, _, f32> = normal.sample_iter(stream(seed, purpose, 0, 0));
+    let (mut at, mut found) = (0, Vec::with_capacity(positions.len() * width));
+    for &position in positions {
+        let between = (position as usize - at) * width;
+        found.extend(numbers.by_ref().skip(between).take(width));
+        at = position as usize + 1;
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use rand::RngExt;
+
+    #[test]
+    fn a_row_has_its_noise_whatever_others_are_asked_for() {
+        let all = noise(3, Purpose::DiagnosticNoise, 0, 0, 10 * 4);
+        let expected = [0, 1, 5, 9].map(|row| &all[row * 4..][..4]).concat();
+        assert_eq!(noise_at(3, Purpose::DiagnosticNoise, &[0, 1, 5, 9], 4), expected);
+    }
 
     #[test]
     fn every_part_of_the_key_gives_another_stream() {

@@ -52,6 +52,10 @@ impl Recording {
     ///
     /// Fails when the record cannot be written.
     pub fn update(&self, grid: Option<usize>) -> Result<()> {
+        // Of networks that other programs trained there is what they left.
+        if self.dir.record().ok().flatten().is_some_and(|record| record.audited.is_some()) {
+            return Ok(());
+        }
         let recorded = self.dir.examples().ok().flatten();
         let waiting: Vec<Stale> = self
             .config

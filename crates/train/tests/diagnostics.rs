@@ -90,7 +90,7 @@ fn assert_losses_add_up(found: &Measurement, dataset: &Dataset) {
             );
             assert_eq!(estimate.is_none(), values.is_empty());
         };
-        close(of_part.reconstruction, terms.reconstruction.as_slice().unwrap());
+        close(of_part.reconstruction, terms.reconstruction.as_ref().unwrap().as_slice().unwrap());
         close(of_part.kl, terms.kl.as_slice().unwrap());
         let rights = [
             (of_part.probe_accuracy, &of_images.probe_right),
@@ -111,7 +111,7 @@ fn assert_losses_add_up(found: &Measurement, dataset: &Dataset) {
             assert!(likelihoods.index.iter().all(|index| terms.index.iter().any(|other| other == index)));
         }
     }
-    assert_eq!(losses.train.count(), dataset.train.count().min(20_000));
+    assert_eq!(losses.train.as_ref().unwrap().count(), dataset.train.count().min(20_000));
 }
 
 /// What holds for every network.

@@ -76,10 +76,16 @@ impl SweepFigures<'_> {
 
         let trained: Vec<Trained> = self.members.iter().filter_map(SweepMember::trained).collect();
         if trained.is_empty() {
-            drawing.leave_out("rate_distortion", "no member has a finished epoch");
-            drawing.leave_out("learning_curves", "no member has a finished epoch");
+            drawing.leave_out(
+                "rate_distortion",
+                "no member has a finished epoch, or its reconstruction is not known",
+            );
         } else {
             drawing.add("rate_distortion", rate_distortion(&trained, &self.coefficients()));
+        }
+        if self.members.iter().all(|member| member.history.is_empty()) {
+            drawing.leave_out("learning_curves", "no member has a finished epoch");
+        } else {
             let panels = Panels {
                 title: "Learning curves".into(),
                 subtitle:
@@ -185,8 +191,10 @@ impl SweepFigures<'_> {
 impl SweepMember<'_> {
     /// As far as it got; nothing before its first epoch.
     pub fn trained(&self) -> Option<Trained> {
-        let terms = self.history.last()?.test;
-        Some(Trained { c: self.c, terms, finished: self.result.is_some() })
+        let of_result = self.result.map(|result| result.test);
+        let terms = of_result.or_else(|| Some(self.history.last()?.test))?;
+        let known = terms.elbo_loss().is_finite() || of_result.is_none();
+        known.then_some(Trained { c: self.c, terms, finished: of_result.is_some() })
     }
 }
 

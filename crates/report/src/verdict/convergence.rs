@@ -46,6 +46,9 @@ pub fn cross_objectives(
 ) -> Option<CrossObjectives> {
     let coefficients: Vec<f64> = reconstruction.iter().map(|group| group.c).collect();
     let count = coefficients.len();
+    if count == 0 {
+        return None;
+    }
     let scored: Vec<PairedLosses> = coefficients
         .iter()
         .map(|&at| PairedLosses::new(&objective(reconstruction, kl, at)?))
@@ -124,6 +127,7 @@ mod tests {
         let distortion = members(&[(1.0, 1.0), (2.0, 1.0)]);
         assert_eq!(cross_objectives(&distortion, &members(&[(1.0, 1.0)]), 0.0), None);
         assert_eq!(cross_objectives(&distortion, &members(&[(1.0, 1.0), (3.0, 1.0)]), 0.0), None);
-        assert_eq!(cross_objectives(&[], &[], 0.0).unwrap().coefficients, [0.0; 0]);
+        assert_eq!(cross_objectives(&[], &[], 0.0), None);
+        assert_eq!(cross_objectives(&[], &distortion, 0.0), None);
     }
 }

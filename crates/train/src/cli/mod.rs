@@ -1,6 +1,7 @@
 //! The command line: parse, call, exit code. Each command has a file.
 
 mod arguments;
+mod audit;
 mod convert;
 mod data;
 mod report;
@@ -19,6 +20,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::audit::AuditArgs;
 use self::convert::ConvertArgs;
 use self::data::DataArgs;
 use self::report::ReportArgs;
@@ -44,6 +46,8 @@ struct Args {
 enum Command {
     /// Make the report on one or several runs anew, finished or not: report.html and the figures
     Report(ReportArgs),
+    /// Judge networks that other programs trained, by the arrays that they left
+    Audit(AuditArgs),
     /// Say what a coefficient is called elsewhere, and what another library's is here
     Convert(ConvertArgs),
     /// Serve the report on runs while they go on, on this machine alone
@@ -120,6 +124,7 @@ fn run(args: &Args) -> Result<ExitCode> {
     let Some(command) = &args.command else { return train::run(&args.train) };
     match command {
         Command::Report(args) => report::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Convert(args) => {
             print!("{}", convert::convert(args)?);
             Ok(ExitCode::SUCCESS)

@@ -163,6 +163,10 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
 }
 
 fn train(config: &RunConfig, args: &TrainArgs, path: &Path, dataset: Option<Dataset>) -> Result<ExitCode> {
+    let record = RunDir::open(path).ok().and_then(|dir| dir.record().ok().flatten());
+    if let Some(from) = record.and_then(|record| record.audited) {
+        bail!("{} is an audit of {from}: there is nothing to train", path.display());
+    }
     signals::catch()?;
     let set = KernelSet::from_environment()?;
     let kernels = (config.backend == Backend::Flex).then(|| set.name());
@@ -329,6 +333,7 @@ fn begin_record(context: &RunContext<'_>, workers: usize) -> Result<RunRecord> {
         started: now(),
         ended: None,
         status: Status::Running,
+        audited: None,
         files: FileHashes::new(),
     })
 }

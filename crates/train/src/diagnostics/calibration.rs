@@ -139,8 +139,8 @@ impl Pairs<'_> {
 /// `A(l) = log ∫ exp(x l) dx` over [0, 1] and its first two derivatives, the mean and the variance of the continuous Bernoulli
 /// density of the logit `l`.
 pub(crate) struct Normaliser {
-    log: f64,
-    mean: f64,
+    pub log: f64,
+    pub mean: f64,
     pub variance: f64,
 }
 
@@ -159,7 +159,7 @@ impl Normaliser {
     }
 
     /// `A = l/2 + log(sinh h / h)` with `h = l / 2`, near 0 by its series: the terms left out are below 1e-12.
-    fn of(l: f64) -> Self {
+    pub(crate) fn of(l: f64) -> Self {
         let half = 0.5 * l.abs();
         if half < 0.05 {
             let square = l * l;

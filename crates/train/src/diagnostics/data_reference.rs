@@ -9,8 +9,9 @@ use ndarray::Array2;
 use record::{Baselines, Classified, Generated, HeldOut, OfParts};
 
 use super::components::Components;
-use super::diagnose::{NO_LABELS, TOO_FEW, TRAINING_IMAGES, estimate};
+use super::diagnose::TRAINING_IMAGES;
 use super::held_out::Subset;
+use super::measured::{NO_LABELS, TOO_FEW, estimate};
 use super::probes::{Probed, Represented, Rights};
 
 /// Neighbours to which the ball around a held-out image reaches, as in the source of density and coverage.

@@ -1,6 +1,6 @@
 //! The images of a data set that choose and those that report.
 
-use data::{Dataset, Split};
+use data::{Dataset, Result, Split};
 use record::HeldOut;
 
 /// Some images of a set.
@@ -35,6 +35,15 @@ impl<'a> Subset<'a> {
     pub fn thinned(&self, most: usize) -> Self {
         let stride = self.positions.len().div_ceil(most.max(1)).max(1);
         Self { images: self.images, positions: self.positions.iter().copied().step_by(stride).collect() }
+    }
+
+    /// Their numbers, `[images, numbers]`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    pub fn gather(&self) -> Result<Vec<f32>> {
+        self.images.gather(&self.positions)
     }
 
     /// How many they are.

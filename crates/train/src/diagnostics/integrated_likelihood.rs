@@ -1,13 +1,13 @@
 //! The likelihood of images under a network of one or two latent dimensions, exact but for the steps of a sum.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use anyhow::{Result, ensure};
-use burn::tensor::{Device, Tensor, TensorData};
 use kernels::{Likelihood, Matrix, multiply};
-use model::Vae;
 use ndarray::{ArrayView2, Axis};
 
+use super::decode::Decode;
 use super::quadrature::{Decoded, Integral, Region, integrate};
 
 /// Images multiplied at a time: as many as fit into the second-level cache with what they are multiplied by.
@@ -39,18 +39,23 @@ pub struct Integrands<'a> {
 ///
 /// # Errors
 ///
-/// Fails when a likelihood is not finite.
-pub fn integrated_likelihoods(vae: &Vae, of: &Integrands<'_>, device: &Device) -> Result<Vec<Integral>> {
-    let likelihood = vae.decoder.likelihood_on_host();
-    let count = of.reconstruction.len();
-    let pixels = of.images.len() / count.max(1);
+/// Fails when the decoder does, or a likelihood is not finite.
+pub fn integrated_likelihoods(decoder: &dyn Decode, of: &Integrands<'_>) -> Result<Vec<Integral>> {
+    let likelihood = decoder.likelihood_on_host();
+    let (count, pixels) = (of.reconstruction.len(), decoder.numbers());
+    let failed = RefCell::new(None);
     let decode = |codes: Vec<f32>| {
-        let shape = [codes.len() / vae.latent(), vae.latent()];
-        let outputs = vae.decoder.forward(Tensor::from_data(TensorData::new(codes, shape), device));
-        let outputs = outputs.into_data().iter::<f32>().collect();
+        let count = codes.len() / decoder.latent();
+        let outputs = decoder.outputs(codes).unwrap_or_else(|error| {
+            failed.borrow_mut().get_or_insert(error);
+            vec![0.0; count * pixels]
+        });
         DecodedCodes::new(outputs, pixels, &likelihood, of.images)
     };
     let found = integrate(&region(of, decode), count, decode);
+    if let Some(error) = failed.into_inner() {
+        return Err(error);
+    }
     for (image, integral) in found.iter().enumerate() {
         ensure!(integral.log_likelihood.is_finite(), "image {image} has no finite likelihood");
     }
@@ -146,10 +151,11 @@ impl Decoded for DecodedCodes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::EncodedImages;
+    use crate::diagnostics::{EncodedImages, OnDevice};
     use burn::module::Param;
+    use burn::tensor::{Device, Tensor, TensorData};
     use data::Split;
-    use model::{VaeConfig, Variance};
+    use model::{Vae, VaeConfig, Variance};
     use ndarray::Array2;
     use rand::{SeedableRng, rngs::StdRng};
     use record::Shape;
@@ -178,7 +184,7 @@ mod tests {
         let means = EncodedImages::encode(vae, images, &device).unwrap().means;
         let (count, pixels) = (images.count(), images.rows(0..images.count()).unwrap());
         let of = Integrands { images: &pixels, means: means.view(), reconstruction: &vec![0.0; count] };
-        integrated_likelihoods(vae, &of, &device).unwrap()
+        integrated_likelihoods(&OnDevice { vae, device: &device }, &of).unwrap()
     }
 
     /// `x ~ N(b, W W' + v I)`: `log p(x)` in closed form, with one latent dimension by the formula of Sherman and Morrison.

@@ -1,12 +1,13 @@
 //! What is measured of a trained network on the held-out images, once, at the end of its training.
 
 mod calibration;
-mod code_probes;
 mod components;
 mod data_reference;
+mod decode;
 mod diagnose;
 mod held_out;
 mod integrated_likelihood;
+mod measured;
 mod part_likelihoods;
 mod posteriors;
 mod probes;
@@ -16,9 +17,11 @@ mod sampled_likelihood;
 pub(crate) use calibration::Normaliser;
 pub use calibration::{Calibration, calibrate};
 pub use data_reference::{DataReference, SharedReference, baselines};
-pub use diagnose::{Measurement, diagnose};
+pub use decode::{Decode, OnDevice};
+pub use diagnose::{Calibrated, Measurement, TRAINING_IMAGES, calibrated, calibration_rows, diagnose};
 pub use held_out::Subset;
 pub use integrated_likelihood::{Integrands, integrated_likelihoods};
+pub use measured::{Measured, Part, Probes, ProbesOfPart, latent_diagnostics, term_errors};
 pub use posteriors::EncodedImages;
 pub use quadrature::Integral;
 pub use sampled_likelihood::{SampledLikelihood, sampled_likelihoods};

@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result};
 use ndarray::Axis;
-use record::{Estimate, LogLikelihoods, MemberId, Nll, NllMethod, NllOfSamples};
+use record::{Estimate, LogLikelihoods, Nll, NllMethod, NllOfSamples};
 
-use super::diagnose::{Measured, Measurer};
+use super::diagnose::{Measurer, at_hand};
 use super::integrated_likelihood::{Integrands, integrated_likelihoods};
+use super::measured::Measured;
 use super::quadrature::{Integral, MOST_DIMENSIONS, coarse_cells};
 use super::sampled_likelihood::{SampledLikelihood, sampled_likelihoods};
 
@@ -27,31 +28,30 @@ const UNRELIABLE: f64 = 0.7;
 impl Measurer<'_> {
     /// The likelihoods of both parts; `None` of one without images.
     pub fn nlls(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
-        let numbers = parts[0].subset.images.numbers();
-        if self.vae.latent() <= MOST_DIMENSIONS && coarse_cells(self.vae.latent()) * numbers <= MOST_DECODED {
+        let latent = self.decoder.latent();
+        if latent <= MOST_DIMENSIONS && coarse_cells(latent) * self.decoder.numbers() <= MOST_DECODED {
             return self.integrated(parts);
         }
-        let [choose, report] =
-            parts.map(|part| (part.subset.count() > 0).then(|| self.sampled(part)).transpose());
+        let [choose, report] = parts.map(|part| (part.count() > 0).then(|| self.sampled(part)).transpose());
         Ok([choose?, report?])
     }
 
     /// Over the same lattice, so that each code is decoded once.
     fn integrated(&self, parts: [&Measured<'_>; 2]) -> Result<[Option<(Nll, LogLikelihoods)>; 2]> {
-        let counts = parts.map(|part| part.subset.count());
-        let multiplications = |part: usize| {
-            counts[part] * coarse_cells(self.vae.latent()) * parts[part].subset.images.numbers()
-        };
-        let all = multiplications(0) + multiplications(1) <= MULTIPLICATIONS;
-        let parts = parts.map(|part| part.thinned(if all { part.subset.count() } else { FEWER_IMAGES }));
-        let [choose, report] = parts.each_ref().map(|part| part.subset.images.gather(&part.subset.positions));
-        let images = [choose?, report?].concat();
+        let count: usize = parts.iter().map(|part| part.count()).sum();
+        let multiplications = count * coarse_cells(self.decoder.latent()) * self.decoder.numbers();
+        let all = multiplications <= MULTIPLICATIONS;
+        let parts = parts.map(|part| part.thinned(if all { part.count() } else { FEWER_IMAGES }));
+        let mut images = Vec::new();
+        let mut reconstruction = Vec::new();
+        for part in &parts {
+            images.extend(at_hand(part)?.gather()?);
+            reconstruction.extend(part.terms.reconstruction.as_ref().context("the losses are known")?);
+        }
         let means = ndarray::concatenate(Axis(0), &parts.each_ref().map(|part| part.encoded.means.view()))?;
-        let reconstruction: Vec<f32> =
-            parts.iter().flat_map(|part| part.terms.reconstruction.iter().copied()).collect();
         let integrands = Integrands { images: &images, means: means.view(), reconstruction: &reconstruction };
-        let found = integrated_likelihoods(self.vae, &integrands, self.device)?;
-        let (of_choose, of_report) = found.split_at(parts[0].subset.count());
+        let found = integrated_likelihoods(self.decoder, &integrands)?;
+        let (of_choose, of_report) = found.split_at(parts[0].count());
         let of_part = |part: &Measured<'_>, found: &[Integral]| {
             let error = found.iter().map(|image| image.error).sum::<f64>() / found.len() as f64;
             let mean = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood))?;
@@ -71,10 +71,9 @@ impl Measurer<'_> {
 
     fn sampled(&self, measured: &Measured<'_>) -> Result<(Nll, LogLikelihoods)> {
         let sample = |images: usize, samples: usize| {
-            let Measured { subset, encoded, .. } = measured.thinned(images);
-            let MemberId { kl_coefficient, seed } = self.member;
-            let found =
-                sampled_likelihoods(self.vae, &subset, &encoded, kl_coefficient, samples, seed, self.device)?;
+            let measured = measured.thinned(images);
+            let subset = at_hand(&measured)?;
+            let found = sampled_likelihoods(self.decoder, &subset, &measured.encoded, self.member, samples)?;
             let mean = Estimate::of_mean(found.iter().map(|image| -image.log_likelihood));
             Ok::<_, anyhow::Error>((subset, found, mean.context("there are images")?))
         };

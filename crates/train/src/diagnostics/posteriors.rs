@@ -62,11 +62,9 @@ impl EncodedImages {
         Ok(encoded)
     }
 
-    /// At most so many of them, evenly spaced, as [`Subset::thinned`](super::Subset::thinned) takes the images.
-    pub fn thinned(&self, most: usize) -> Self {
-        let stride = self.means.nrows().div_ceil(most.max(1)).max(1);
-        let rows: Vec<usize> = (0..self.means.nrows()).step_by(stride).collect();
-        let select = |array: &Array2<f64>| array.select(Axis(0), &rows);
+    /// Those of some of the images.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let select = |array: &Array2<f64>| array.select(Axis(0), rows);
         Self { means: select(&self.means), log_vars: select(&self.log_vars) }
     }
 

@@ -1,10 +1,10 @@
 //! The likelihood of images by importance sampling, for networks of more latent dimensions than can be integrated over.
 
 use anyhow::{Result, ensure};
-use burn::tensor::{Device, Tensor, TensorData};
 use metrics::samples::importance::{effective_samples, log_mean, pareto_shape};
-use model::Vae;
+use record::MemberId;
 
+use super::decode::Decode;
 use super::held_out::Subset;
 use super::posteriors::EncodedImages;
 use crate::random::{Purpose, noise};
@@ -62,7 +62,7 @@ fn untempered(mean: f64, log_var: f64, kl_coefficient: f64) -> Normal {
 ///
 /// # Errors
 ///
-/// Fails when a likelihood is not finite.
+/// Fails when the decoder does, or a likelihood is not finite.
 ///
 /// # Panics
 ///
@@ -73,17 +73,16 @@ fn untempered(mean: f64, log_var: f64, kl_coefficient: f64) -> Normal {
 /// Burda, Grosse and Salakhutdinov, *Importance Weighted Autoencoders* (2016), equation 8, for the bound; Veach and Guibas,
 /// *Optimally Combining Sampling Techniques* (1995), for the mixture.
 pub fn sampled_likelihoods(
-    vae: &Vae,
+    decoder: &dyn Decode,
     subset: &Subset<'_>,
     encoded: &EncodedImages,
-    kl_coefficient: f64,
+    member: MemberId,
     samples: usize,
-    seed: u64,
-    device: &Device,
 ) -> Result<Vec<SampledLikelihood>> {
     assert!(samples >= 2, "a mixture of two has a code of each");
-    let (pixels, latent) = (subset.images.numbers(), vae.latent());
-    let likelihood = vae.decoder.likelihood_on_host();
+    let MemberId { kl_coefficient, seed } = member;
+    let (pixels, latent) = (decoder.numbers(), decoder.latent());
+    let likelihood = decoder.likelihood_on_host();
     let of_prior = (samples / PRIOR_IN).max(1);
     let share = of_prior as f64 / samples as f64;
     let mut found = Vec::with_capacity(subset.count());
@@ -115,10 +114,7 @@ pub fn sampled_likelihoods(
         }
         // Either all codes of some images, or some of one.
         for (codes, log_weights) in codes.chunks(batch * latent).zip(log_weights.chunks_mut(batch)) {
-            let shape = [log_weights.len(), latent];
-            let codes = Tensor::from_data(TensorData::new(codes.to_vec(), shape), device);
-            let outputs = vae.decoder.forward(codes).into_data();
-            let outputs = outputs.as_slice::<f32>().expect("the network computes with 32-bit numbers");
+            let outputs = decoder.outputs(codes.to_vec())?;
             let of_images = log_weights.chunks_mut(samples).zip(outputs.chunks(samples * pixels));
             for ((log_weights, outputs), position) in of_images.zip(positions) {
                 let image = subset.images.gather(&[*position])?;

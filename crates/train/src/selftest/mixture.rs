@@ -9,14 +9,14 @@ use anyhow::Result;
 use burn::tensor::{Device, TensorData};
 use model::Vae;
 use ndarray::Array2;
-use record::NetworkConfig;
+use record::{MemberId, NetworkConfig};
 use spec_math::cephes64::{ndtr, ndtri};
 
 use super::check::{Case, Check};
 use super::linear_network::{dataset, linear_config, network_of};
 use super::piecewise_linear::{PiecewiseLinear, Unit};
 use crate::diagnostics::{
-    DataReference, EncodedImages, Integrands, Subset, integrated_likelihoods, sampled_likelihoods,
+    DataReference, EncodedImages, Integrands, OnDevice, Subset, integrated_likelihoods, sampled_likelihoods,
 };
 use crate::random::{Purpose, noise};
 
@@ -63,12 +63,14 @@ pub fn case() -> Result<Case> {
     let vae = network(&decoder, &device)?;
     let subset = Subset::evenly_spaced(&dataset.test, IMAGES);
     let encoded = EncodedImages::encode(&vae, &dataset.test, &device)?;
-    let sampled = sampled_likelihoods(&vae, &subset, &encoded, 1.0, SAMPLES, 0, &device)?;
+    let (decoder, member) =
+        (OnDevice { vae: &vae, device: &device }, MemberId { kl_coefficient: 1.0, seed: 0 });
+    let sampled = sampled_likelihoods(&decoder, &subset, &encoded, member, SAMPLES)?;
     let sampled = -sampled.iter().map(|image| image.log_likelihood).sum::<f64>() / IMAGES as f64;
     let pixels: Vec<f32> = images.iter().map(|&value| value as f32).collect();
     let integrands =
         Integrands { images: &pixels, means: encoded.means.view(), reconstruction: &vec![0.0; IMAGES] };
-    let integrated = integrated_likelihoods(&vae, &integrands, &device)?;
+    let integrated = integrated_likelihoods(&decoder, &integrands)?;
     let integrated = -integrated.iter().map(|image| image.log_likelihood).sum::<f64>() / IMAGES as f64;
     let mut checks = vec![
         Check::value("-log p(x) by integration", exact, INTEGRATION, integrated),

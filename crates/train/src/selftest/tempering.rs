@@ -8,13 +8,12 @@ use std::f64::consts::TAU;
 
 use anyhow::Result;
 use burn::tensor::Device;
-use model::Vae;
-use record::Terms;
+use record::{MemberId, Terms};
 
 use super::check::{Case, Check};
 use super::gaussian_data::exact_gaussian;
 use super::linear_network::{DiagonalWeights, dataset};
-use crate::diagnostics::{EncodedImages, SampledLikelihood, Subset, sampled_likelihoods};
+use crate::diagnostics::{Decode, EncodedImages, OnDevice, SampledLikelihood, Subset, sampled_likelihoods};
 use crate::evaluate::evaluate;
 
 const IMAGES: usize = 1000;
@@ -33,7 +32,7 @@ const SAMPLED_TERMS: f64 = 0.2;
 
 /// An estimator of the likelihoods of images.
 type Sampler =
-    fn(&Vae, &Subset<'_>, &EncodedImages, f64, usize, u64, &Device) -> Result<Vec<SampledLikelihood>>;
+    fn(&dyn Decode, &Subset<'_>, &EncodedImages, MemberId, usize) -> Result<Vec<SampledLikelihood>>;
 
 /// The likelihood of the same decoder by the encoders of several coefficients, beside the exact one; and the terms of each.
 pub fn case() -> Result<Case> {
@@ -58,7 +57,9 @@ fn case_of(sampler: Sampler) -> Result<Case> {
         ));
         checks.push(Check::value(format!("c = {c}: KL"), expected.kl, 1e-4, kl));
         let encoded = EncodedImages::encode(&vae, &dataset.test, &device)?;
-        let found = sampler(&vae, &subset, &encoded, c, SAMPLES, 0, &device)?;
+        let decoder = OnDevice { vae: &vae, device: &device };
+        let member = MemberId { kl_coefficient: c, seed: 0 };
+        let found = sampler(&decoder, &subset, &encoded, member, SAMPLES)?;
         let nll = -found.iter().map(|image| image.log_likelihood).sum::<f64>() / IMAGES as f64;
         checks.push(Check::value(format!("c = {c}: -log p(x)"), exact_nll(), IMPORTANCE, nll));
     }
@@ -107,8 +108,9 @@ mod tests {
     fn the_estimator_holds_and_one_that_takes_the_encoder_as_it_is_does_not() {
         let case = case().unwrap();
         assert!(case.passed(), "{case}");
-        let tempered: Sampler = |vae, subset, encoded, _, samples, seed, device| {
-            sampled_likelihoods(vae, subset, encoded, 1.0, samples, seed, device)
+        let tempered: Sampler = |decoder, subset, encoded, member, samples| {
+            let member = MemberId { kl_coefficient: 1.0, ..member };
+            sampled_likelihoods(decoder, subset, encoded, member, samples)
         };
         assert!(!case_of(tempered).unwrap().passed());
     }
