@@ -50,10 +50,12 @@ impl Components {
             normal.sample_iter(stream(0, Purpose::ComponentStart, 0, 0)).take(pixels * count).collect();
         let mut basis = Array2::from_shape_vec((pixels, count), start).expect("as many numbers as it holds");
         for _ in 0..ITERATIONS {
-            orthonormalise(&mut basis);
+            // On the way, apart is enough.
+            orthonormalise(&mut basis, 1);
             basis = covariance_times(&subset, &mean, &basis.mapv(|value| value as f32))?;
         }
-        orthonormalise(&mut basis);
+        // Once leaves the rounding errors of a long vector, twice is enough.
+        orthonormalise(&mut basis, 2);
         let basis = basis.mapv(|value| value as f32);
         Ok(Self { mean: mean.dot(&basis), basis })
     }
@@ -149,7 +151,7 @@ fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>
 }
 
 /// The columns, made orthogonal and of length 1 one after another; what is nothing beside those before becomes 0.
-fn orthonormalise(basis: &mut Array2<f64>) {
+fn orthonormalise(basis: &mut Array2<f64>, times: usize) {
     /// Of a column, what is left by rounding.
     const TOLERANCE: f64 = 1e-10;
     // Each column in one piece of memory.
@@ -157,8 +159,7 @@ fn orthonormalise(basis: &mut Array2<f64>) {
     for column in 0..columns.nrows() {
         let mut vector = columns.row(column).to_owned();
         let before = vector.dot(&vector).sqrt();
-        // Once leaves the rounding errors of a long vector, twice is enough.
-        for _ in 0..2 {
+        for _ in 0..times {
             for earlier in columns.rows().into_iter().take(column) {
                 let along = earlier.dot(&vector);
                 vector.scaled_add(-along, &earlier);
