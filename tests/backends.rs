@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 use data::Split;
 use model::{
-    Activation, Adam, AdamConfig, Convolution, Likelihood, NamedTensor, TrainStep, VaeConfig, Variance,
-    convolve, convolve_transposed, named_parameters,
+    Activation, Adam, AdamConfig, Batch, Convolution, Likelihood, NamedTensor, TrainStep, VaeConfig,
+    Variance, convolve, convolve_transposed, named_parameters,
 };
 use record::{Backend, Binarise, DataConfig};
 use train::device::device;
@@ -43,7 +43,7 @@ fn trained(images: &Split, likelihood: Likelihood, steps: usize, device: &Device
         let batch = images.batch(positions, device).expect("the images are in memory");
         let noise = noise(0, Purpose::TrainingNoise, 0, step, BATCH * LATENT);
         let noise = Tensor::from_data(TensorData::new(noise, [BATCH, LATENT]), device);
-        let TrainStep { vae: trained, terms, .. } = vae.train_step(batch, noise, 1.0, &mut adam);
+        let TrainStep { vae: trained, terms, .. } = vae.train_step(Batch::new(batch, noise), 1.0, &mut adam);
         vae = trained;
         objectives.push(f64::from(terms.objective(1.0).into_scalar::<f32>()));
     }

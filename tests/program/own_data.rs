@@ -200,7 +200,13 @@ fn assert_decodes_as_the_network(browser: &mut Browser, run: &Path, z: &[f32]) {
     let dir = RunDir::open(run).unwrap();
     let config = dir.config().unwrap();
     let device = Device::flex();
-    let vae = read_network(&dir.member(config.members()[0]).weights(), &config, &device).unwrap();
+    let vae = read_network(
+        &dir.member(config.members()[0]).weights(),
+        &config,
+        &dir.examples().unwrap().unwrap().shape,
+        &device,
+    )
+    .unwrap();
     let code = Tensor::<2>::from_data(TensorData::new(z.to_vec(), [1, z.len()]), &device);
     let means = vae.decoder.distribution(vae.decoder.forward(code)).mean().into_data();
     let expected: Vec<f64> = means.iter::<f32>().map(f64::from).collect();

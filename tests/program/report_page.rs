@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 use model::Vae;
-use record::{MemberId, RunDir};
+use record::{MemberId, RunDir, Shape};
 use serde_json::Value;
 use train::saved_network::read_network;
 
@@ -193,7 +193,8 @@ fn the_picture_follows_the_pointer_and_is_what_our_decoder_makes_of_the_point() 
     let config = dir.config().expect("it has a configuration");
     for (id, at) in config.members().into_iter().zip(0..) {
         let MemberId { kl_coefficient: c, .. } = id;
-        let vae = &read_network(&dir.member(id).weights(), &config, &Device::flex()).expect("it is finished");
+        let vae = &read_network(&dir.member(id).weights(), &config, &Shape::grey(28, 28), &Device::flex())
+            .expect("it is finished");
         browser.eval("document.getElementById('coefficient').focus()");
         browser.press("Home");
         (0..at).for_each(|_| browser.press("ArrowRight"));

@@ -9,7 +9,8 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::KernelSet;
-use crate::dense::{Activation, add_bias_and_activate, pass_activation, sums_of_columns};
+use crate::activation::{Activation, add_bias_and_activate, pass_activation};
+use crate::dense::sums_of_columns;
 use crate::helper::in_halves;
 use crate::memory::{Parts, as_uninit, written};
 use crate::product::{Matrix, add_product, multiply_with};

@@ -3,27 +3,11 @@
 use std::mem::MaybeUninit;
 
 use crate::KernelSet;
+use crate::activation::{Activation, NUMBERS_OF_A_HALF, add_bias_and_activate, pass_activation};
 use crate::helper::in_halves;
 use crate::memory::{Parts, written};
 use crate::product::{Matrix, multiply_with};
 use crate::vectors::{Arithmetic, for_each_set};
-
-/// What a layer does with its sums.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Activation {
-    /// Nothing.
-    #[default]
-    Identity,
-    /// Negative numbers become 0. NaN stays NaN, so that it shows that training diverged.
-    Relu,
-    /// Numbers beyond the bounds become the bounds, and get no gradient.
-    Clamp {
-        /// The least output.
-        min: f32,
-        /// The greatest output.
-        max: f32,
-    },
-}
 
 /// The gradients of a layer, each with as many numbers as what it is of.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +22,6 @@ pub struct DenseGradients {
 
 /// Multiplications of a product that are done before a second thread could begin.
 const MULTIPLICATIONS_OF_A_HALF: usize = 100_000;
-/// Numbers of a pass that are done before a second thread could begin.
-const NUMBERS_OF_A_HALF: usize = 16_384;
 /// Products are cut where their tiles end, of 4 or 6 rows.
 const ROWS_OF_A_TILE: usize = 12;
 
@@ -105,26 +87,6 @@ fn dense_backward_with(
     }
 }
 
-/// Turns the gradient with respect to the outputs of an activation into that with respect to its sums.
-pub(crate) fn pass_activation(
-    set: KernelSet,
-    gradient: &mut [f32],
-    output: Option<&[f32]>,
-    activation: Activation,
-) {
-    if activation == Activation::Identity {
-        return;
-    }
-    let output = output.expect("the output of a layer with an activation");
-    assert_eq!(output.len(), gradient.len(), "outputs and gradients");
-    let parts = Parts::new(gradient);
-    in_halves(output.len(), NUMBERS_OF_A_HALF, |range| {
-        // SAFETY: `gradient` is borrowed for as long, and the halves do not overlap.
-        let gradient = unsafe { parts.part(range.clone()) };
-        activation_backward(set, gradient, &output[range], activation);
-    });
-}
-
 /// The sum of each column, in the order of the rows.
 pub(crate) fn sums_of_columns(set: KernelSet, values: &[f32], columns: usize) -> Vec<f32> {
     let mut sums = vec![0.0; columns];
@@ -159,46 +121,6 @@ fn product(set: KernelSet, lhs: Matrix<'_>, rhs: Matrix<'_>, finish: impl Fn(&mu
 }
 
 for_each_set! {
-    pub(crate) fn add_bias_and_activate(rows: &mut [f32], bias: &[f32], activation: Activation) = add_bias_and_activate_body
-}
-
-#[inline(always)]
-fn add_bias_and_activate_body<A: Arithmetic>(rows: &mut [f32], bias: &[f32], activation: Activation) {
-    for row in rows.chunks_exact_mut(bias.len().max(1)) {
-        let pairs = row.iter_mut().zip(bias);
-        match activation {
-            Activation::Identity => pairs.for_each(|(value, bias)| *value += bias),
-            Activation::Relu => pairs.for_each(|(value, bias)| {
-                let sum = *value + bias;
-                // `max` would turn NaN into 0.
-                *value = if sum < 0.0 { 0.0 } else { sum };
-            }),
-            Activation::Clamp { min, max } => {
-                pairs.for_each(|(value, bias)| *value = (*value + bias).clamp(min, max));
-            }
-        }
-    }
-}
-
-for_each_set! {
-    fn activation_backward(gradient: &mut [f32], output: &[f32], activation: Activation) = activation_backward_body
-}
-
-#[inline(always)]
-fn activation_backward_body<A: Arithmetic>(gradient: &mut [f32], output: &[f32], activation: Activation) {
-    let pairs = gradient.iter_mut().zip(output);
-    match activation {
-        Activation::Identity => {}
-        Activation::Relu => pairs.for_each(|(gradient, &output)| {
-            *gradient = if output > 0.0 { *gradient } else { 0.0 };
-        }),
-        Activation::Clamp { min, max } => pairs.for_each(|(gradient, &output)| {
-            *gradient = if output <= min || output >= max { 0.0 } else { *gradient };
-        }),
-    }
-}
-
-for_each_set! {
     fn add_rows(sums: &mut [f32], values: &[f32], stride: usize, start: usize) = add_rows_body
 }
 
@@ -220,8 +142,12 @@ mod tests {
 
     /// Of sums of up to 300 products of numbers below 1.
     const ABSOLUTE: f64 = 3e-5;
-    const ACTIVATIONS: [Activation; 3] =
-        [Activation::Identity, Activation::Relu, Activation::Clamp { min: -0.5, max: 0.75 }];
+    const ACTIVATIONS: [Activation; 4] = [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::Clamp { min: -0.5, max: 0.75 },
+        Activation::Tanh,
+    ];
 
     struct Layer {
         rows: usize,
@@ -299,6 +225,8 @@ mod tests {
                                     let (min, max) = (f64::from(min), f64::from(max));
                                     (sum.clamp(min, max), f64::from(u8::from(sum > min && sum < max)))
                                 }
+                                Activation::Tanh => (sum.tanh(), 1.0 - sum.tanh().powi(2)),
+                                other => unreachable!("{other:?}"),
                             };
                             let at = row * outputs + column;
                             assert_close(output[at], value);

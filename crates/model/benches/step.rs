@@ -8,7 +8,7 @@ use std::hint::black_box;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use criterion::{Criterion, criterion_group, criterion_main};
-use model::{Adam, AdamConfig, Vae, VaeConfig};
+use model::{Adam, AdamConfig, Batch, Vae, VaeConfig};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// As the program has it: the system's allocator faults the pages of a step in again and again.
@@ -57,7 +57,7 @@ fn step(criterion: &mut Criterion) {
                     b.iter(|| {
                         let vae = trained.take().expect("the step before put it back");
                         let (images, noise) = (work.images.clone(), work.noise.clone());
-                        let step = || vae.train_step(images, noise, 1.0, &mut adam).vae;
+                        let step = || vae.train_step(Batch::new(images, noise), 1.0, &mut adam).vae;
                         trained = Some(kernels::assisted(step, || ()).0);
                     });
                 });

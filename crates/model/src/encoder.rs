@@ -3,9 +3,12 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use crate::linear::{glorot_linear, glorot_stack, relu_stack};
+use crate::convolutional::Level;
+use crate::linear::{glorot_linear, glorot_stack, hidden_stack, norms};
+use crate::norm::Norm;
 use crate::ops::count_at_bounds;
-use crate::{Activation, linear};
+use crate::training::Training;
+use crate::{Activation, VaeConfig, linear};
 
 /// The least log-variance that an [`Encoder`] gives out.
 ///
@@ -21,12 +24,22 @@ pub const LOG_VAR_MAX: f32 = 40.0;
 /// Maps images to the parameters of their posteriors.
 #[derive(Module, Debug)]
 pub struct Encoder {
-    /// Hidden layers, each followed by a ReLU.
+    /// Convolutions, none for dense networks.
+    pub levels: Vec<Level>,
+    /// Dense hidden layers.
     pub hidden: Vec<Linear>,
+    /// The norm of each dense hidden layer, between its sums and its activation; none for networks without.
+    pub norms: Vec<Norm>,
     /// The head that gives the posterior's mean.
     pub mean: Linear,
     /// The head that gives the logarithm of the posterior's variance.
     pub log_var: Linear,
+    /// Of each hidden layer.
+    #[module(skip)]
+    pub activation: Activation,
+    /// Rows, columns and channels of the images that the convolutions take.
+    #[module(skip)]
+    image: Option<[usize; 3]>,
 }
 
 /// The diagonal Gaussian `q(z|x)` of each image of a batch.
@@ -46,18 +59,20 @@ impl Posterior {
 }
 
 impl Encoder {
-    pub(crate) fn init<R: Rng>(
-        pixels: usize,
-        hidden: &[usize],
-        latent: usize,
-        rng: &mut R,
-        device: &Device,
-    ) -> Self {
-        let features = *hidden.last().unwrap_or(&pixels);
+    pub(crate) fn init<R: Rng>(config: &VaeConfig, pixels: usize, rng: &mut R, device: &Device) -> Self {
+        let VaeConfig { convolutions, residual_blocks, encoder_hidden, latent, hidden, .. } = config;
+        let mut level = |&convolution| Level::down(convolution, *residual_blocks, *hidden, rng, device);
+        let levels = convolutions.iter().map(&mut level).collect();
+        let given = config.flattened(pixels);
+        let features = *encoder_hidden.last().unwrap_or(&given);
         Self {
-            hidden: glorot_stack(pixels, hidden, rng, device),
-            mean: glorot_linear(features, latent, rng, device),
-            log_var: glorot_linear(features, latent, rng, device),
+            levels,
+            hidden: glorot_stack(given, encoder_hidden, rng, device),
+            norms: norms(*hidden, encoder_hidden, device),
+            mean: glorot_linear(features, *latent, rng, device),
+            log_var: glorot_linear(features, *latent, rng, device),
+            activation: hidden.activation,
+            image: convolutions.first().map(|first| [first.image[0], first.image[1], first.channels]),
         }
     }
 
@@ -72,10 +87,27 @@ impl Encoder {
     ///
     /// Panics if the images have another number of pixels than the network was made for.
     pub fn forward(&self, images: Tensor<2>) -> Posterior {
-        let features = relu_stack(&self.hidden, images);
+        self.pass(images, None)
+    }
+
+    pub(crate) fn pass(&self, images: Tensor<2>, mut training: Option<&mut Training>) -> Posterior {
+        let features = match self.image {
+            Some([height, width, channels]) => {
+                let images = images.reshape([-1, height as i64, width as i64, channels as i64]);
+                let through = |images, level: &Level| level.forward(images, training.as_deref_mut());
+                self.levels.iter().fold(images, through).flatten(1, 3)
+            }
+            None => images,
+        };
+        let features = hidden_stack(&self.hidden, &self.norms, self.activation, features, training);
         let mean = linear(&self.mean, features.clone(), Activation::Identity);
         let bounds = Activation::Clamp { min: LOG_VAR_MIN, max: LOG_VAR_MAX };
         Posterior { mean, log_var: linear(&self.log_var, features, bounds) }
+    }
+
+    /// The norms in the order of the forward pass.
+    pub(crate) fn norms(&mut self) -> impl Iterator<Item = &mut Norm> {
+        self.levels.iter_mut().flat_map(Level::norms).chain(&mut self.norms)
     }
 }
 

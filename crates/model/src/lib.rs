@@ -30,38 +30,49 @@
 //! ```
 //! # use burn::tensor::{Device, Tensor};
 //! # use rand::{SeedableRng, rngs::StdRng};
-//! use model::{Adam, AdamConfig, TrainStep, VaeConfig};
+//! use model::{Adam, AdamConfig, Batch, TrainStep, VaeConfig};
 //!
 //! let device = Device::flex();
 //! let vae = VaeConfig::default().init(784, &mut StdRng::seed_from_u64(0), &device.clone().autodiff());
 //! let mut adam = Adam::new(AdamConfig::default(), &vae);
 //! let images = Tensor::zeros([8, 784], &device);
 //! let noise = Tensor::zeros([8, 2], &device);
-//! let TrainStep { vae, terms, .. } = vae.train_step(images, noise, 0.02, &mut adam);
+//! let TrainStep { vae, terms, .. } = vae.train_step(Batch::new(images, noise), 0.02, &mut adam);
 //! ```
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![forbid(unsafe_code)]
 
 mod adam;
 mod config;
+mod convolutional;
 mod decoder;
 mod encoder;
+mod layers;
 mod likelihood;
 mod linear;
 mod loss;
+mod norm;
 mod ops;
 mod parameters;
 mod step;
+mod training;
 mod vae;
 
 pub use adam::{Adam, AdamConfig, Moments};
-pub use config::VaeConfig;
+pub use config::{ConvolutionSize, Hidden, NoOutput, VaeConfig, convolutions};
+pub use convolutional::{ConvolutionLayer, Level, ResidualBlock, Upsampling};
 pub use decoder::Decoder;
 pub use encoder::{Encoder, LOG_VAR_MAX, LOG_VAR_MIN, Posterior};
-pub use kernels::{Activation, Convolution};
+pub use kernels::{Activation, Convolution, NormAxis};
+pub use layers::Layer;
 pub use likelihood::{Likelihood, PixelDistribution, Variance};
 pub use loss::ElboTerms;
-pub use ops::{bernoulli_nll, convolve, convolve_transposed, dense, gaussian_kl, linear, reparameterize};
+pub use norm::Norm;
+pub use ops::{
+    BatchNormalized, activate, batch_norm, bernoulli_nll, convolve, convolve_transposed, dense, gaussian_kl,
+    layer_norm, linear, reparameterize,
+};
 pub use parameters::{NamedTensor, ParameterError, load_parameters, named_parameters};
 pub use step::{Measured, TrainStep};
+pub use training::Batch;
 pub use vae::{Vae, VaeOutput};

@@ -3,6 +3,8 @@
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use crate::norm::Norm;
+use crate::training::{Batch, Training};
 use crate::{Adam, ElboTerms, Posterior, Vae};
 
 /// What a training step gives.
@@ -49,38 +51,39 @@ impl Vae {
     ///
     /// On Flex the bits are the same on however many threads; within [`kernels::assisted`] it computes on up to two.
     ///
-    /// # Shapes
-    ///
-    /// - images: `[batch, pixels]`, values that the likelihood knows
-    /// - noise: `[batch, latent]`, standard normal
-    ///
     /// # Panics
     ///
-    /// Panics if the shapes are not those, for the sizes that the network was made with, if the batch is empty, if the
-    /// optimiser was made for another network, or if the network was not made on a device with autodiff.
-    pub fn train_step(
-        self,
-        images: Tensor<2>,
-        noise: Tensor<2>,
-        kl_coefficient: f64,
-        adam: &mut Adam,
-    ) -> TrainStep {
+    /// Panics if the shapes are not those of [`Batch`], for the sizes that the network was made with, if the batch is empty, if
+    /// the optimiser was made for another network, or if the network was not made on a device with autodiff.
+    pub fn train_step(mut self, batch: Batch, kl_coefficient: f64, adam: &mut Adam) -> TrainStep {
+        let Batch { images, noise, masks } = batch;
         refuse_empty(&images);
-        let mut output = self.forward(images.clone(), noise);
+        let mut training = Training::new(masks);
+        let mut output = self.pass(images.clone(), noise, Some(&mut training));
         let clamped = output.posterior.clamped();
         let optimal_variance = output.pixels.take_optimal_variance(&images);
         let terms = output.elbo_terms(images);
-        let objective = self.decoder.without_training_variance(terms.objective(kl_coefficient));
+        let objective = self.without_training_averages(terms.objective(kl_coefficient));
         let gradients = GradientsParams::from_grads(objective.backward(), &self);
         let mut vae = adam.step(self, gradients);
         if let Some(variance) = optimal_variance {
             vae.decoder = vae.decoder.keep_variance(variance, adam.updates());
         }
+        vae.norms().filter(|norm| norm.keeps()).zip(training.moments).for_each(|(norm, of)| norm.keep(of));
         TrainStep {
             vae,
             terms: ElboTerms { reconstruction: terms.reconstruction.inner(), kl: terms.kl.inner() },
             clamped,
         }
+    }
+
+    /// The objective with a gradient of 0 for every average that is kept and not trained, so that the optimiser, which has a
+    /// place for each parameter, leaves it as it is.
+    fn without_training_averages(&mut self, objective: Tensor<1>) -> Tensor<1> {
+        let of_decoder: Vec<_> = self.decoder.kept_variance().map(|kept| kept.val()).into_iter().collect();
+        let of_norms = self.norms().flat_map(|norm| Norm::kept(norm).map(|kept| kept.val()));
+        let averages = of_decoder.into_iter().chain(of_norms);
+        averages.fold(objective, |objective, kept| objective + kept.sum().mul_scalar(0.0))
     }
 }
 

@@ -1,6 +1,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use crate::norm::Norm;
+use crate::training::Training;
 use crate::{Decoder, ElboTerms, Encoder, PixelDistribution, Posterior, gaussian_kl, reparameterize};
 
 /// A variational autoencoder with Gaussian posteriors.
@@ -40,10 +42,24 @@ impl Vae {
     ///
     /// Panics if the shapes are not those, for the sizes that the network was made with.
     pub fn forward(&self, images: Tensor<2>, noise: Tensor<2>) -> VaeOutput {
-        let posterior = self.encoder.forward(images);
+        self.pass(images, noise, None)
+    }
+
+    pub(crate) fn pass(
+        &self,
+        images: Tensor<2>,
+        noise: Tensor<2>,
+        mut training: Option<&mut Training>,
+    ) -> VaeOutput {
+        let posterior = self.encoder.pass(images, training.as_deref_mut());
         let codes = reparameterize(posterior.mean.clone(), posterior.log_var.clone(), noise);
-        let pixels = self.decoder.distribution(self.decoder.forward(codes.clone()));
+        let pixels = self.decoder.distribution(self.decoder.pass(codes.clone(), training));
         VaeOutput { posterior, codes, pixels }
+    }
+
+    /// The norms in the order of the forward pass.
+    pub(crate) fn norms(&mut self) -> impl Iterator<Item = &mut Norm> {
+        self.encoder.norms().chain(self.decoder.norms())
     }
 }
 

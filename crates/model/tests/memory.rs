@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Distribution, Tensor};
-use model::{Adam, AdamConfig, TrainStep, VaeConfig};
+use model::{Adam, AdamConfig, Batch, TrainStep, VaeConfig};
 use rand::{SeedableRng, rngs::StdRng};
 
 /// The system's allocator, which also counts the bytes in use.
@@ -52,7 +52,7 @@ fn memory_does_not_grow_with_the_steps() {
         let mut in_use_after = |steps: usize| {
             for _ in 0..steps {
                 let TrainStep { vae: trained, .. } =
-                    vae.clone().train_step(images.clone(), noise.clone(), 1.0, &mut adam);
+                    vae.clone().train_step(Batch::new(images.clone(), noise.clone()), 1.0, &mut adam);
                 vae = trained;
             }
             IN_USE.load(Ordering::Relaxed)

@@ -8,8 +8,8 @@ use burn::nn::Linear;
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData, Tolerance};
 use model::{
-    Activation, Adam, AdamConfig, Likelihood, PixelDistribution, Variance, bernoulli_nll, dense, gaussian_kl,
-    linear, named_parameters, reparameterize,
+    Activation, Adam, AdamConfig, Likelihood, PixelDistribution, Variance, activate, batch_norm,
+    bernoulli_nll, dense, gaussian_kl, layer_norm, linear, named_parameters, reparameterize,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -17,8 +17,15 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 const ABSOLUTE: f32 = 2e-5;
 /// A few roundings of 6e-8, and those of two exponentials.
 const RELATIVE: f32 = 5e-6;
-const ACTIVATIONS: [Activation; 3] =
-    [Activation::Identity, Activation::Relu, Activation::Clamp { min: -0.5, max: 0.75 }];
+const ACTIVATIONS: [Activation; 7] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::Clamp { min: -0.5, max: 0.75 },
+    Activation::Tanh,
+    Activation::Elu,
+    Activation::Gelu,
+    Activation::Silu,
+];
 
 fn random(shape: [usize; 2], scale: f32, seed: u64) -> TensorData {
     let mut rng = StdRng::seed_from_u64(seed);
@@ -90,6 +97,39 @@ fn a_layer_of_tensors_in_any_order_of_memory() {
                 layer([input, weight, bias], activation)
             },
         );
+    }
+}
+
+#[test]
+fn activations_of_tensors_in_any_order_of_memory() {
+    for activation in ACTIVATIONS {
+        assert_as_plain([random([40, 9], 4.0, 1)], 1, |[input]| {
+            activate(input.transpose().slice([1..8, 0..40]), activation)
+        });
+    }
+}
+
+#[test]
+fn norms_of_rows_and_columns() {
+    for (rows, features) in [(2, 3), (17, 40), (128, 256)] {
+        let inputs = || {
+            [random([rows, features], 2.0, 1), random([1, features], 1.0, 2), random([1, features], 1.0, 3)]
+        };
+        assert_as_plain(inputs(), 3, |[input, gain, shift]| {
+            layer_norm(input, gain.reshape([-1]), shift.reshape([-1]))
+        });
+        assert_as_plain(inputs(), 3, |[input, gain, shift]| {
+            batch_norm(input, gain.reshape([-1]), shift.reshape([-1])).output
+        });
+    }
+    let [flex, plain] = devices().map(|device| {
+        let input = Tensor::from_data(random([40, 9], 2.0, 1), &device).transpose().slice([1..8, 0..40]);
+        let ones = Tensor::ones([40], &device);
+        let normalized = batch_norm(input, ones.clone(), ones);
+        [normalized.mean, normalized.variance].map(Tensor::into_data)
+    });
+    for (flex, plain) in flex.iter().zip(&plain) {
+        flex.assert_approx_eq::<f32>(plain, Tolerance::rel_abs(RELATIVE, ABSOLUTE));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use model::{Adam, AdamConfig, Likelihood, Vae, VaeConfig, Variance, named_parameters};
+use model::{Adam, AdamConfig, Batch, Likelihood, Vae, VaeConfig, Variance, named_parameters};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
@@ -37,8 +37,10 @@ fn bytes(threads: usize, rows: usize) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for _ in 0..5 {
             let (images, noise) = (images.clone(), noise.clone());
-            let (step, ()) =
-                kernels::assisted(|| vae.clone().train_step(images, noise, 0.7, &mut adam), || ());
+            let (step, ()) = kernels::assisted(
+                || vae.clone().train_step(Batch::new(images, noise), 0.7, &mut adam),
+                || (),
+            );
             vae = step.vae;
             found.extend([step.terms.reconstruction.into_data(), step.terms.kl.into_data()]);
         }
@@ -83,7 +85,7 @@ fn clamped_log_variances_get_no_gradient_and_are_counted() {
     let bias = Tensor::<1>::from_data([1e4f32, -1e4], &device().autodiff());
     vae.encoder.log_var.bias = Some(Param::from_tensor(bias.clone()));
     let mut adam = Adam::new(AdamConfig::default(), &vae);
-    let step = vae.train_step(images(3, 4), Tensor::zeros([3, 2], &device()), 1.0, &mut adam);
+    let step = vae.train_step(Batch::new(images(3, 4), Tensor::zeros([3, 2], &device())), 1.0, &mut adam);
     assert_eq!(scalar(&step.clamped), 6.0);
     let after = step.vae.encoder.log_var.bias.expect("it was given one").val();
     after.into_data().assert_eq(&bias.into_data(), true);
@@ -100,7 +102,7 @@ fn trained(likelihood: Likelihood, steps: usize) -> (Vae, Tensor<2>) {
     for _ in 0..steps {
         let noise: Vec<f32> = (0..100).map(|_| 4.0 * rng.random::<f32>() - 2.0).collect();
         let noise = Tensor::from_data(TensorData::new(noise, [50, 2]), &device());
-        vae = vae.train_step(images.clone(), noise, 1e3, &mut adam).vae;
+        vae = vae.train_step(Batch::new(images.clone(), noise), 1e3, &mut adam).vae;
     }
     (vae, images)
 }
@@ -151,7 +153,11 @@ fn an_empty_batch_is_not_measured() {
 fn an_empty_batch_is_not_trained_on() {
     let vae = vae(4);
     let mut adam = Adam::new(AdamConfig::default(), &vae);
-    vae.train_step(Tensor::zeros([0, 4], &device()), Tensor::zeros([0, 2], &device()), 1.0, &mut adam);
+    vae.train_step(
+        Batch::new(Tensor::zeros([0, 4], &device()), Tensor::zeros([0, 2], &device())),
+        1.0,
+        &mut adam,
+    );
 }
 
 #[test]

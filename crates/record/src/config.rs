@@ -11,8 +11,8 @@ use crate::backend::Backend;
 use crate::data_config::DataConfig;
 use crate::did_you_mean::nearest_known_key;
 use crate::error::{RecordError, Result};
-use crate::likelihood::{Likelihood, Variance};
 use crate::member_id::{MemberId, Part};
+use crate::network_config::{NetworkConfig, Norm};
 
 /// What a run trains, with every default filled in and every value checked.
 ///
@@ -63,22 +63,6 @@ impl Default for Margin {
     }
 }
 
-/// The network: its sizes, all but that of the images, which the data decides, and its likelihood.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NetworkConfig {
-    /// Widths of the encoder's hidden layers, from the image to the code; empty for a linear encoder.
-    pub encoder_hidden: Vec<usize>,
-    /// Dimensions of the code.
-    pub latent: usize,
-    /// Widths of the decoder's hidden layers, from the code to the image; empty for a linear decoder.
-    pub decoder_hidden: Vec<usize>,
-    /// The distribution of the pixels.
-    pub likelihood: Likelihood,
-    /// The variance of the Gaussian likelihood.
-    pub variance: Variance,
-}
-
 /// The constants of Adam.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -108,19 +92,6 @@ impl Default for RunConfig {
             data: DataConfig::default(),
             model: NetworkConfig::default(),
             optimizer: OptimizerConfig::default(),
-        }
-    }
-}
-
-impl Default for NetworkConfig {
-    /// The classic network.
-    fn default() -> Self {
-        Self {
-            encoder_hidden: vec![256],
-            latent: 2,
-            decoder_hidden: vec![256],
-            likelihood: Likelihood::GreyBernoulli,
-            variance: Variance::Fixed(1.0),
         }
     }
 }
@@ -257,23 +228,10 @@ impl RunConfig {
         ensure_distinct("seeds", seeds)?;
         ensure!(self.epochs > 0, "epochs = 0: at least one pass over the training images is needed");
         ensure!(self.batch_size > 0, "batch_size = 0: a batch holds at least one image");
-        ensure!(model.latent > 0, "model.latent = 0: the code needs at least one dimension");
-        for (key, widths) in
-            [("encoder_hidden", &model.encoder_hidden), ("decoder_hidden", &model.decoder_hidden)]
-        {
-            ensure!(!widths.contains(&0), "model.{key} = {widths:?}: a hidden layer has at least one unit");
-        }
-        if let Variance::Fixed(variance) = model.variance {
-            ensure!(
-                variance.is_finite() && variance > 0.0,
-                "model.variance = {variance}: it must be a finite number above 0, or one of {}",
-                Variance::NAMES.map(|name| format!("\"{name}\"")).join(", ")
-            );
-        }
+        model.check()?;
         ensure!(
-            model.likelihood == Likelihood::Gaussian || model.variance == NetworkConfig::default().variance,
-            "model.variance is that of the likelihood \"gaussian\", and model.likelihood is \"{}\"",
-            model.likelihood
+            model.norm != Norm::Batch || self.batch_size > 1,
+            "model.norm = \"batch\" needs batches of at least two images, and batch_size is 1"
         );
         self.data.check()?;
         let OptimizerConfig { learning_rate, beta_1, beta_2, epsilon } = *optimizer;
@@ -331,6 +289,7 @@ fn parse_toml<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T> {
 mod tests {
     use super::*;
     use crate::binarise::Binarise;
+    use crate::likelihood::Variance;
 
     fn parse(text: &str, overrides: &[&str]) -> Result<RunConfig> {
         let overrides: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
@@ -448,6 +407,17 @@ mod tests {
             (format!("{one}[data]\nchannels = 2"), "data.channels = 2"),
             (format!("{one}[model]\nlatent = 0"), "model.latent = 0"),
             (format!("{one}[model]\nencoder_hidden = [4, 0]"), "model.encoder_hidden = [4, 0]"),
+            (
+                format!("{one}batch_size = 1\n[model]\nnorm = \"batch\""),
+                "needs batches of at least two images",
+            ),
+            (format!("{one}[model]\ndropout = 1"), "model.dropout = 1"),
+            (format!("{one}[model]\nresidual_blocks = 1"), "model.convolutions lists none"),
+            (format!("{one}[model]\nactivation = \"rellu\""), "did you mean `relu`?"),
+            (
+                format!("{one}[model]\nconvolutions = [{{ filters = 8 }}, {{ filters = 8, stride = 0 }}]"),
+                "the stride of convolution 2 is 0",
+            ),
             (format!("{one}[optimizer]\nlearning_rate = nan"), "optimizer.learning_rate = NaN"),
             (format!("{one}[margin]\naccuracy = 1"), "margin.accuracy = 1: it must be a share"),
             (format!("{one}[margin]\nloss = -0.1"), "margin.loss = -0.1"),

@@ -360,17 +360,7 @@ impl PageRun {
     fn new(run: &Run) -> Self {
         let Run { dir, config, record, .. } = run;
         let record = record.as_ref();
-        let network = run.shape().map(|shape| {
-            let numbers = shape.numbers();
-            let model = &config.model;
-            let widths = [numbers]
-                .into_iter()
-                .chain(model.encoder_hidden.iter().copied())
-                .chain([model.latent])
-                .chain(model.decoder_hidden.iter().copied())
-                .chain([numbers]);
-            widths.map(|width| width.to_string()).collect::<Vec<_>>().join("-")
-        });
+        let network = run.shape().map(|shape| config.model.in_words(&shape));
         Self {
             name: config.name.clone(),
             dir: dir.display().to_string(),

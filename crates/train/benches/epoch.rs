@@ -5,7 +5,7 @@ use std::hint::black_box;
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use model::Adam;
+use model::{Adam, Batch};
 use record::{DataConfig, MemberId, RunConfig, RunDir};
 use train::checkpoint::Snapshot;
 use train::evaluate::evaluate;
@@ -27,7 +27,7 @@ fn epoch(criterion: &mut Criterion) {
     let device = Device::flex();
     let dataset = data::load(&DataConfig::default(), &()).expect("MNIST is in the repository");
     let config = RunConfig::default();
-    let vae = initial_vae(&config, dataset.train.numbers(), 0, &device);
+    let vae = initial_vae(&config, dataset.train.shape(), 0, &device).expect("it fits");
     let order = random::image_order(0, 0, dataset.train.count(), None);
 
     // Of real images, with a network that learns from them: how fast a product is depends on its zeros.
@@ -44,7 +44,7 @@ fn epoch(criterion: &mut Criterion) {
                         .expect("it is in memory");
                     let noise = Tensor::random([128, vae.latent()], Distribution::Normal(0.0, 1.0), &device);
                     let vae = trained.take().expect("the step before put it back");
-                    trained = Some(vae.train_step(images, noise, 1.0, &mut adam).vae);
+                    trained = Some(vae.train_step(Batch::new(images, noise), 1.0, &mut adam).vae);
                 });
             });
         });

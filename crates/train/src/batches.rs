@@ -2,18 +2,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use data::{Epoch, Result};
+use model::Batch;
 
 use crate::image_tensors::ImageTensors;
-use crate::random::{Purpose, image_order, noise};
+use crate::random::{Purpose, dropout_masks, image_order, noise};
 use crate::run_context::RunContext;
-
-/// What a step learns from.
-pub struct Batch {
-    /// Grey levels, `[batch, pixels]`.
-    pub images: Tensor<2>,
-    /// The noise of the reparameterisation, `[batch, latent]`.
-    pub noise: Tensor<2>,
-}
 
 /// The batches of one epoch of a seed, the same for every coefficient.
 pub struct Batches<'a> {
@@ -68,7 +61,19 @@ impl<'a> Batches<'a> {
         let Some(positions) = self.order.chunks(config.batch_size).nth(self.step) else { return Ok(None) };
         let noise = self.noise(positions.len(), device);
         let epoch = Epoch { seed: self.seed, epoch: self.epoch };
-        Ok(Some(Batch { images: dataset.train.batch_in(epoch, positions, device)?, noise }))
+        let masks = self.masks(positions.len(), device);
+        Ok(Some(Batch { images: dataset.train.batch_in(epoch, positions, device)?, noise, masks }))
+    }
+
+    fn masks(&self, count: usize, device: &Device) -> Vec<Tensor<2>> {
+        let model = &self.run.config.model;
+        let widths = model.encoder_hidden.iter().chain(&model.decoder_hidden);
+        let mut masks = dropout_masks(self.seed, self.epoch, self.step, model.dropout);
+        let mut mask = |&width: &usize| {
+            let numbers = masks.by_ref().take(count * width).collect();
+            Tensor::from_data(TensorData::new::<f32, _>(numbers, [count, width]), device)
+        };
+        if model.dropout > 0.0 { widths.map(&mut mask).collect() } else { Vec::new() }
     }
 
     fn noise(&self, count: usize, device: &Device) -> Tensor<2> {

@@ -221,7 +221,7 @@ fn vector(data: TensorData, elements: usize, name: &str, device: &Device) -> Res
 mod tests {
     use super::*;
     use crate::network::initial_vae;
-    use record::{RunConfig, RunDir};
+    use record::{RunConfig, RunDir, Shape};
     use tempfile::TempDir;
 
     fn saved(kernels: Option<&str>) -> (TempDir, MemberDir, Vae) {
@@ -229,7 +229,7 @@ mod tests {
         let config = RunConfig { kl_coefficients: vec![1.0], ..RunConfig::default() };
         let dir = RunDir::create(root.path(), &config).unwrap().member(config.members()[0]);
         let device = Device::flex();
-        let vae = initial_vae(&config, 4, 0, &device);
+        let vae = initial_vae(&config, &Shape::grey(2, 2), 0, &device).unwrap();
         let mut state = TrainState::start(vae.clone(), &config, &device);
         (state.epoch, state.step, state.seconds_before) = (3, 7, 0.1 + 0.2);
         state.sums.kl = Tensor::from_data([233.416_16f32], &device);

@@ -22,6 +22,7 @@ pub mod linear_collapse;
 pub mod loopback_server;
 pub mod member;
 pub mod network;
+mod network_check;
 pub mod observer;
 pub mod own_data;
 pub mod progress;

@@ -3,13 +3,13 @@
 use burn::tensor::{Device, Tensor};
 use data::{Result, Split};
 use kernels::{Matrix, multiply};
-use model::{Likelihood, VaeConfig, Variance};
+use model::{Likelihood, Variance};
 use ndarray::{Array1, Array2, s};
 use record::NetworkConfig;
 
 use crate::diagnostics::{Normaliser, Subset};
 use crate::image_tensors::ImageTensors;
-use crate::network::vae_config;
+use crate::network::likelihood_of;
 
 /// Rows of a matrix at most. Of images of more numbers, products of images are in the place of covariances of numbers.
 const MOST_ROWS: usize = 4096;
@@ -48,7 +48,7 @@ const TOLERANCE: f64 = 1e-12;
 ///
 /// Fails when a file that the images are read from has changed.
 pub fn collapse_coefficients(images: &Split, model: &NetworkConfig, device: &Device) -> Result<Vec<f64>> {
-    let VaeConfig { likelihood, latent, .. } = vae_config(model);
+    let (likelihood, latent) = (likelihood_of(model.likelihood, model.variance), model.latent);
     if likelihood == Likelihood::DiscretisedLogistic {
         return Ok(Vec::new());
     }

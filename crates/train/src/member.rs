@@ -198,7 +198,7 @@ struct Resumed {
 
 fn resume_or_start(run: &RunContext<'_>, dir: &MemberDir) -> Result<Resumed> {
     let RunContext { config, dataset, device, .. } = *run;
-    let vae = initial_vae(config, dataset.train.numbers(), dir.id().seed, device);
+    let vae = initial_vae(config, dataset.train.shape(), dir.id().seed, device)?;
     let Some(saved) = checkpoint::load(dir, vae.clone(), &config.optimizer, device)? else {
         return Ok(Resumed { state: TrainState::start(vae, config, device), damage: None });
     };

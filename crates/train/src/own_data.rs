@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor};
 use data::{Dataset, Progress, Split, suggest};
+use model::Batch;
 use record::{Binarise, DataConfig, DataRecord, Likelihood, RunConfig, RunDir, Scale, Shape, Variance};
 
-use crate::batches::Batch;
 use crate::image_tensors::ImageTensors;
 use crate::network::initial_vae;
 use crate::state::TrainState;
@@ -241,14 +241,7 @@ pub fn describe_data(dataset: &Dataset) -> Vec<String> {
 /// What is to be trained on it, in lines.
 pub fn describe_training(config: &RunConfig, dataset: &Dataset) -> Vec<String> {
     let RunConfig { model, kl_coefficients, seeds, epochs, batch_size, .. } = config;
-    let numbers = dataset.train.numbers();
-    let widths = [numbers]
-        .into_iter()
-        .chain(model.encoder_hidden.iter().copied())
-        .chain([model.latent])
-        .chain(model.decoder_hidden.iter().copied())
-        .chain([numbers]);
-    let network = widths.map(|width| width.to_string()).collect::<Vec<_>>().join("-");
+    let network = model.in_words(dataset.train.shape());
     let list = |numbers: Vec<String>| numbers.join(", ");
     let coefficients = list(kl_coefficients.iter().map(f64::to_string).collect());
     let steps = dataset.train.count().div_ceil(*batch_size);
@@ -305,13 +298,13 @@ pub fn estimated_time(
 ) -> Result<Duration> {
     let train = &dataset.train;
     let size = config.batch_size.min(train.count());
-    let vae = initial_vae(config, train.numbers(), 0, device);
+    let vae = initial_vae(config, train.shape(), 0, device)?;
     let mut state = TrainState::start(vae, config, device);
     let mut times = Vec::with_capacity(TIMED_STEPS);
     for _ in 0..TIMED_STEPS {
         let started = Instant::now();
         let noise = Tensor::zeros([size, config.model.latent], device);
-        let batch = Batch { images: train.range(0..size, device)?, noise };
+        let batch = Batch::new(train.range(0..size, device)?, noise);
         let stepped = state.step(batch, 1.0);
         // Reading it back waits for the device.
         stepped.terms.kl.into_data();

@@ -5,9 +5,8 @@
 //! never used in training, since its generator is one for the whole process.
 
 use data::BlockPlan;
-use rand::Rng;
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -36,6 +35,8 @@ pub enum Purpose {
     TrainingExampleNoise = 9,
     /// The directions from which principal components are sought; of no seed.
     ComponentStart = 10,
+    /// The outputs of hidden layers that a training step leaves out.
+    Dropout = 11,
     /// The images and codes of the self-test, the seed telling them apart.
     SelfTestData = 32,
 }
@@ -80,6 +81,14 @@ pub fn noise(seed: u64, purpose: Purpose, epoch: usize, step: usize, count: usiz
     normal.sample_iter(stream(seed, purpose, epoch, step)).take(count).collect()
 }
 
+/// What the outputs of hidden layers are multiplied with in a step, one after another: 0 with the probability `dropout`, else
+/// what keeps the mean as it is.
+pub fn dropout_masks(seed: u64, epoch: usize, step: usize, dropout: f64) -> impl Iterator<Item = f32> {
+    let mut stream = stream(seed, Purpose::Dropout, epoch, step);
+    let kept = (1.0 / (1.0 - dropout)) as f32;
+    std::iter::repeat_with(move || if stream.random::<f64>() < dropout { 0.0 } else { kept })
+}
+
 /// The numbers that [`noise`] gives the rows at some positions, which rise, where every row has `width` of them.
 pub fn noise_at(seed: u64, purpose: Purpose, positions: &[u32], width: usize) -> Vec<f32> {
     let normal: StandardNormal = StandardNormal;
@@ -96,7 +105,6 @@ pub fn noise_at(seed: u64, purpose: Purpose, positions: &[u32], width: usize) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::RngExt;
 
     #[test]
     fn a_row_has_its_noise_whatever_others_are_asked_for() {
@@ -145,6 +153,16 @@ mod tests {
         }
         assert!(!firsts.is_sorted(), "blocks come in the order of the file: {firsts:?}");
         assert!(!order[..200].is_sorted());
+    }
+
+    #[test]
+    fn masks_leave_out_their_share_and_keep_the_mean() {
+        const COUNT: usize = 100_000;
+        let masks: Vec<f32> = dropout_masks(3, 1, 2, 0.2).take(COUNT).collect();
+        assert!(masks.iter().all(|&mask| mask == 0.0 || mask == 1.25));
+        // Five standard errors of a share of 0.2.
+        let left_out = masks.iter().filter(|&&mask| mask == 0.0).count() as f64 / COUNT as f64;
+        assert!((left_out - 0.2).abs() < 5.0 * (0.2 * 0.8 / COUNT as f64).sqrt(), "{left_out}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, TensorData};
 use data::{Dataset, Split};
-use model::{Likelihood, Vae};
+use model::{Activation, Likelihood, Vae};
 use ndarray::{Array1, Array2, Array3, Array4, Axis};
 use record::{
     DenseDecoder, DenseLayer, Encoded, ExamplePart, Examples, Grid, Link, Outputs, Profiles, Traversals,
@@ -200,8 +200,12 @@ fn quantiles(count: usize) -> Vec<f32> {
     (0..count).map(|i| ndtri((i as f64 + 0.5) / count as f64) as f32).collect()
 }
 
-/// The decoder, where its means are a function of one output each.
+/// The decoder, where a page can compute it: dense layers with ReLUs, and means that are a function of one output each.
 fn dense_decoder(vae: &Vae) -> Option<DenseDecoder> {
+    let logits = vae.decoder.logits.as_ref()?;
+    if vae.decoder.activation != Activation::Relu || !vae.decoder.norms.is_empty() {
+        return None;
+    }
     let link = match vae.decoder.likelihood {
         Likelihood::GreyBernoulli | Likelihood::Bernoulli => Link::Logistic,
         Likelihood::ContinuousBernoulli => Link::ContinuousBernoulli,
@@ -217,7 +221,7 @@ fn dense_decoder(vae: &Vae) -> Option<DenseDecoder> {
             bias: Array1::from(values(bias)),
         }
     };
-    let layers = vae.decoder.hidden.iter().chain([&vae.decoder.logits]).map(layer).collect();
+    let layers = vae.decoder.hidden.iter().chain([logits]).map(layer).collect();
     Some(DenseDecoder { layers, link })
 }
 

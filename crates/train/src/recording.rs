@@ -76,7 +76,9 @@ impl Recording {
         let recorder = Recorder { dataset, examples: &examples, device: &self.device, grid };
         let mut written = Vec::new();
         for Stale { dir, epoch, network, kl_per_dim } in waiting {
-            let Ok(vae) = read_network(&network, &self.config, &self.device) else { continue };
+            let Ok(vae) = read_network(&network, &self.config, dataset.train.shape(), &self.device) else {
+                continue;
+            };
             dir.write_outputs(&recorder.outputs(&vae, epoch, &kl_per_dim, dir.id().seed)?)?;
             written.push(dir.id().dir().join("outputs.safetensors"));
         }

@@ -2,22 +2,22 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use model::{NamedTensor, Vae, load_parameters};
-use record::RunConfig;
+use record::{RunConfig, Shape};
 
 use crate::network::vae_config;
 use crate::random::{Purpose, stream};
 use crate::tensor_file::{SafetensorsFile, read_safetensors};
 
-/// The network of a file of weights, or of a checkpoint.
+/// The network of a file of weights, or of a checkpoint, for examples of a shape.
 ///
 /// # Errors
 ///
 /// Fails when the file is damaged, holds another network, or weights that are not finite.
-pub fn read_network(path: &Path, config: &RunConfig, device: &Device) -> Result<Vae> {
+pub fn read_network(path: &Path, config: &RunConfig, shape: &Shape, device: &Device) -> Result<Vae> {
     let SafetensorsFile { tensors, .. } = read_safetensors(path)?;
     let weights: Vec<NamedTensor> = tensors
         .into_iter()
@@ -32,8 +32,7 @@ pub fn read_network(path: &Path, config: &RunConfig, device: &Device) -> Result<
             data.num_elements()
         );
     }
-    let logits = weights.iter().find(|weight| weight.name == "decoder.logits.bias");
-    let pixels = logits.context("decoder.logits.bias is missing")?.data.num_elements();
-    let vae = vae_config(&config.model).init(pixels, &mut stream(0, Purpose::InitialWeights, 0, 0), device);
+    let mut weights_to_replace = stream(0, Purpose::InitialWeights, 0, 0);
+    let vae = vae_config(&config.model, shape)?.init(shape.numbers(), &mut weights_to_replace, device);
     Ok(load_parameters(vae, weights)?.no_grad())
 }

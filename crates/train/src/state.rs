@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use model::{Adam, ElboTerms, TrainStep, Vae};
+use model::{Adam, Batch, ElboTerms, TrainStep, Vae};
 use record::{EpochRow, RunConfig, Terms};
 
-use crate::batches::Batch;
 use crate::evaluate::Evaluation;
 use crate::network::adam_config;
 
@@ -77,10 +76,8 @@ impl TrainState {
 
     /// Learns from a batch.
     pub fn step(mut self, batch: Batch, kl_coefficient: f64) -> Stepped {
-        let Batch { images, noise } = batch;
-        let [count, _] = images.dims();
-        let step = self.vae.train_step(images, noise, kl_coefficient, &mut self.adam);
-        let TrainStep { vae, terms, clamped } = step;
+        let [count, _] = batch.images.dims();
+        let TrainStep { vae, terms, clamped } = self.vae.train_step(batch, kl_coefficient, &mut self.adam);
         let add = |sum: &mut Tensor<1>, term: Tensor<1>| *sum = sum.clone() + term;
         add(&mut self.sums.reconstruction, terms.reconstruction.clone().mul_scalar(count as f64));
         add(&mut self.sums.kl, terms.kl.clone().mul_scalar(count as f64));

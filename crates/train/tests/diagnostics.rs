@@ -254,7 +254,8 @@ fn constant(mean: &[f32], log_var: &[f32]) -> Vae {
     }
     vae.encoder.mean.bias = parameter(mean);
     vae.encoder.log_var.bias = parameter(log_var);
-    vae.decoder.logits.weight = Param::from_tensor(Tensor::zeros([3, 4], &device));
+    vae.decoder.logits.as_mut().expect("it is dense").weight =
+        Param::from_tensor(Tensor::zeros([3, 4], &device));
     vae
 }
 

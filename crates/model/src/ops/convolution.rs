@@ -13,7 +13,8 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, assert_shape};
 use kernels::{Activation, Convolution};
 
-use super::dense::activate;
+use super::activation::{self, activate};
+use super::dense::fuse;
 #[cfg(feature = "flex")]
 use super::flex::{FlexTensor, are_f32, in_order, numbers, tensor, writable};
 
@@ -72,7 +73,9 @@ fn compute(form: Form, input: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> 
     let Convolution { kernel: [rows, columns], channels, filters, .. } = form.convolution;
     assert_shape!(weight, [rows, columns, channels, filters]);
     let (input, weight, bias) = (input.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::convolution(form, input, weight, bias))
+    let (fused, after) = fuse(form.activation);
+    let form = Form { activation: fused, ..form };
+    activate(Tensor::from_dispatch(Dispatch::convolution(form, input, weight, bias)), after)
 }
 
 fn positions(convolution: &Convolution) -> [usize; 2] {
@@ -127,7 +130,7 @@ fn plain<B: Backend>(
     } else {
         B::conv2d(input, weight, Some(bias), ConvOptions::new(stride, padding, [1, 1], 1))
     };
-    activate::<B>(B::float_permute(sums, &[0, 2, 3, 1]), activation)
+    activation::plain::<B>(B::float_permute(sums, &[0, 2, 3, 1]), activation)
 }
 
 super::plain_backends!(ConvolutionOps);

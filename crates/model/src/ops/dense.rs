@@ -13,6 +13,7 @@ use burn::nn::Linear;
 use burn::tensor::{Tensor, assert_shape};
 use kernels::Activation;
 
+use super::activation::activate;
 #[cfg(feature = "flex")]
 use super::flex::{FlexTensor, are_f32, in_order, matrix, numbers, tensor, writable};
 
@@ -33,7 +34,18 @@ pub fn dense(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, activation: A
     assert_shape!(input, [input.dims()[0], inputs]);
     assert_shape!(bias, [outputs]);
     let (input, weight, bias) = (input.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::dense(input, weight, bias, activation))
+    let (fused, after) = fuse(activation);
+    activate(Tensor::from_dispatch(Dispatch::dense(input, weight, bias, fused)), after)
+}
+
+/// What a layer does in one operation, and what is left for one after it: a gradient for which the sums are needed needs them
+/// kept.
+pub(super) fn fuse(activation: Activation) -> (Activation, Activation) {
+    if activation.is_told_by_output() {
+        (activation, Activation::Identity)
+    } else {
+        (Activation::Identity, activation)
+    }
 }
 
 /// [`dense`] with the parameters of Burn's own layer.
@@ -82,15 +94,7 @@ fn plain<B: Backend>(
 ) -> FloatTensor<B> {
     let outputs = bias.shape().num_elements();
     let sums = B::float_add(B::float_matmul(input, weight), B::float_reshape(bias, [1, outputs].into()));
-    activate::<B>(sums, activation)
-}
-
-pub(super) fn activate<B: Backend>(sums: FloatTensor<B>, activation: Activation) -> FloatTensor<B> {
-    match activation {
-        Activation::Identity => sums,
-        Activation::Relu => B::relu(sums),
-        Activation::Clamp { min, max } => B::float_clamp(sums, min.into(), max.into()),
-    }
+    super::activation::plain::<B>(sums, activation)
 }
 
 super::plain_backends!(DenseOps);

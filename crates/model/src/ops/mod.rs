@@ -27,6 +27,7 @@ macro_rules! plain_backends {
 }
 use plain_backends;
 
+mod activation;
 mod adam;
 mod convolution;
 mod dense;
@@ -34,7 +35,9 @@ mod dense;
 mod flex;
 mod gaussian;
 mod likelihood;
+mod norm;
 
+pub use activation::activate;
 pub(crate) use adam::{AdamUpdate, adam};
 pub use convolution::{convolve, convolve_transposed};
 pub use dense::{dense, linear};
@@ -42,3 +45,5 @@ pub(crate) use gaussian::count_at_bounds;
 pub use gaussian::{gaussian_kl, reparameterize};
 pub use likelihood::bernoulli_nll;
 pub(crate) use likelihood::{nll, scaled_nll};
+pub(crate) use norm::NORM_EPSILON;
+pub use norm::{BatchNormalized, batch_norm, layer_norm};

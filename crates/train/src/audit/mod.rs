@@ -166,6 +166,7 @@ fn config(
         latent: sets.latent,
         likelihood,
         variance: options.variance.unwrap_or(NetworkConfig::default().variance),
+        ..NetworkConfig::default()
     };
     let base = RunConfig { name: name.to_string(), kl_coefficients, seeds, model, ..RunConfig::default() };
     let data = record::DataConfig { path: from.to_path_buf(), ..base.data };

@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 mod convert;
 mod data;
+mod model;
 mod report;
 mod results;
 mod selftest;
@@ -23,6 +24,7 @@ use clap_complete::Shell;
 use self::audit::AuditArgs;
 use self::convert::ConvertArgs;
 use self::data::DataArgs;
+use self::model::ModelArgs;
 use self::report::ReportArgs;
 use self::selftest::SelftestArgs;
 use self::status::StatusArgs;
@@ -54,6 +56,8 @@ enum Command {
     Watch(WatchArgs),
     /// Say what there is in data, by a configuration or alone, and show some of its images
     Data(DataArgs),
+    /// Say what layers a network has, by a configuration or data alone: outputs, parameters and multiply-adds
+    Model(ModelArgs),
     /// Check that the files of a finished run are as they were written
     Verify(VerifyArgs),
     /// Show which members of a run are finished, running, waiting or failed
@@ -131,6 +135,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Command::Watch(args) => watch::run(args),
         Command::Data(args) => data::run(args),
+        Command::Model(args) => model::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Status(args) => status::run(args),
         Command::Submit(job) => {

@@ -12,7 +12,7 @@ use indicatif::HumanDuration;
 use kernels::KernelSet;
 use model::{NamedTensor, named_parameters};
 use record::{
-    Backend, Claims, DataRecord, FileHashes, Likelihood, MemberId, Part, RunConfig, RunDir, RunRecord,
+    Backend, Claims, DataRecord, FileHashes, Likelihood, MemberId, Part, RunConfig, RunDir, RunRecord, Shape,
     Status, now,
 };
 use report::{FigureSet, ReportOptions};
@@ -24,6 +24,7 @@ use super::{Failed, NAMED, program};
 use crate::device::device;
 use crate::diagnostics::SharedReference;
 use crate::network::initial_vae;
+use crate::network_check::check_network;
 use crate::own_data::{check_values, describe_data, describe_training, estimated_time, name_run, understand};
 use crate::progress::{ReadingProgress, Style, SweepProgress};
 use crate::recording::{record_baselines, record_collapse, record_examples};
@@ -189,16 +190,17 @@ fn train(config: &RunConfig, args: &TrainArgs, path: &Path, dataset: Option<Data
         let first = first_to_look_at(members.len());
         members.rotate_left(first);
     }
+    let workers = sweep::worker_count(config.workers, members.len());
+    check_network(config, &dataset, workers)?;
     let dir = RunDir::create(path, config)?;
     let claims = Claims::new(args.take_over);
     let claim = dir.claim(&claims)?;
     check_data(&dir, &dataset.record)?;
-    prepare(&dir, config, dataset.train.numbers(), &device)?;
+    prepare(&dir, config, dataset.train.shape(), &device)?;
     let examples = match dir.examples()? {
         Some(examples) => examples,
         None => record_examples(&dir, config, &dataset)?,
     };
-    let workers = sweep::worker_count(config.workers, members.len());
     if args.data.is_some() && !args.quiet {
         describe_data(&dataset).iter().for_each(|line| println!("{line}"));
         describe_training(config, &dataset).iter().for_each(|line| println!("{line}"));
@@ -305,18 +307,18 @@ fn check_data(dir: &RunDir, data: &DataRecord) -> Result<()> {
 }
 
 /// Writes the weights that the members start from.
-fn prepare(dir: &RunDir, config: &RunConfig, pixels: usize, device: &Device) -> Result<()> {
+fn prepare(dir: &RunDir, config: &RunConfig, shape: &Shape, device: &Device) -> Result<()> {
     let path = dir.initial_weights();
     if path.exists() {
         return Ok(());
     }
-    let of_seed = |&seed: &u64| {
-        let parameters = named_parameters(&initial_vae(config, pixels, seed, device));
-        parameters
-            .into_iter()
-            .map(move |NamedTensor { name, data }| NamedTensor { name: format!("seed={seed}/{name}"), data })
-    };
-    write_weights(&path, &config.seeds.iter().flat_map(of_seed).collect::<Vec<_>>())
+    let mut weights = Vec::new();
+    for seed in &config.seeds {
+        let parameters = named_parameters(&initial_vae(config, shape, *seed, device)?);
+        let named = |NamedTensor { name, data }| NamedTensor { name: format!("seed={seed}/{name}"), data };
+        weights.extend(parameters.into_iter().map(named));
+    }
+    write_weights(&path, &weights)
 }
 
 /// The record of a run that begins.

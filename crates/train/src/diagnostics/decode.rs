@@ -57,8 +57,7 @@ impl Decode for OnDevice<'_> {
     }
 
     fn numbers(&self) -> usize {
-        let [_, numbers] = self.vae.decoder.logits.weight.dims();
-        numbers
+        self.vae.decoder.pixels()
     }
 
     fn likelihood(&self) -> Likelihood {

@@ -169,13 +169,19 @@ mod tests {
 
     /// A decoder without a hidden layer.
     fn linear(latent: usize, likelihood: model::Likelihood) -> Vae {
-        let config = VaeConfig { encoder_hidden: vec![], latent, decoder_hidden: vec![], likelihood };
+        let config = VaeConfig {
+            encoder_hidden: vec![],
+            latent,
+            decoder_hidden: vec![],
+            likelihood,
+            ..VaeConfig::default()
+        };
         let mut vae = config.init(PIXELS, &mut StdRng::seed_from_u64(3), &Device::flex());
         let weight = TensorData::new(
             (0..latent * PIXELS).map(|i| ((i * 37 % 11) as f32 - 5.0) / 4.0).collect::<Vec<f32>>(),
             [latent, PIXELS],
         );
-        vae.decoder.logits.weight = Param::from_data(weight, &Device::flex());
+        vae.decoder.logits.as_mut().unwrap().weight = Param::from_data(weight, &Device::flex());
         vae
     }
 
@@ -193,7 +199,8 @@ mod tests {
         const VARIANCE: f64 = 0.1;
         let vae = linear(1, model::Likelihood::Gaussian { variance: Variance::Fixed(VARIANCE) });
         let images = images();
-        let weights: Vec<f64> = vae.decoder.logits.weight.val().into_data().iter::<f64>().collect();
+        let weights: Vec<f64> =
+            vae.decoder.logits.as_ref().unwrap().weight.val().into_data().iter::<f64>().collect();
         let squares: f64 = weights.iter().map(|w| w * w).sum();
         for (image, found) in integrate_all(&vae, &images).into_iter().enumerate() {
             let grey: Vec<f64> = images.gather(&[image as u32]).unwrap().into_iter().map(f64::from).collect();

@@ -31,6 +31,7 @@ pub fn linear_config(latent: usize) -> RunConfig {
         decoder_hidden: Vec::new(),
         likelihood: Likelihood::Gaussian,
         variance: Variance::Fixed(1.0),
+        ..NetworkConfig::default()
     };
     RunConfig { model, ..RunConfig::default() }
 }
@@ -76,7 +77,12 @@ pub fn network_of<const N: usize>(
     parameters: [(&str, TensorData); N],
     device: &Device,
 ) -> Result<Vae> {
-    let vae = vae_config(&config.model).init(pixels, &mut stream(0, Purpose::InitialWeights, 0, 0), device);
+    let shape = Shape::grey(1, pixels);
+    let vae = vae_config(&config.model, &shape)?.init(
+        pixels,
+        &mut stream(0, Purpose::InitialWeights, 0, 0),
+        device,
+    );
     let named = |(name, data): (&str, TensorData)| NamedTensor { name: name.to_string(), data };
     Ok(load_parameters(vae, parameters.into_iter().map(named).collect())?.no_grad())
 }

@@ -1,0 +1,66 @@
+//! What a network needs, before any memory is taken for it.
+
+use anyhow::{Result, ensure};
+use data::Dataset;
+use model::{Layer, VaeConfig};
+use record::{Norm, RunConfig};
+
+use crate::network::vae_config;
+
+/// Bytes of a number.
+const NUMBER: f64 = 4.0;
+/// Numbers kept for each parameter in training: itself, its gradient, and two moments.
+const OF_PARAMETER: f64 = 4.0;
+/// Numbers kept for each output of a layer and image in training: itself and its gradient.
+const OF_OUTPUT: f64 = 2.0;
+
+/// A network that the data and this machine can train.
+///
+/// # Errors
+///
+/// Fails when the layers do not fit the images, members side by side need more memory than the machine has, or a batch norm
+/// would be given a batch of one image.
+pub fn check_network(config: &RunConfig, dataset: &Dataset, workers: usize) -> Result<VaeConfig> {
+    let shape = dataset.train.shape();
+    let network = vae_config(&config.model, shape)?;
+    let (images, size) = (dataset.train.count(), config.batch_size);
+    ensure!(
+        config.model.norm != Norm::Batch || images % size != 1,
+        "model.norm = \"batch\" needs at least two images in a batch, and the last of {images} training images in batches of \
+         {size} would be alone in its batch: choose another batch_size"
+    );
+    let needed = bytes_in_training(&network.layers(shape.numbers()), size) * workers as f64;
+    if let Some(there) = memory_of_machine().filter(|there| needed > *there) {
+        anyhow::bail!(
+            "{workers} members at a time need {} to train, and this machine has {}: make the layers of [model] smaller, which \
+             `klsweep model` lists{}",
+            in_gigabytes(needed),
+            in_gigabytes(there),
+            if workers > 1 { ", or train fewer at a time with --workers" } else { "" }
+        );
+    }
+    Ok(network)
+}
+
+/// Bytes that a member in training takes at least.
+pub fn bytes_in_training(layers: &[Layer], batch_size: usize) -> f64 {
+    let sum = |of: fn(&Layer) -> f64| layers.iter().map(of).sum::<f64>();
+    let parameters = OF_PARAMETER * sum(|layer| layer.parameters);
+    NUMBER * (parameters + OF_OUTPUT * batch_size as f64 * sum(Layer::outputs))
+}
+
+/// In units that people read.
+pub fn in_gigabytes(bytes: f64) -> String {
+    match bytes {
+        bytes if bytes < 1e9 => format!("{:.1} MB", bytes / 1e6),
+        bytes => format!("{:.1} GB", bytes / 1e9),
+    }
+}
+
+/// Bytes of memory that the machine has, where it can be asked.
+fn memory_of_machine() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kilobytes =
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.split_whitespace().next()?;
+    Some(1024.0 * kilobytes.parse::<f64>().ok()?)
+}
