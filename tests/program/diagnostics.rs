@@ -160,7 +160,7 @@ fn what_cannot_be_measured_is_said_with_its_reason_and_the_rest_is_reported() {
         (
             "few",
             table(12, |i| ["a", "b"][i % 2]),
-            &["10 nearest neighbours: 9 samples where at least 10 are needed", "fewer than its cells"][..],
+            &["10 nearest neighbours: 8 samples where at least 10 are needed", "fewer than its cells"][..],
         ),
         (
             "unlabelled",
