@@ -159,7 +159,7 @@ fn what_cannot_be_measured_is_said_with_its_reason_and_the_rest_is_reported() {
         ("one-class", table(240, |_| "only"), &["Logistic probe: ", "all samples are of class 0"][..]),
         (
             "few",
-            table(12, |i| ["a", "b"][i % 2]),
+            table(10, |i| ["a", "b"][i % 2]),
             &["10 nearest neighbours: 8 samples where at least 10 are needed", "fewer than its cells"][..],
         ),
         (
