@@ -100,7 +100,8 @@ impl Explorer {
         let mut shown: Vec<Shown<'_>> = Vec::new();
         for (position, &of) in members.iter().enumerate() {
             let Some(outputs) = &of.member.outputs else { continue };
-            let (decoder, grid) = (outputs.decoder.as_ref(), outputs.manifold.as_ref());
+            let decoder = outputs.decoder.as_ref();
+            let grid = outputs.plane.as_ref().or(outputs.manifold.as_ref());
             let usable = decoder.is_some() || grid.is_some();
             if usable && shown.iter().all(|other| other.of.c() != of.c()) {
                 shown.push(Shown { position, of, decoder, grid });
