@@ -44,9 +44,11 @@ pub const TEST: SplitFiles = SplitFiles {
 
 /// MNIST's folder: `data/mnist` below the current directory, or in the repository that the program was built in.
 pub fn dir() -> Option<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    [PathBuf::new(), repository]
+    // Without `..`, so that the images are found also where they are all that is left of the repository, as in a container.
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    [Some(Path::new("")), repository]
         .into_iter()
+        .flatten()
         .map(|root| root.join("data/mnist"))
         .find(|dir| find(dir, TRAIN.images.name).is_some())
 }

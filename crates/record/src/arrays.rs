@@ -38,16 +38,19 @@ macro_rules! element {
             const DTYPE: Dtype = $dtype;
             const BYTES: usize = size_of::<$type>();
 
+            #[inline]
             fn push(self, bytes: &mut Vec<u8>) {
                 bytes.extend(self.to_le_bytes());
             }
 
+            #[inline]
             fn read(bytes: &[u8]) -> Self {
                 let mut array = [0; Self::BYTES];
                 array.copy_from_slice(bytes);
                 Self::from_le_bytes(array)
             }
 
+            #[inline]
             fn is_finite(self) -> bool {
                 let is_finite: fn($type) -> bool = $is_finite;
                 is_finite(self)

@@ -1,12 +1,13 @@
 //! What the page needs to walk through the latent space: codes, test images, and the decoders themselves, or pictures of what
 //! they make of a grid of codes where there is no room for all.
 
-use record::{DenseDecoder, Encoded, Grid, Scaling, Shape, ShownImages};
+use record::{Encoded, Scaling, Shape, ShownImages};
 use serde::Serialize;
 
 use crate::figures::on_axes;
-use crate::packed::{Columns, PackedDecoder, PackedGrid, base64, bytes_of_decoder};
+use crate::packed::{Columns, PackedDecoder, PackedGrid, base64};
 use crate::report::ReportMember;
+use crate::run::RecordedOutputs;
 
 /// Bytes of the page for decoders, at most: six of the classic network.
 const DECODER_BYTES: usize = 3_300_000;
@@ -99,12 +100,10 @@ impl Explorer {
     pub fn new(members: &[ReportMember<'_>], kept: &[f64]) -> Option<Self> {
         let mut shown: Vec<Shown<'_>> = Vec::new();
         for (position, &of) in members.iter().enumerate() {
-            let Some(outputs) = &of.member.outputs else { continue };
-            let decoder = outputs.decoder.as_ref();
-            let grid = outputs.plane.as_ref().or(outputs.manifold.as_ref());
-            let usable = decoder.is_some() || grid.is_some();
+            let Some(recorded) = of.member.recorded else { continue };
+            let usable = recorded.decoder_bytes.is_some() || recorded.has_grid;
             if usable && shown.iter().all(|other| other.of.c() != of.c()) {
-                shown.push(Shown { position, of, decoder, grid });
+                shown.push(Shown { position, of, recorded });
             }
         }
         shown.sort_by(|a, b| a.of.c().total_cmp(&b.of.c()));
@@ -116,9 +115,12 @@ impl Explorer {
         // A member without pictures has its decoder, if it has one, whatever the others have.
         let of_kept: Vec<usize> =
             kept.iter().filter_map(|c| shown.iter().position(|shown| shown.of.c() == *c)).collect();
-        let largest = shown.iter().filter_map(|shown| shown.decoder).map(bytes_of_decoder).max().unwrap_or(1);
+        let largest = shown.iter().filter_map(|shown| shown.recorded.decoder_bytes).max().unwrap_or(1);
         let chosen = spread_out(shown.len(), &of_kept, DECODER_BYTES / largest.max(1));
-        let live = |i: usize| shown[i].decoder.is_some() && (chosen.contains(&i) || shown[i].grid.is_none());
+        let live = |i: usize| {
+            let RecordedOutputs { decoder_bytes, has_grid } = shown[i].recorded;
+            decoder_bytes.is_some() && (chosen.contains(&i) || !has_grid)
+        };
         let pictured = (0..shown.len()).filter(|&i| !live(i)).count();
         let most =
             (TILE_PIXELS / (pictured.max(1) * height * width * channels).max(1)).isqrt().max(LEAST_TILES);
@@ -130,7 +132,7 @@ impl Explorer {
             .flat_map(|picked| picked.examples.iter().map(|&example| example as usize))
             .collect();
         let packed: Vec<ExplorerMember> =
-            (0..shown.len()).map(|i| shown[i].pack(&rows, every, live(i), channels, most)).collect();
+            (0..shown.len()).filter_map(|i| shown[i].pack(&rows, every, live(i), channels, most)).collect();
         let labels = test.and_then(|test| test.labels.as_ref());
         Some(Self {
             height,
@@ -196,12 +198,11 @@ struct Shown<'a> {
     /// Its position among all members of the report.
     position: usize,
     of: ReportMember<'a>,
-    decoder: Option<&'a DenseDecoder>,
-    grid: Option<&'a Grid>,
+    recorded: RecordedOutputs,
 }
 
 impl Shown<'_> {
-    /// With the posteriors of the picked examples, every n-th code, and the decoder or at most so many pictures a side.
+    /// `None` if its outputs were written anew meanwhile and cannot be read. With the posteriors of the picked examples, every n-th code, and the decoder or at most so many pictures a side.
     fn pack(
         &self,
         picked: &[usize],
@@ -209,16 +210,18 @@ impl Shown<'_> {
         live: bool,
         channels: usize,
         most: usize,
-    ) -> ExplorerMember {
+    ) -> Option<ExplorerMember> {
         let latent = self.of.run.config.model.latent;
-        let grid = self.grid.filter(|_| !live);
+        // Of one member at a time.
+        let outputs = self.of.outputs()?;
+        let grid = outputs.plane.as_ref().or(outputs.manifold.as_ref()).filter(|_| !live);
         let dimensions = match grid {
             Some(grid) => grid.dimensions.iter().map(|&dimension| dimension as usize).collect(),
             None => on_axes(&self.of.kl_per_dim()),
         };
         let all: Vec<usize> = (0..latent).collect();
         let encoded = self.of.encoded();
-        ExplorerMember {
+        Some(ExplorerMember {
             member: self.position,
             run: self.of.run_position,
             c: self.of.c(),
@@ -233,10 +236,10 @@ impl Shown<'_> {
                     log_var: Columns::new(log_var, picked, &all),
                 }
             }),
-            decoder: self.decoder.filter(|_| live).map(PackedDecoder::new),
+            decoder: outputs.decoder.as_ref().filter(|_| live).map(PackedDecoder::new),
             tiles: grid.map(|grid| PackedGrid::new(grid, channels, most)),
             dimensions,
-        }
+        })
     }
 }
 

@@ -106,11 +106,15 @@ struct PageRecommendation {
     calibration: Option<Calibration>,
 }
 
+/// Coefficients up to which a table of each by the objective of each is one that is read.
+const MOST_CROSSED: usize = 30;
+
 /// Who does how well by whose objective, on one set of images.
 #[derive(Serialize)]
 struct Convergence {
     images: &'static str,
     coefficients: Vec<f64>,
+    /// Nothing where there are too many.
     rows: Vec<CrossRow>,
     /// What follows.
     text: String,
@@ -293,21 +297,23 @@ impl Convergence {
 
     fn new(images: &'static str, means: &str, cross: &CrossObjectives) -> Self {
         let CrossObjectives { coefficients, objective, beaten } = cross;
-        let lowest = |at: usize| objective.iter().map(|row| row[at]).fold(f64::INFINITY, f64::min);
+        let of_column = |at: usize| objective.iter().map(|row| row[at]).fold(f64::INFINITY, f64::min);
+        let lowest: Vec<f64> = (0..coefficients.len()).map(of_column).collect();
         let row = |(of, &c): (usize, &f64)| {
             let cell = |(at, &value): (usize, &f64)| CrossCell {
                 text: format::number(value, 2),
-                best: value == lowest(at),
+                best: value == lowest[at],
                 beaten: of == at && beaten.iter().any(|found| found.c == c),
             };
             CrossRow { c, cells: objective[of].iter().enumerate().map(cell).collect() }
         };
         let losers: Vec<f64> = beaten.iter().map(|found| found.c).collect();
         let text = match losers[..] {
-            [] => "No member is beaten at its own coefficient.".to_string(),
+            [] => "no member is beaten at its own coefficient.".to_string(),
             _ => format!("{}: the one that loses {means}.", who_beats(Some(cross), &losers)),
         };
-        let rows = coefficients.iter().enumerate().map(row).collect();
+        let shown = coefficients.len() <= MOST_CROSSED;
+        let rows = coefficients.iter().enumerate().filter(|_| shown).map(row).collect();
         Self { images, coefficients: coefficients.clone(), rows, text }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use record::{Encoded, MemberResult, write_atomically};
+use record::{Encoded, MemberResult, Outputs, write_atomically};
 
 use crate::error::{ReportError, Result};
 use crate::evidence::Evidence;
@@ -64,7 +64,12 @@ impl<'a> ReportMember<'a> {
 
     /// The posteriors of the test examples.
     pub fn encoded(&self) -> Option<&'a Encoded> {
-        self.member.outputs.as_ref()?.test.as_ref()
+        self.member.encoded.as_ref()
+    }
+
+    /// What its network makes of the examples, read anew.
+    pub fn outputs(&self) -> Option<Outputs> {
+        self.member.outputs(self.run)
     }
 }
 
@@ -159,22 +164,24 @@ impl Report {
                 .filter(|(member, _)| member.run_position == position)
                 .map(|(member, kl_per_dim)| (member, kl_per_dim.as_slice()))
                 .collect();
-            let usable = || of_run.iter().filter(|(member, _)| member.member.outputs.is_some());
+            let usable = || of_run.iter().filter(|(member, _)| member.member.recorded.is_some());
             let shown = usable().find(|(member, _)| Some(member.c()) == kept).or_else(|| usable().next());
             let sweep_members: Vec<SweepMember<'_>> =
                 of_run.iter().map(|(member, kl_per_dim)| sweep_member(member, kl_per_dim)).collect();
+            let outputs = shown.and_then(|(member, _)| member.outputs());
             let sweep = SweepFigures {
                 members: &sweep_members,
                 examples: run.examples.as_ref(),
-                shown: shown.map(|(member, kl_per_dim)| member_figures(member, kl_per_dim)),
+                shown: shown.map(|(member, kl_per_dim)| member_figures(member, outputs.as_ref(), kl_per_dim)),
             };
             let (dir, name) = (run.dir.join("figures"), &run.config.name);
             draw(&dir, name, sweep.draw(common_range))?;
             if all {
                 draw(&dir, name, sweep.draw_rest(common_range))?;
                 for (member, kl_per_dim) in &of_run {
-                    let drawing = member_figures(member, kl_per_dim).draw(common_range);
-                    draw(&member.member.figures, &member.member.id.to_string(), drawing)?;
+                    let outputs = member.outputs();
+                    let drawing = member_figures(member, outputs.as_ref(), kl_per_dim).draw(common_range);
+                    draw(&member.member.figures(), &member.member.id.to_string(), drawing)?;
                 }
             }
         }
@@ -200,13 +207,17 @@ impl Report {
     }
 }
 
-fn member_figures<'a>(of: &ReportMember<'a>, kl_per_dim: &'a [f64]) -> MemberFigures<'a> {
+fn member_figures<'a>(
+    of: &ReportMember<'a>,
+    outputs: Option<&'a Outputs>,
+    kl_per_dim: &'a [f64],
+) -> MemberFigures<'a> {
     let ReportMember { run, member, .. } = *of;
     MemberFigures {
         c: member.id.kl_coefficient,
         seed: member.id.seed,
         examples: run.examples.as_ref(),
-        outputs: member.outputs.as_ref(),
+        outputs,
         kl_per_dim,
         history: &member.history,
     }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use record::{
-    DataRecord, EpochRow, Examples, Failure, Losses, MemberDir, MemberId, MemberResult, Outputs, RunConfig,
-    RunDir, RunRecord, Shape,
+    DataRecord, Encoded, EpochRow, Examples, Failure, Losses, MemberDir, MemberId, MemberResult, Outputs,
+    RunConfig, RunDir, RunRecord, Shape,
 };
 
 use crate::error::Result;
+use crate::packed::bytes_of_decoder;
 
 /// A run, finished or not.
 pub struct Run {
@@ -31,8 +32,7 @@ pub struct Run {
 pub struct Member {
     /// Its coefficient and seed.
     pub id: MemberId,
-    /// Where its figures belong.
-    pub figures: PathBuf,
+    dir: MemberDir,
     /// Where it stands.
     pub state: MemberState,
     /// Its finished epochs.
@@ -41,10 +41,22 @@ pub struct Member {
     pub result: Option<MemberResult>,
     /// What its network makes of each image.
     pub losses: Option<Losses>,
-    /// What its network makes of the examples.
-    pub outputs: Option<Outputs>,
+    /// The posteriors of the test examples.
+    pub encoded: Option<Encoded>,
+    /// What is recorded of its network; `None` if nothing is.
+    pub recorded: Option<RecordedOutputs>,
     /// Of the files that it was read from: see [`MemberDir::stamp`].
     stamp: u64,
+}
+
+/// What the file of a network's outputs holds. The outputs themselves are read where they are shown: those of all members of a
+/// large run together would fill the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedOutputs {
+    /// How many bytes the decoder takes on the page; `None` if it is not recorded.
+    pub decoder_bytes: Option<usize>,
+    /// Whether there are pictures of a plane of codes.
+    pub has_grid: bool,
 }
 
 /// Where a member stands.
@@ -102,7 +114,7 @@ impl Run {
         };
         let members: Vec<Member> = config.members().into_iter().map(read).collect();
         let started = members.iter().any(|member| !member.history.is_empty());
-        if started && members.iter().all(|member| member.outputs.is_none() && !member.failed()) {
+        if started && members.iter().all(|member| member.recorded.is_none() && !member.failed()) {
             notes.push(
                 "It is not recorded what the networks make of examples: the latent explorer, encoder outputs and decoded \
                  images are left out."
@@ -151,17 +163,18 @@ impl Member {
     fn read(dir: &MemberDir, stamp: u64, examples: Option<&Examples>, latent: usize) -> Self {
         let mut member = Self {
             id: dir.id(),
-            figures: dir.figures(),
+            dir: dir.clone(),
             state: MemberState::Waiting,
             history: Vec::new(),
             result: None,
             losses: None,
-            outputs: None,
+            encoded: None,
+            recorded: None,
             stamp,
         };
         if let Err(reason) = member.fill(dir, examples, latent) {
             member.state = MemberState::Failed(reason);
-            (member.result, member.losses, member.outputs) = (None, None, None);
+            (member.result, member.losses) = (None, None);
         }
         member
     }
@@ -185,9 +198,25 @@ impl Member {
             self.losses = dir.losses().map_err(|error| error.to_string())?;
         }
         if let Some(examples) = examples {
-            self.outputs = dir.outputs(examples, latent).map_err(|error| error.to_string())?;
+            let outputs = dir.outputs(examples, latent).map_err(|error| error.to_string())?;
+            self.recorded = outputs.as_ref().map(|outputs| RecordedOutputs {
+                decoder_bytes: outputs.decoder.as_ref().map(bytes_of_decoder),
+                has_grid: outputs.plane.is_some() || outputs.manifold.is_some(),
+            });
+            self.encoded = outputs.and_then(|outputs| outputs.test);
         }
         Ok(())
+    }
+
+    /// Where its figures belong.
+    pub fn figures(&self) -> PathBuf {
+        self.dir.figures()
+    }
+
+    /// What its network makes of the examples; `None` if it is not recorded, or no longer as it was.
+    pub fn outputs(&self, run: &Run) -> Option<Outputs> {
+        self.recorded?;
+        self.dir.outputs(run.examples.as_ref()?, run.config.model.latent).ok().flatten()
     }
 
     fn failed(&self) -> bool {
@@ -227,7 +256,7 @@ mod tests {
             dir.member(id).write_outputs(&outputs).unwrap();
         }
         let run = Run::read(&path, None).unwrap();
-        assert!(run.members.iter().all(|member| member.outputs.is_some()));
+        assert!(run.members.iter().all(|member| member.outputs(&run).as_ref() == Some(&outputs)));
 
         // Damaged, though of the same size and time: whoever reads it notices.
         let file = dir.member(members[1]).path().join("outputs.safetensors");
@@ -236,10 +265,11 @@ mod tests {
         let set_time = |time| File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
         set_time(time);
         let run = Run::read(&path, Some(run)).unwrap();
-        assert_eq!(run.members[1].outputs.as_ref(), Some(&outputs));
+        assert_eq!(run.members[1].encoded, outputs.test);
+        assert_eq!(run.members[1].outputs(&run), None, "read again, it is damaged");
         set_time(time + Duration::from_secs(1));
         let run = Run::read(&path, Some(run)).unwrap();
         assert!(matches!(run.members[1].state, MemberState::Failed(_)));
-        assert_eq!(run.members[0].outputs.as_ref(), Some(&outputs));
+        assert_eq!(run.members[0].outputs(&run).as_ref(), Some(&outputs));
     }
 }

@@ -166,11 +166,11 @@ fn different(losses: &PairedLosses) -> Vec<Vec<bool>> {
         .map(|(a, b)| (a, b, losses.difference(a, b)))
         .collect();
     let mut different = vec![vec![false; count]; count];
-    while !left.is_empty() {
-        let level = WRONG / left.len() as f64;
+    while let Some((.., first)) = left.first() {
+        let quantiles = first.quantiles(WRONG / left.len() as f64);
         let before = left.len();
         left.retain(|&(a, b, difference)| {
-            let differs = difference.mean.abs() > difference.half_width(level);
+            let differs = difference.mean.abs() > difference.scaled(quantiles);
             different[a][b] |= differs;
             different[b][a] |= differs;
             !differs

@@ -28,18 +28,11 @@ impl PairedLosses {
     /// `None` where nothing can be compared: without a coefficient or a seed, with fewer than two images, and where members
     /// were measured on different numbers of images or seeds.
     pub fn new(losses: &[Group<Vec<f32>>]) -> Option<Self> {
-        let first = losses.first()?;
-        let (seeds, images) = (first.values.len(), first.values.first()?.len());
-        let alike = |group: &Group<Vec<f32>>| {
-            group.values.len() == seeds && group.values.iter().all(|losses| losses.len() == images)
-        };
-        if images < 2 || !losses.iter().all(alike) {
+        if !are_paired(losses) {
             return None;
         }
-        let mean =
-            |losses: &Vec<f32>| losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / images as f64;
-        let seed_means: Vec<Vec<f64>> =
-            losses.iter().map(|group| group.values.iter().map(mean).collect()).collect();
+        let images = losses[0].values[0].len();
+        let seed_means: Vec<Vec<f64>> = losses.iter().map(seed_means).collect();
         let deviations: Vec<Vec<f64>> = losses
             .iter()
             .zip(&seed_means)
@@ -47,8 +40,13 @@ impl PairedLosses {
             .collect();
         let covariance =
             |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / (images as f64 - 1.0);
-        let image_covariance =
-            deviations.iter().map(|a| deviations.iter().map(|b| covariance(a, b)).collect()).collect();
+        let mut image_covariance = vec![vec![0.0; losses.len()]; losses.len()];
+        for (a, of_a) in deviations.iter().enumerate() {
+            for (b, of_b) in deviations[..=a].iter().enumerate() {
+                image_covariance[a][b] = covariance(of_a, of_b);
+                image_covariance[b][a] = image_covariance[a][b];
+            }
+        }
         let coefficients = losses.iter().map(|group| group.c).collect();
         Some(Self { coefficients, images, seed_means, image_covariance })
     }
@@ -99,7 +97,25 @@ impl PairedLosses {
     }
 }
 
-fn average(values: &[f64]) -> f64 {
+/// Whether losses can be compared: of as many seeds, at least one, and as many images, at least two.
+pub(super) fn are_paired<'a>(losses: impl IntoIterator<Item = &'a Group<Vec<f32>>>) -> bool {
+    let mut sizes = losses.into_iter().map(|group| {
+        let mut images = group.values.iter().map(Vec::len);
+        let first = images.next()?;
+        (first > 1 && images.all(|count| count == first)).then_some((group.values.len(), first))
+    });
+    let Some(Some(first)) = sizes.next() else { return false };
+    sizes.all(|size| size == Some(first))
+}
+
+/// The mean over the images, by seed.
+pub(super) fn seed_means(losses: &Group<Vec<f32>>) -> Vec<f64> {
+    let mean =
+        |losses: &Vec<f32>| losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64;
+    losses.values.iter().map(mean).collect()
+}
+
+pub(super) fn average(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
@@ -147,10 +163,13 @@ impl TwoWayMean {
     /// too narrow with few seeds. Source: Banerjee, *Approximate confidence interval for linear functions
     /// of means of k populations when the population variances are not equal* (1960).
     pub fn half_width(&self, outside: f64) -> f64 {
-        let quantile = |count: usize| {
-            if count > 1 { t_quantile((count - 1) as f64, outside) } else { f64::NAN }
-        };
-        self.scaled([quantile(self.seeds), quantile(self.images)])
+        self.scaled(self.quantiles(outside))
+    }
+
+    /// `t_S` and `t_n`, the same for all means over as many seeds and images.
+    pub(super) fn quantiles(&self, outside: f64) -> [f64; 2] {
+        [self.seeds, self.images]
+            .map(|count| if count > 1 { t_quantile((count - 1) as f64, outside) } else { f64::NAN })
     }
 
     /// The interval of 95 %.
@@ -159,7 +178,8 @@ impl TwoWayMean {
         [self.mean - half, self.mean + half]
     }
 
-    fn scaled(&self, [by_seeds, by_images]: [f64; 2]) -> f64 {
+    /// The root of the two terms of the variance, each multiplied by such a factor squared.
+    pub(super) fn scaled(&self, [by_seeds, by_images]: [f64; 2]) -> f64 {
         let of_seeds = by_seeds.powi(2) * self.seed_variance / self.seeds as f64;
         let of_images = by_images.powi(2) * self.image_variance / self.images as f64;
         (if self.seeds > 1 { of_seeds } else { 0.0 } + of_images).sqrt()

@@ -34,7 +34,8 @@ pub struct Job {
     #[arg(long, value_name = "GIB", default_value_t = 4)]
     memory: usize,
 
-    /// Minutes that a process may run; one that is not done then is stopped, saved, and started again
+    /// Minutes that a process may run; one that is not done then is stopped, saved, and started again. HyperQueue has no
+    /// such limit: there a process runs as long as its worker
     #[arg(long, value_name = "MINUTES", default_value_t = 240)]
     minutes: usize,
 
@@ -123,11 +124,10 @@ exit $code
                 r#"#!/bin/bash
 # Each task trains whatever member no other one has; the one that finishes the last member writes summary and report.
 # 75: stopped and saved; HyperQueue itself starts tasks again whose worker was lost.
-hq submit --name {name} --array 0-{last} --cpus {cpus} --time-limit {seconds}s --crash-limit 20 -- \
+hq submit --name {name} --array 0-{last} --cpus {cpus} --crash-limit 20 -- \
     bash -c {script}
 "#,
                 last = tasks - 1,
-                seconds = minutes * 60,
                 script = quoted(Path::new(&format!(
                     "while {train}; code=$?; [ $code = 75 ]; do :; done; exit $code"
                 )))?,
@@ -135,8 +135,9 @@ hq submit --name {name} --array 0-{last} --cpus {cpus} --time-limit {seconds}s -
             Engine::Kubernetes => {
                 // Clap has seen to it that both are there.
                 let (image, volume) = self.image.as_deref().zip(self.volume.as_deref()).unwrap_or_default();
-                let [image, volume, path] =
-                    [image, volume, &self.config.to_string_lossy()].map(|text| format!("{text:?}"));
+                let path = self.config.to_str().with_context(|| not_utf8(&self.config))?;
+                // Every JSON text is one of YAML.
+                let [image, volume, path] = [image, volume, path].map(serde_json::Value::from);
                 format!(
                     r#"# Each pod trains whatever member no other one has; the one that finishes the last member writes summary and report.
 apiVersion: batch/v1
@@ -155,10 +156,15 @@ spec:
         onExitCodes:
           operator: In
           values: [2, 3]
-      # The machine was taken away: no fault of the pod.
+      # Stopped and saved, at the end of its time too, or the machine was taken away: no fault of the pod.
+      - action: Ignore
+        onExitCodes:
+          operator: In
+          values: [75]
       - action: Ignore
         onPodConditions:
           - type: DisruptionTarget
+            status: "True"
   template:
     spec:
       restartPolicy: Never
@@ -200,8 +206,12 @@ fn name(run: &str) -> String {
 
 /// A path as a word of the shell.
 fn quoted(path: &Path) -> Result<String> {
-    let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+    let text = path.to_str().with_context(|| not_utf8(path))?;
     Ok(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+fn not_utf8(path: &Path) -> String {
+    format!("{} is not UTF-8", path.display())
 }
 
 #[cfg(test)]

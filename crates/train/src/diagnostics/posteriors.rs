@@ -8,6 +8,7 @@ use model::{Posterior, Vae};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use record::LatentUse;
 
+use crate::encode_images::values;
 use crate::image_tensors::ImageTensors;
 
 /// Images encoded at a time. It changes no result: an image's posterior depends on no other image.
@@ -37,7 +38,7 @@ impl EncodedImages {
     pub fn push(&mut self, mean: Tensor<2>, log_var: Tensor<2>) {
         for (array, tensor) in [(&mut self.means, mean), (&mut self.log_vars, log_var)] {
             let rows = tensor.dims();
-            let values: Vec<f64> = tensor.into_data().iter::<f32>().map(f64::from).collect();
+            let values: Vec<f64> = values(tensor).into_iter().map(f64::from).collect();
             let batch =
                 ArrayView2::from_shape(rows, &values).expect("a tensor has as many numbers as its shape");
             array.append(Axis(0), batch).expect("posteriors of one network have the same dimensions");
