@@ -13,8 +13,8 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::KernelSet;
-use crate::activation::{Activation, add_bias_and_activate, pass_activation};
-use crate::dense::sums_of_columns;
+use crate::activation::{Activation, add_bias_and_activate, multiply_by_slopes};
+use crate::dense::add_rows;
 use crate::helper::in_halves;
 use crate::memory::{Parts, as_uninit, written};
 use crate::product::{Matrix, add_product, multiply_with};
@@ -348,15 +348,55 @@ pub fn convolve_backward(
     with_input: bool,
 ) -> ConvolutionGradients {
     let set = KernelSet::active();
-    pass_activation(set, gradient, output, activation);
+    let bias = pass_activation_and_sum(set, gradient, output, activation, convolution.filters);
     ConvolutionGradients {
         input: with_input.then(|| convolve_transposed_with(set, convolution, gradient, weight, |_| {})),
         weight: gradient_of_weight(set, convolution, images, gradient),
-        bias: sums_of_columns(set, gradient, convolution.filters),
+        bias,
     }
 }
 
-/// `[taps, filters]`: each half of the positions is summed by itself, on however many threads, and transposed: the few rows of
+/// Turns the gradient with respect to the outputs of an activation into that with respect to its sums, and adds up the columns
+/// of it, some rows at a time, while they are in the cache: each half of the rows by itself, on however many threads.
+fn pass_activation_and_sum(
+    set: KernelSet,
+    gradient: &mut [f32],
+    output: Option<&[f32]>,
+    activation: Activation,
+    columns: usize,
+) -> Vec<f32> {
+    const TOGETHER: usize = 4096;
+    let kept = (activation != Activation::Identity).then(|| output.expect("what an activation gave"));
+    if let Some(kept) = kept {
+        assert_eq!(kept.len(), gradient.len(), "outputs and gradients");
+    }
+    let rows = gradient.len() / columns.max(1);
+    let middle = rows / 2 * columns;
+    let ends = [0..middle, middle..rows * columns];
+    let together = TOGETHER.div_ceil(columns.max(1)) * columns.max(1);
+    let mut sums = vec![0.0; 2 * columns];
+    let (parts, gradients) = (Parts::new(&mut sums), Parts::new(gradient));
+    in_halves(2, 1, |halves| {
+        for half in halves {
+            // SAFETY: both are borrowed for as long, and the halves do not overlap.
+            let (sums, gradient) = unsafe {
+                (parts.part(half * columns..(half + 1) * columns), gradients.part(ends[half].clone()))
+            };
+            let starts = (0..gradient.len()).step_by(together);
+            for (start, gradient) in starts.zip(gradient.chunks_mut(together)) {
+                if let Some(kept) = kept {
+                    let kept = &kept[ends[half].start + start..][..gradient.len()];
+                    multiply_by_slopes(set, gradient, kept, activation);
+                }
+                add_rows(set, sums, gradient, columns, 0);
+            }
+        }
+    });
+    let (first, second) = sums.split_at(columns);
+    first.iter().zip(second).map(|(first, second)| first + second).collect()
+}
+
+/// `[taps, filters]`: each half of the images is summed by itself, on however many threads, and transposed: the few rows of
 /// the gradient are what a product collects.
 fn gradient_of_weight(
     set: KernelSet,
@@ -490,11 +530,11 @@ pub fn convolve_transposed_backward(
     with_input: bool,
 ) -> ConvolutionGradients {
     let set = KernelSet::active();
-    pass_activation(set, gradient, output, activation);
+    let bias = pass_activation_and_sum(set, gradient, output, activation, convolution.channels);
     ConvolutionGradients {
         input: with_input.then(|| convolve_with(set, convolution, gradient, weight, |_| {})),
         weight: gradient_of_weight(set, convolution, gradient, inputs),
-        bias: sums_of_columns(set, gradient, convolution.channels),
+        bias,
     }
 }
 
