@@ -9,6 +9,7 @@ mod faults;
 mod interruption;
 mod likelihoods;
 mod many_processes;
+mod networks;
 mod numbers;
 mod own_data;
 mod program;

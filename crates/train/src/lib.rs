@@ -41,6 +41,7 @@ pub mod status;
 pub mod sweep;
 pub mod tensor_file;
 pub mod tensorboard;
+mod together;
 pub mod trained_member;
 pub mod verify;
 pub mod watch;
