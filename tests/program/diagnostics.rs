@@ -145,3 +145,51 @@ fn an_objective_that_is_no_number_is_said_and_stands_in_the_history() {
     assert_eq!(history.len(), 1);
     assert_eq!(history[0]["warnings"], "not_finite");
 }
+
+/// Rows of three columns that vary, the last of which is a label.
+fn table(rows: usize, label: impl Fn(usize) -> &'static str) -> String {
+    let row = |i: usize| format!("{},{},{}\n", i * 7919 % 101, i * i * 31 % 97, label(i));
+    format!("a,b,class\n{}", (0..rows).map(row).collect::<String>())
+}
+
+#[test]
+fn what_cannot_be_measured_is_said_with_its_reason_and_the_rest_is_reported() {
+    let folder = Folder::new();
+    for (name, text, reasons) in [
+        ("one-class", table(240, |_| "only"), &["Logistic probe: ", "all samples are of class 0"][..]),
+        (
+            "few",
+            table(10, |i| ["a", "b"][i % 2]),
+            &["10 nearest neighbours: 8 samples where at least 10 are needed", "fewer than its cells"][..],
+        ),
+        (
+            "unlabelled",
+            table(240, |_| "0").replace(",class", "").replace(",0\n", "\n"),
+            &["there are no labels"][..],
+        ),
+    ] {
+        folder.write(&format!("{name}.csv"), &text);
+        let file = format!("{name}.csv");
+        let said = folder
+            .run(&[&file, "--c", "0.1,1", "--epochs", "3", "--seeds", "1", "--set", "batch_size=8"])
+            .expect_code(0);
+        let run = folder.path().join("runs").join(name);
+        let html = fs::read_to_string(run.join("report.html")).unwrap();
+        let (_, listed) =
+            html.split_once("What was not measured").unwrap_or_else(|| panic!("{name}: {}", said.stdout));
+        let listed = &listed[..listed.find("</ul>").unwrap()];
+        for reason in reasons {
+            assert!(listed.contains(reason), "{name}: {reason:?} is not in {listed}");
+        }
+        assert!(listed.contains("every member"), "{listed}");
+        // The rest is there.
+        for row in rows(&run.join("summary.csv")) {
+            assert!(row["choose_elbo_loss"].parse::<f64>().unwrap().is_finite(), "{row:?}");
+        }
+    }
+    for shares in ["[0.5, 0.6, 0.1]", "[0.9, 0.1, 0]"] {
+        folder
+            .run(&["few.csv", "--set", &format!("data.shares={shares}")])
+            .expect_refusal(&["data.shares", "above 0 and add up to 1"]);
+    }
+}

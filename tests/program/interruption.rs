@@ -1,6 +1,7 @@
 //! Runs that were stopped or killed and resumed: the same bits as those that were not.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -172,12 +173,22 @@ pub fn interrupt(folder: &Folder) -> (Option<i32>, String) {
 #[cfg(unix)]
 fn interrupt_with(folder: &Folder, signal: &str) -> (Option<i32>, String) {
     let smoke = crate::program::smoke();
-    let mut command = folder.command(&[&["--config", smoke.as_str(), "--workers", "2"], LONG].concat());
+    let command = folder.command(&[&["--config", smoke.as_str(), "--workers", "2"], LONG].concat());
+    interrupt_command(command, &folder.path().join("runs/smoke"), ["c=0", "c=1"], signal)
+}
+
+/// Starts a command and sends it a signal as soon as two of its members have a checkpoint.
+#[cfg(unix)]
+pub fn interrupt_command(
+    mut command: Command,
+    run: &Path,
+    members: [&str; 2],
+    signal: &str,
+) -> (Option<i32>, String) {
     let child =
         command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let run = folder.path().join("runs/smoke");
     let begun = Instant::now();
-    while ["c=0", "c=1"].iter().any(|c| !run.join(c).join("seed=0/checkpoint/state.safetensors").exists()) {
+    while members.iter().any(|c| !run.join(c).join("seed=0/checkpoint/state.safetensors").exists()) {
         assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint after a minute");
         sleep(Duration::from_millis(1));
     }

@@ -9,6 +9,8 @@ use serde_json::Value;
 use train::saved_network::read_network;
 
 use crate::browser::{Browser, Screen};
+#[cfg(unix)]
+use crate::interruption::interrupt_command;
 use crate::program::{Folder, Ran, repository};
 use crate::report::data;
 
@@ -279,17 +281,79 @@ fn a_run_gets_a_number_where_another_one_has_its_name_and_prints_what_it_chose()
     assert_eq!(names, [true, true, false]);
 }
 
+/// 400 images of 20 x 40 pixels, 1.2 MiB of 32-bit numbers.
+fn larger_than_a_mebibyte() -> Vec<u8> {
+    let numbers = (0..400 * 800u32).map(|i| (i * 7919 % 1009) as f32 / 1008.0);
+    npy("<f4", "(400, 20, 40)", numbers.flat_map(f32::to_le_bytes).collect())
+}
+
+fn npy(numbers: &str, shape: &str, bytes: Vec<u8>) -> Vec<u8> {
+    let header = format!("{{'descr': '{numbers}', 'fortran_order': False, 'shape': {shape}, }}");
+    let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &bytes].concat()
+}
+
 #[test]
-fn data_larger_than_the_memory_granted_gives_the_same_bits_again_and_after_a_resume() {
+#[cfg(unix)]
+fn a_run_on_data_larger_than_the_memory_granted_is_stopped_and_resumed_to_the_same_bits() {
+    let arguments = [
+        "large.npy",
+        "--c",
+        "0.1,1",
+        "--seeds",
+        "1",
+        "--epochs",
+        "40",
+        "--set",
+        "data.memory_mib=1",
+        "--set",
+        "checkpoint_every_steps=2",
+        "--no-report",
+    ];
+    let [whole, stopped] = [(), ()].map(|()| {
+        let folder = Folder::new();
+        fs::write(folder.path().join("large.npy"), larger_than_a_mebibyte()).unwrap();
+        folder
+    });
+    let said = whole.run(&arguments).expect_code(0).stdout;
+    assert!(said.contains("memory: read in blocks of"), "{said}");
+    let run = stopped.path().join("runs/large");
+    let command = stopped.command(&[&arguments[..], &["--workers", "2"]].concat());
+    let (code, said) = interrupt_command(command, &run, ["c=0.1", "c=1"], "INT");
+    assert_eq!(code, Some(130), "{said}");
+    assert!(!run.join("c=1/seed=0/result.json").exists(), "it was stopped before its end");
+    stopped.run(&["--resume", "runs/large", "--no-report"]).expect_code(0);
+    crate::program::assert_same_bits(&stopped.bits("large"), &whole.bits("large"));
+}
+
+#[test]
+fn black_and_white_images_are_chosen_the_bernoulli_likelihood_and_one_grey_pixel_another() {
     let folder = Folder::new();
-    // 1.2 MiB of 32-bit numbers, more than the one MiB that is granted.
-    let numbers: Vec<u8> =
-        (0..400 * 800u32).flat_map(|i| ((i * 7919 % 1009) as f32 / 1008.0).to_le_bytes()).collect();
-    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (400, 20, 40), }";
-    let mut npy = b"\x93NUMPY\x01\x00".to_vec();
-    npy.extend((header.len() as u16).to_le_bytes());
-    npy.extend(header.as_bytes());
-    npy.extend(numbers);
+    let pixels: Vec<u8> = (0..300 * 16u32).map(|i| 255 * u8::from(i * 7919 % 1009 > 500)).collect();
+    let print = |name: &str, pixels: Vec<u8>| {
+        fs::write(folder.path().join(name), npy("|u1", "(300, 4, 4)", pixels)).unwrap();
+        folder.run(&[name, "--print-config"]).expect_code(0).stdout
+    };
+    let config = print("binary.npy", pixels.clone());
+    assert!(
+        config.contains("likelihood = \"bernoulli\"") && config.contains("binarise = \"none\""),
+        "{config}"
+    );
+    // Whichever part the image belongs to.
+    for position in [0, 150 * 16, 300 * 16 - 1] {
+        let mut grey = pixels.clone();
+        grey[position] = 128;
+        let config = print("grey.npy", grey);
+        assert!(config.contains("likelihood = \"continuous_bernoulli\""), "pixel {position}: {config}");
+    }
+    let said = trained(&folder, &["binary.npy"]).stdout;
+    assert!(said.contains("likelihood: bernoulli"), "{said}");
+}
+
+#[test]
+fn data_larger_than_the_memory_granted_gives_the_same_bits_again_and_notices_a_change() {
+    let folder = Folder::new();
+    let npy = larger_than_a_mebibyte();
     fs::write(folder.path().join("large.npy"), &npy).unwrap();
     let arguments = ["large.npy", "--set", "data.memory_mib=1", "--no-report"];
     let said = trained(&folder, &arguments).stdout;

@@ -196,7 +196,7 @@ fn a_file_of_a_newer_version_is_named_and_not_called_damaged() {
     folder.smoke(&[]).expect_code(0);
     let path = folder.path().join("runs/smoke/c=1/seed=0/result.json");
     let result = fs::read_to_string(&path).unwrap();
-    let newer = result.replace("\"schema\": 1", "\"schema\": 7");
+    let newer = result.replace("\"schema\": 2", "\"schema\": 7");
     fs::write(
         &path,
         newer.replace(&format!("\"version\": {:?}", env!("CARGO_PKG_VERSION")), "\"version\": \"9.1.0\""),

@@ -161,26 +161,36 @@ impl Split {
         self.at(range, None)
     }
 
-    /// The entropy of the numbers, each from 0 to 1 and taken as the probability of a white pixel, in nats per example: what no
-    /// decoder's cross-entropy falls below.
+    /// The entropy of the numbers of each of some examples, each number from 0 to 1 and taken as the probability of a white
+    /// pixel, in nats: what no decoder's cross-entropy falls below.
     ///
     /// # Errors
     ///
     /// Fails when a file has changed since it was first read.
-    pub fn grey_entropy(&self) -> Result<f64> {
+    pub fn grey_entropies(&self, positions: &[u32]) -> Result<Vec<f64>> {
         /// Examples that are read at a time.
         const BLOCK: usize = 256;
 
         let part = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
-        let mut sum = 0.0;
-        for start in (0..self.count()).step_by(BLOCK) {
-            let numbers = self.rows(start..(start + BLOCK).min(self.count()))?;
-            sum += numbers
-                .iter()
-                .map(|&white| part(f64::from(white)) + part(1.0 - f64::from(white)))
-                .sum::<f64>();
+        let entropy = |white: &f32| part(f64::from(*white)) + part(1.0 - f64::from(*white));
+        let mut found = Vec::with_capacity(positions.len());
+        for block in positions.chunks(BLOCK) {
+            let numbers = self.gather(block)?;
+            found.extend(
+                numbers.chunks(self.numbers()).map(|example| example.iter().map(entropy).sum::<f64>()),
+            );
         }
-        Ok(sum / self.count() as f64)
+        Ok(found)
+    }
+
+    /// Its mean over all examples.
+    ///
+    /// # Errors
+    ///
+    /// As of [`grey_entropies`](Self::grey_entropies).
+    pub fn grey_entropy(&self) -> Result<f64> {
+        let positions: Vec<u32> = (0..self.count() as u32).collect();
+        Ok(self.grey_entropies(&positions)?.iter().sum::<f64>() / self.count() as f64)
     }
 
     fn at(
@@ -305,6 +315,10 @@ mod tests {
         // Two pixels an image, a fifth and four fifths white. Numbers have 24 bits.
         let fifth = -(0.2 * 0.2f64.ln() + 0.8 * 0.8f64.ln());
         assert!((entropy(vec![51, 204, 0, 255]) - fifth).abs() < 1e-6);
+        let split = Split::of_bytes(Shape::grey(1, 2), vec![51, 204, 0, 255, 51, 0], None);
+        for (found, expected) in split.grey_entropies(&[2, 1]).unwrap().iter().zip([fifth, 0.0]) {
+            assert!((found - expected).abs() < 1e-6, "{found}, expected {expected}");
+        }
     }
 
     #[test]

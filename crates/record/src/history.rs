@@ -10,6 +10,10 @@ use crate::member_id::MemberId;
 use crate::terms::{LatentUse, Terms};
 use crate::warnings::Warning;
 
+/// The column of [`EpochRow::clamped_log_vars`], and its name in format 1.
+const CLAMPED: &str = "clamped_log_vars";
+const CLAMPED_BEFORE: &str = "saturated_log_vars";
+
 /// A finished epoch: terms in nats per image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochRow {
@@ -22,7 +26,7 @@ pub struct EpochRow {
     /// The use of the latent dimensions for the test images.
     pub test_latent: LatentUse,
     /// Log-variances clamped to their bounds during the epoch.
-    pub saturated_log_vars: u64,
+    pub clamped_log_vars: u64,
 }
 
 impl EpochRow {
@@ -90,13 +94,13 @@ impl HistoryFile {
     }
 
     fn line(&self, row: &EpochRow, warnings: &[Warning]) -> csv::Result<Vec<u8>> {
-        let EpochRow { epoch, train, test, test_latent, saturated_log_vars } = row;
+        let EpochRow { epoch, train, test, test_latent, clamped_log_vars } = row;
         let c = self.member.kl_coefficient;
         let terms = |terms: &Terms| terms.named(c).map(|(_, value)| value);
         let warnings: Vec<String> = warnings.iter().map(|warning| warning.kind.to_string()).collect();
         let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
         table.serialize((
-            (c, self.member.seed, epoch, terms(train), terms(test), saturated_log_vars),
+            (c, self.member.seed, epoch, terms(train), terms(test), clamped_log_vars),
             (test_latent.active_units, &test_latent.kl_per_dim, warnings.join(" ")),
         ))?;
         table.into_inner().map_err(|error| error.into_error().into())
@@ -114,7 +118,7 @@ fn header(row: &EpochRow) -> csv::Result<Vec<u8>> {
             .into_iter()
             .chain(of("train"))
             .chain(of("test"))
-            .chain(["saturated_log_vars", "test_active_units"].map(String::from))
+            .chain([CLAMPED, "test_active_units"].map(String::from))
             .chain(of_dimensions)
             .chain(["warnings".to_string()]),
     )?;
@@ -168,7 +172,7 @@ fn parse(text: &str) -> Result<Vec<EpochRow>, Reason> {
                 kl_per_dim: kl_per_dim.collect::<Result<_, _>>()?,
                 active_units: number(cell("test_active_units"), "test_active_units")?,
             },
-            saturated_log_vars: number(cell("saturated_log_vars"), "saturated_log_vars")?,
+            clamped_log_vars: number(cell(CLAMPED).or_else(|_| cell(CLAMPED_BEFORE)), CLAMPED)?,
         })
     });
     rows.collect()
@@ -183,7 +187,7 @@ mod tests {
     fn row(epoch: usize, value: f64) -> EpochRow {
         let terms = Terms { reconstruction: value, kl: value / 3.0 };
         let test_latent = LatentUse { kl_per_dim: vec![value.sqrt(), 0.0], active_units: 1 };
-        EpochRow { epoch, train: terms, test: terms, test_latent, saturated_log_vars: 7 }
+        EpochRow { epoch, train: terms, test: terms, test_latent, clamped_log_vars: 7 }
     }
 
     /// Numbers of a real history that a careless reader misses by the last bit.
@@ -207,6 +211,19 @@ mod tests {
     }
 
     #[test]
+    fn a_history_of_format_1_is_read_and_appended_to() {
+        let dir = TempDir::new().unwrap();
+        let rows = rows();
+        file(&dir).append(&rows[0], &[]).unwrap();
+        let path = &file(&dir).path;
+        let written = fs::read_to_string(path).unwrap();
+        assert_eq!(written.matches("clamped_log_vars").count(), 1);
+        fs::write(path, written.replace("clamped_log_vars", "saturated_log_vars")).unwrap();
+        file(&dir).append(&rows[1], &[]).unwrap();
+        assert_eq!(read_history(path).unwrap(), rows[..2]);
+    }
+
+    #[test]
     fn a_row_has_its_sums_and_its_warnings() {
         let dir = TempDir::new().unwrap();
         let warning = |kind| Warning { epoch: 1, kind, message: String::new() };
@@ -214,7 +231,7 @@ mod tests {
         file(&dir).append(&row(1, 9.0), &warnings).unwrap();
         let text = fs::read_to_string(&file(&dir).path).unwrap();
         let expected = "c,seed,epoch,train_reconstruction,train_kl,train_objective,train_elbo_loss,test_reconstruction,\
-                        test_kl,test_objective,test_elbo_loss,saturated_log_vars,test_active_units,test_kl_dim_0,\
+                        test_kl,test_objective,test_elbo_loss,clamped_log_vars,test_active_units,test_kl_dim_0,\
                         test_kl_dim_1,warnings\n\
                         0.5,3,1,9.0,3.0,10.5,12.0,9.0,3.0,10.5,12.0,7,1,3.0,0.0,exploding_kl collapsed_dimension_1\n";
         assert_eq!(text, expected);

@@ -16,6 +16,8 @@ mod config;
 mod data_config;
 mod data_record;
 mod did_you_mean;
+mod dimension_quantities;
+mod doubt;
 mod error;
 mod estimate;
 mod examples;
@@ -31,8 +33,10 @@ mod losses;
 mod member_id;
 mod network_config;
 mod outputs;
+mod part_quantities;
 mod process_record;
 mod quantities;
+mod quantity;
 mod result;
 mod run_dir;
 mod run_record;
@@ -52,6 +56,8 @@ pub use config::{Margin, OptimizerConfig, RunConfig};
 pub use data_config::{DataConfig, Missing, Scale};
 pub use data_record::{DataRecord, LEAST_FOR_VERDICT, Scaling};
 pub use did_you_mean::nearest;
+pub use dimension_quantities::{DIMENSION_QUANTITIES, DimensionQuantity};
+pub use doubt::Doubt;
 pub use error::{RecordError, Result};
 pub use estimate::Estimate;
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions, picture_size};
@@ -66,9 +72,8 @@ pub use member_id::{MemberId, Part};
 pub use network_config::{Activation, ConvolutionConfig, NetworkConfig, Norm, Upsampling};
 pub use outputs::{DenseDecoder, DenseLayer, Encoded, Grid, Link, Outputs, Profiles, Traversals};
 pub use process_record::{Process, ProcessRecord};
-pub use quantities::{
-    Better, DIMENSION_QUANTITIES, DimensionQuantity, Kind, NATS, QUANTITIES, Quantity, SHARE, quantities_of,
-};
+pub use quantities::{QUANTITIES, quantities_of};
+pub use quantity::{Better, Kind, NATS, Quantity, SHARE};
 pub use result::{
     Diagnostics, MemberResult, Nll, NllMethod, NllOfSamples, PartDiagnostics, TermErrors, dimensions_by_kl,
 };

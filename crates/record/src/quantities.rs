@@ -1,67 +1,9 @@
 //! The one table of the numbers by which members are compared.
 
-use serde::Serialize;
-
-use crate::estimate::Estimate;
-use crate::history::EpochRow;
-use crate::result::MemberResult;
-
-/// A number that members are compared by.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Quantity {
-    /// Its name in files.
-    pub key: &'static str,
-    /// Its name for people.
-    pub label: &'static str,
-    /// Its unit.
-    pub unit: &'static str,
-    /// What it is, in a sentence or two.
-    pub description: &'static str,
-    /// Which values are good; `None` where neither is.
-    pub better: Option<Better>,
-    /// Decimals shown.
-    pub digits: usize,
-    /// Where it comes from, which decides where it is shown.
-    #[serde(skip)]
-    pub kind: Kind,
-    /// Its value for a finished member; `None` if it was not measured.
-    #[serde(skip)]
-    pub value: fn(&MemberResult) -> Option<f64>,
-    /// The standard error of that value, where it has one.
-    #[serde(skip)]
-    pub standard_error: Option<fn(&MemberResult) -> Option<f64>>,
-    /// Its value on the test images after an epoch of a member of some coefficient, where it is known by then.
-    #[serde(skip)]
-    pub of_epoch: Option<fn(&EpochRow, f64) -> f64>,
-}
-
-/// Which values are good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Better {
-    /// Low ones.
-    Low,
-    /// High ones.
-    High,
-}
-
-/// Where a quantity comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The objective and what it is made of.
-    Term,
-    /// What was measured of the trained network.
-    Diagnostic,
-    /// Belongs to another one: it stands in files, and readers of a report are spared it.
-    Detail,
-    /// Says something of the machine, nothing of the coefficient: no file that is to be the same for the same run has it.
-    Machine,
-}
-
-/// The unit of terms.
-pub const NATS: &str = "nats per image";
-/// The unit of numbers from 0 to 1, which people read as percentages.
-pub const SHARE: &str = "share";
+#[cfg(test)]
+use crate::dimension_quantities::DIMENSION_QUANTITIES;
+use crate::part_quantities::{OF_CHOOSING, OF_REPORTING};
+use crate::quantity::{Better, Kind, NATS, Quantity};
 
 /// What a member's term is, where it is known.
 fn known(term: f64) -> Option<f64> {
@@ -85,13 +27,13 @@ pub const QUANTITIES: &[Quantity] = &{
     rows
 };
 
-/// What is measured on all test images.
+/// What is measured on all held-out images.
 const OF_ALL: &[Quantity] = &[
     Quantity {
         key: "reconstruction",
         label: "Reconstruction",
         unit: NATS,
-        description: "−E[log p(x|z)] of the test images with one sampled code each: the distortion.",
+        description: "−E[log p(x|z)] of the held-out images with one sampled code each: the distortion.",
         better: Some(Better::Low),
         digits: 2,
         kind: Kind::Term,
@@ -137,15 +79,27 @@ const OF_ALL: &[Quantity] = &[
         of_epoch: Some(|row, _| row.test.elbo_loss()),
     },
     Quantity {
-        key: "saturated_log_vars",
+        key: "clamped_log_vars",
         label: "Clamped log-variances",
         unit: "log-variances",
         description: "Log-variances of training posteriors clamped to their bounds, over all epochs.",
         better: Some(Better::Low),
         digits: 0,
         kind: Kind::Detail,
-        value: |result| Some(result.saturated_log_vars as f64),
+        value: |result| Some(result.clamped_log_vars as f64),
         standard_error: None,
+        of_epoch: None,
+    },
+    Quantity {
+        key: "excess_reconstruction",
+        label: "Above the floor",
+        unit: NATS,
+        description: "The reconstruction of the held-out images without the entropy of their grey pixels, below which no decoder's falls.",
+        better: Some(Better::Low),
+        digits: 2,
+        kind: Kind::Diagnostic,
+        value: |result| Some(result.test.reconstruction - result.diagnostics.distortion_floor?),
+        standard_error: Some(|result| result.diagnostics.term_errors?.excess),
         of_epoch: None,
     },
     Quantity {
@@ -192,7 +146,7 @@ const OF_ALL: &[Quantity] = &[
         key: "active_units",
         label: "Active units",
         unit: "dimensions",
-        description: "Latent dimensions whose posterior mean has a variance above 0.01 over the test images.",
+        description: "Latent dimensions whose posterior mean has a variance above 0.01 over the held-out images.",
         better: None,
         digits: 0,
         kind: Kind::Diagnostic,
@@ -202,9 +156,9 @@ const OF_ALL: &[Quantity] = &[
     },
     Quantity {
         key: "mutual_information",
-        label: "I(x; z)",
+        label: "I(x; z), at least",
         unit: "nats",
-        description: "What a code tells about which of the test images it is of. A lower bound of the mutual information of \
+        description: "What a code tells about which of the held-out images it is of. A lower bound of the mutual information of \
                       image and code, saturated near the logarithm of the number of images.",
         better: Some(Better::High),
         digits: 2,
@@ -221,7 +175,7 @@ const OF_ALL: &[Quantity] = &[
                       of the codes from the prior.",
         better: None,
         digits: 2,
-        kind: Kind::Detail,
+        kind: Kind::Diagnostic,
         value: |result| Some(result.diagnostics.information_upper?.value),
         standard_error: Some(|result| result.diagnostics.information_upper?.standard_error),
         of_epoch: None,
@@ -230,7 +184,7 @@ const OF_ALL: &[Quantity] = &[
         key: "information_saturated",
         label: "I(x; z) is saturated",
         unit: "yes or no",
-        description: "1 where the estimate of I(x; z) has reached three quarters of the logarithm of the number of test images, \
+        description: "1 where the estimate of I(x; z) has reached three quarters of the logarithm of the number of held-out images, \
                       so that it says more of their number than of the network.",
         better: None,
         digits: 0,
@@ -344,136 +298,6 @@ const OF_ALL: &[Quantity] = &[
     },
 ];
 
-/// What is measured on one part of the held-out images, its column named by it. What single numbers are is said of both
-/// parts alike.
-macro_rules! quantities_of_part {
-    ($part:ident, $images:literal, $shown:expr) => {
-        &[
-            quantities_of_part!(
-                @row $part, Kind::Detail, "reconstruction", "Reconstruction", NATS, Better::Low, 2,
-                concat!("−E[log p(x|z)] of ", $images, " with one sampled code each."),
-                |of_part| of_part.reconstruction
-            ),
-            quantities_of_part!(
-                @row $part, Kind::Detail, "kl", "KL", NATS, None, 2,
-                concat!("KL(q(z|x) ‖ N(0, I)) of ", $images, "."),
-                |of_part| of_part.kl
-            ),
-            quantities_of_part!(
-                @row $part, Kind::Detail, "elbo_loss", "ELBO loss", NATS, Better::Low, 2,
-                concat!("reconstruction + KL of ", $images, "."),
-                |of_part| of_part.elbo_loss
-            ),
-            quantities_of_part!(
-                @row $part, $shown, "nll", "−log p(x)", NATS, Better::Low, 2,
-                concat!(
-                    "−log p(x) of ", $images, ", fair to every coefficient. Of grey pixels it is an upper bound on the NLL of \
-                     images binarised at random with the grey level as probability."
-                ),
-                |of_part| Some(of_part.nll.as_ref()?.mean)
-            ),
-            quantities_of_part!(
-                @row $part, Kind::Detail, "nll_images", "Images of −log p(x)", "images", None, 0,
-                concat!("How many of ", $images, " the mean of −log p(x) is over."),
-                |of_part| Some((of_part.nll.as_ref()?.images as f64).into())
-            ),
-            quantities_of_part!(
-                @row $part, Kind::Detail, "nll_error", "Error of −log p(x)", NATS, None, 3,
-                concat!(
-                    "How far −log p(x) of ", $images, " may be off for the steps of its integration; where it was sampled, there \
-                     is none."
-                ),
-                |of_part| of_part.nll.as_ref()?.quadrature_error().map(Estimate::from)
-            ),
-            quantities_of_part!(
-                @row $part, Kind::Detail, "nll_unreliable", "Unreliable −log p(x)", SHARE, Better::Low, 3,
-                concat!(
-                    "Share of ", $images, " whose −log p(x) was sampled with weights that cannot be relied upon: of 5 % or \
-                     more, the mean is a bound."
-                ),
-                |of_part| of_part.nll.as_ref()?.unreliable().map(Estimate::from)
-            ),
-            quantities_of_part!(
-                @row $part, $shown, "density", "Density", "times held-out", Better::High, 3,
-                concat!(
-                    "How near images decoded from the prior lie to ", $images, ", in 50 principal components of the training \
-                     images: fidelity. 1 is expected of images as good as held-out ones; blurred ones that lie amidst others can \
-                     exceed it."
-                ),
-                |of_part| Some(of_part.generated?.density)
-            ),
-            quantities_of_part!(
-                @row $part, $shown, "coverage", "Coverage", SHARE, Better::High, 3,
-                concat!(
-                    "Share of ", $images, " that an image decoded from the prior lies as near to as other held-out images do: \
-                     diversity. 0.97 is expected of images as good as held-out ones."
-                ),
-                |of_part| Some(of_part.generated?.coverage)
-            ),
-            quantities_of_part!(
-                @row $part, $shown, "probe_accuracy", "Logistic probe", SHARE, Better::High, 3,
-                concat!(
-                    "Share of ", $images, " whose class a multinomial logistic regression on the posterior means of training \
-                     images finds."
-                ),
-                |of_part| of_part.probe_accuracy
-            ),
-            quantities_of_part!(
-                @row $part, $shown, "few_labels_accuracy", "Probe of ten labels a class", SHARE, Better::High, 3,
-                concat!("The same of a regression that learns from ten labels of each class, on ", $images, "."),
-                |of_part| of_part.few_labels_accuracy
-            ),
-            quantities_of_part!(
-                @row $part, $shown, "knn_accuracy", "10-NN accuracy", SHARE, Better::High, 3,
-                concat!(
-                    "Share of ", $images, " whose class is that of most of their 10 nearest training images, by the \
-                     posterior means."
-                ),
-                |of_part| of_part.knn_accuracy
-            ),
-        ]
-    };
-    (@row $part:ident, $kind:expr, $key:literal, $label:literal, $unit:expr, None, $($rest:tt)*) => {
-        quantities_of_part!(@made $part, $kind, $key, $label, $unit, None, $($rest)*)
-    };
-    (@row $part:ident, $kind:expr, $key:literal, $label:literal, $unit:expr, $better:path, $($rest:tt)*) => {
-        quantities_of_part!(@made $part, $kind, $key, $label, $unit, Some($better), $($rest)*)
-    };
-    (
-        @made $part:ident, $kind:expr, $key:literal, $label:literal, $unit:expr, $better:expr, $digits:literal,
-        $description:expr, |$of_part:ident| $estimate:expr
-    ) => {
-        Quantity {
-            key: concat!(stringify!($part), "_", $key),
-            label: concat!($label, " (", stringify!($part), ")"),
-            unit: $unit,
-            description: $description,
-            better: $better,
-            digits: $digits,
-            kind: $kind,
-            value: |result| {
-                let $of_part = &result.diagnostics.$part;
-                let estimate: Option<Estimate> = $estimate;
-                Some(estimate?.value)
-            },
-            standard_error: Some(|result| {
-                let $of_part = &result.diagnostics.$part;
-                let estimate: Option<Estimate> = $estimate;
-                estimate?.standard_error
-            }),
-            of_epoch: None,
-        }
-    };
-}
-
-/// What decides between coefficients.
-const OF_CHOOSING: &[Quantity] =
-    quantities_of_part!(choose, "the held-out images that choose", Kind::Diagnostic);
-
-/// What the chosen coefficient is worth. It is no column of a report: a reader who compares coefficients by it chooses on it.
-const OF_REPORTING: &[Quantity] =
-    quantities_of_part!(report, "the held-out images that report", Kind::Detail);
-
 /// What training took.
 const OF_TRAINING: &[Quantity] = &[
     #[cfg(test)]
@@ -541,75 +365,6 @@ const fn same(a: &str, b: &str) -> bool {
 pub fn quantities_of(kinds: &[Kind]) -> impl Iterator<Item = &'static Quantity> + '_ {
     QUANTITIES.iter().filter(|quantity| kinds.contains(&quantity.kind))
 }
-
-/// A number that is measured of every latent dimension.
-#[derive(Clone, Copy, Debug)]
-pub struct DimensionQuantity {
-    /// Its name in files.
-    pub key: &'static str,
-    /// What the columns of tables are called, before `_0`, `_1`, ...
-    pub column: &'static str,
-    /// Its name for people.
-    pub label: &'static str,
-    /// Its unit.
-    pub unit: &'static str,
-    /// What it is, in a sentence.
-    pub description: &'static str,
-    /// Whether its sign is an accident of the initial weights, so that only its size can be compared between members.
-    pub sign_is_arbitrary: bool,
-    /// Its value for each dimension; empty if it was not measured.
-    pub values: fn(&MemberResult) -> &[f64],
-}
-
-/// Every quantity of latent dimensions.
-pub const DIMENSION_QUANTITIES: &[DimensionQuantity] = &[
-    DimensionQuantity {
-        key: "kl_per_dim",
-        column: "kl_dim",
-        label: "KL of each dimension",
-        unit: NATS,
-        description: "KL(q(z_d|x) ‖ N(0, 1)): how much each latent dimension is used.",
-        sign_is_arbitrary: false,
-        values: |result| &result.diagnostics.kl_per_dim,
-    },
-    DimensionQuantity {
-        key: "collapsed_share",
-        column: "collapsed_share",
-        label: "Collapsed share",
-        unit: SHARE,
-        description: "Share of the test images of which each latent dimension carries less than 0.01 nats.",
-        sign_is_arbitrary: false,
-        values: |result| &result.diagnostics.collapsed_share,
-    },
-    DimensionQuantity {
-        key: "posterior_variance",
-        column: "posterior_variance",
-        label: "Variance of the posteriors",
-        unit: "prior σ² = 1",
-        description: "Mean variance of the posteriors in each latent dimension, as a share of the prior's: 1 where the dimension \
-                      has collapsed.",
-        sign_is_arbitrary: false,
-        values: |result| &result.diagnostics.posterior_variance,
-    },
-    DimensionQuantity {
-        key: "z_mean",
-        column: "z_mean",
-        label: "|mean| of the codes",
-        unit: "prior σ = 1",
-        description: "Absolute value of the mean of the sampled codes in each latent dimension: the prior has 0.",
-        sign_is_arbitrary: true,
-        values: |result| &result.diagnostics.z_mean,
-    },
-    DimensionQuantity {
-        key: "z_std",
-        column: "z_std",
-        label: "Std of the codes",
-        unit: "prior σ = 1",
-        description: "Standard deviation of the sampled codes in each latent dimension: the prior has 1.",
-        sign_is_arbitrary: false,
-        values: |result| &result.diagnostics.z_std,
-    },
-];
 
 #[cfg(test)]
 mod tests {

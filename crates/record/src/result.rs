@@ -27,8 +27,8 @@ pub struct MemberResult {
     #[serde(deserialize_with = "number_or_null")]
     pub elbo_loss: f64,
     /// Log-variances clamped to their bounds over the whole training.
-    #[serde(default)]
-    pub saturated_log_vars: u64,
+    #[serde(default, alias = "saturated_log_vars")]
+    pub clamped_log_vars: u64,
     /// What was measured of the trained network.
     #[serde(flatten)]
     pub diagnostics: Diagnostics,
@@ -94,6 +94,9 @@ pub struct Diagnostics {
     pub z_mean: Vec<f64>,
     /// The standard deviation of the codes in each latent dimension, with `N` in the denominator.
     pub z_std: Vec<f64>,
+    /// The entropy of the grey levels of the images, below which no decoder's reconstruction falls; `None` where the
+    /// likelihood has no such floor.
+    pub distortion_floor: Option<f64>,
     /// The standard errors of the terms of the objective.
     pub term_errors: Option<TermErrors>,
     /// The temperature at which the images that choose are likeliest under the decoder's distribution to the power of its
@@ -126,6 +129,9 @@ pub struct TermErrors {
     pub objective: Option<f64>,
     /// Of the ELBO loss.
     pub elbo_loss: Option<f64>,
+    /// Of the reconstruction above its floor, where it has one.
+    #[serde(default)]
+    pub excess: Option<f64>,
 }
 
 /// What is measured on one part of the held-out images; `None` where something was not.
@@ -140,6 +146,8 @@ pub struct PartDiagnostics {
     pub kl: Option<Estimate>,
     /// Their sum.
     pub elbo_loss: Option<Estimate>,
+    /// The entropy of the grey levels of these images.
+    pub distortion_floor: Option<f64>,
     /// `-log p(x)`.
     pub nll: Option<Nll>,
     /// The share of images whose class a multinomial logistic regression on the posteriors' means finds.
@@ -252,6 +260,7 @@ pub fn dimensions_by_kl(kl_per_dim: &[f64]) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::for_tests::finished;
+    use crate::warnings::WarningKind;
 
     #[test]
     fn a_result_comes_back_and_may_lack_what_was_not_measured() {
@@ -263,6 +272,20 @@ mod tests {
         let result: MemberResult = serde_json::from_str(least).unwrap();
         assert_eq!(result.test, Terms { reconstruction: 90.5, kl: 4.0 });
         assert_eq!((result.diagnostics, result.seconds), (Diagnostics::default(), None));
+    }
+
+    #[test]
+    fn the_names_of_format_1_are_read() {
+        let warning =
+            Warning { epoch: 2, kind: WarningKind::ClampedLogVars, message: "two were clamped".into() };
+        let result = finished(0.5, 3, |result| {
+            result.clamped_log_vars = 2;
+            result.warnings = vec![warning];
+        });
+        let json = serde_json::to_string(&result).unwrap();
+        assert_eq!(json.matches("clamped_log_vars").count(), 2, "{json}");
+        let before = json.replace("clamped_log_vars", "saturated_log_vars");
+        assert_eq!(serde_json::from_str::<MemberResult>(&before).unwrap(), result);
     }
 
     #[test]

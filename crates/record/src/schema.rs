@@ -12,7 +12,7 @@ use crate::files::write_atomically;
 
 /// The format that this version writes. It grows by one when a reader of the one before would misunderstand a file; a field
 /// that may be absent does not change it. Files from before there was a number count as 0.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// The version of klsweep.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -116,13 +116,14 @@ mod tests {
     fn a_newer_file_is_named_with_the_version_that_wrote_it() {
         let text = format!("{{\"schema\": {}, \"version\": \"9.1.0\", \"number\": 1.5}}", SCHEMA + 1);
         let error = read(&text).unwrap_err().to_string();
-        assert!(error.contains("was written by klsweep 9.1.0 in format 2"), "{error}");
+        assert!(error.contains(&format!("was written by klsweep 9.1.0 in format {}", SCHEMA + 1)), "{error}");
         assert!(error.ends_with("use that version for it, or a newer one"), "{error}");
     }
 
     #[test]
     fn only_a_file_in_the_present_format_can_be_damaged() {
-        for text in ["{\"schema\": 1, \"number\"", "{\"schema\": 1}", ""] {
+        let incomplete = format!("{{\"schema\": {SCHEMA}}}");
+        for text in [&incomplete.replace('}', ", \"number\""), &incomplete, ""] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains("a.json is damaged"), "{text}: {error}");
         }

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::quantities::{DIMENSION_QUANTITIES, Kind, Quantity, quantities_of};
+use crate::dimension_quantities::DIMENSION_QUANTITIES;
+use crate::quantities::quantities_of;
+use crate::quantity::{Kind, Quantity};
 use crate::result::MemberResult;
 use crate::seeds::{Spread, by_coefficient};
 

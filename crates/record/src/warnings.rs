@@ -58,7 +58,8 @@ pub enum WarningKind {
     /// The posteriors are far from the prior, or leave it in a leap.
     ExplodingKl,
     /// Log-variances were clamped to their bounds.
-    SaturatedLogVars,
+    #[serde(alias = "saturated_log_vars")]
+    ClampedLogVars,
     /// The training objective stays where it is.
     NoImprovement,
     /// The training objective was still improving when training ended.
@@ -74,7 +75,7 @@ impl fmt::Display for WarningKind {
             Self::CollapsedDimension(dimension) => write!(f, "collapsed_dimension_{dimension}"),
             Self::RecoveredDimension(dimension) => write!(f, "recovered_dimension_{dimension}"),
             Self::ExplodingKl => f.write_str("exploding_kl"),
-            Self::SaturatedLogVars => f.write_str("saturated_log_vars"),
+            Self::ClampedLogVars => f.write_str("clamped_log_vars"),
             Self::NoImprovement => f.write_str("no_improvement"),
             Self::StillImproving => f.write_str("still_improving"),
             Self::NotFinite => f.write_str("not_finite"),
@@ -114,7 +115,7 @@ impl WarningWatch {
             found.extend(collapsed(row));
             found.extend(self.recovered(row));
             found.extend(exploding(row, self.previous_kl));
-            found.extend(saturated(row));
+            found.extend(clamped(row));
             found.extend(self.no_improvement(row));
         } else {
             let message = format!("after epoch {}, the objective is no longer a finite number", row.epoch);
@@ -239,14 +240,14 @@ fn exploding(row: &EpochRow, previous_kl: Option<f64>) -> Option<(WarningKind, S
     })
 }
 
-fn saturated(row: &EpochRow) -> Option<(WarningKind, String)> {
-    (row.saturated_log_vars > 0).then(|| {
+fn clamped(row: &EpochRow) -> Option<(WarningKind, String)> {
+    (row.clamped_log_vars > 0).then(|| {
         let message = format!(
             "during epoch {}, {} log-variances of posteriors had to be clamped to their bounds: the encoder no longer \
              learns from those; a smaller optimizer.learning_rate may help",
-            row.epoch, row.saturated_log_vars
+            row.epoch, row.clamped_log_vars
         );
-        (WarningKind::SaturatedLogVars, message)
+        (WarningKind::ClampedLogVars, message)
     })
 }
 
@@ -261,7 +262,7 @@ mod tests {
             .map(|epoch| {
                 let terms = Terms { reconstruction: 150.0 * 0.99f64.powi(epoch as i32), kl: 6.0 };
                 let test_latent = LatentUse { kl_per_dim: vec![3.5, 2.5], active_units: 2 };
-                EpochRow { epoch, train: terms, test: terms, test_latent, saturated_log_vars: 0 }
+                EpochRow { epoch, train: terms, test: terms, test_latent, clamped_log_vars: 0 }
             })
             .collect()
     }
@@ -343,9 +344,9 @@ mod tests {
     #[test]
     fn clamped_log_variances_are_counted() {
         let mut history = healthy(3);
-        history[1].saturated_log_vars = 7;
-        history[2].saturated_log_vars = 8;
-        assert_eq!(found(&history), [(2, WarningKind::SaturatedLogVars)]);
+        history[1].clamped_log_vars = 7;
+        history[2].clamped_log_vars = 8;
+        assert_eq!(found(&history), [(2, WarningKind::ClampedLogVars)]);
         let message = &warnings(&history, 1.0)[0].message;
         assert!(message.contains("epoch 2, 7 log-variances"), "{message}");
     }
@@ -374,7 +375,7 @@ mod tests {
     #[test]
     fn what_was_seen_before_a_stop_is_seen_at_the_same_epoch_after_it() {
         let mut history = healthy(8);
-        history[1].saturated_log_vars = 1;
+        history[1].clamped_log_vars = 1;
         history[6].test_latent.kl_per_dim[0] = 0.0;
         let whole = warnings(&history, 1.0);
         assert_eq!(warnings(&history[..4], 1.0), whole[..1]);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use ndarray::Array1;
-use record::{Group, HeldOut, ImageTerms, Losses, Margin, MemberResult, PartLosses, by_coefficient};
+use record::{
+    Group, HeldOut, ImageTerms, Losses, Margin, MemberResult, PartLosses, WarningKind, by_coefficient,
+};
 
 use crate::verdict::{CrossObjectives, cross_objectives};
 
@@ -25,6 +27,10 @@ pub struct Evidence {
     pub on_choosing: Option<CrossObjectives>,
     /// Coefficients of which `-log p(x)` is known as an upper bound only.
     pub bounded: Vec<f64>,
+    /// Coefficients of which a member's training was still improving when it stopped.
+    pub still_improving: Vec<f64>,
+    /// The entropy of the grey levels of the images that decide, below which no distortion falls.
+    pub floor: Option<f64>,
     /// Differences that do not matter.
     pub margin: Margin,
 }
@@ -72,8 +78,13 @@ impl Evidence {
         let is_bound = |(result, _): &Measured<'_>| {
             result.diagnostics.choose.nll.as_ref().is_some_and(|nll| nll.is_bound())
         };
-        let bounded = groups.iter().filter(|group| group.values.iter().any(is_bound));
-        let bounded = bounded.map(|group| group.c).collect();
+        let improves = |(result, _): &Measured<'_>| {
+            result.warnings.iter().any(|warning| warning.kind == WarningKind::StillImproving)
+        };
+        let with = |member: &dyn Fn(&Measured<'_>) -> bool| -> Vec<f64> {
+            groups.iter().filter(|group| group.values.iter().any(member)).map(|group| group.c).collect()
+        };
+        let floor = members.first().and_then(|(result, _)| result.diagnostics.choose.distortion_floor);
         let choose = PartEvidence::of(&groups, HeldOut::Choose);
         let of_training = |terms: fn(&ImageTerms) -> Option<&Array1<f32>>| {
             each(&groups, |losses| Some(terms(losses.train.as_ref()?)?.to_vec()))
@@ -86,7 +97,9 @@ impl Evidence {
             on_choosing: cross_objectives(&choose.reconstruction, &choose.kl, margin.loss),
             report: PartEvidence::of(&groups, HeldOut::Report),
             choose,
-            bounded,
+            bounded: with(&is_bound),
+            still_improving: with(&improves),
+            floor,
             margin,
         }
     }

@@ -102,7 +102,7 @@ pub fn history(reconstructions: &[f64]) -> Vec<EpochRow> {
     let row = |(i, &reconstruction): (usize, &f64)| {
         let terms = Terms { reconstruction, kl: 5.0 };
         let test_latent = LatentUse { kl_per_dim: vec![5.0], active_units: 1 };
-        EpochRow { epoch: i + 1, train: terms, test: terms, test_latent, saturated_log_vars: 0 }
+        EpochRow { epoch: i + 1, train: terms, test: terms, test_latent, clamped_log_vars: 0 }
     };
     reconstructions.iter().enumerate().map(row).collect()
 }

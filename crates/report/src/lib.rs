@@ -24,6 +24,7 @@ mod figures;
 #[cfg(test)]
 mod for_tests;
 mod format;
+mod measured;
 mod packed;
 mod page;
 mod proposals;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use figure::{Weight, font_face, palette};
 use minijinja::{AutoEscape, Environment, context};
 use record::{
-    Group, Kind, Likelihood, MemberResult, Quantity, Variance, Warning, by_coefficient, now, quantities_of,
-    warnings,
+    DataRecord, Doubt, Group, Kind, Likelihood, MemberResult, Quantity, Variance, Warning, by_coefficient,
+    now, quantities_of, warnings,
 };
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::evidence::Evidence;
 use crate::explorer::Explorer;
 use crate::format;
+use crate::measured::{NotMeasured, WithoutNetwork, not_measured};
 use crate::proposals::{Proposal, proposals};
 use crate::recommendation::{Purpose, Recommendation, who_beats};
 use crate::report::ReportMember;
@@ -61,6 +62,8 @@ struct Page {
     recommendation: PageRecommendation,
     members: Vec<PageMember>,
     coefficients: Vec<PageCoefficient>,
+    without_network: Option<WithoutNetwork>,
+    not_measured: Vec<NotMeasured>,
 }
 
 /// The same for the script, with the data of the explorer.
@@ -88,7 +91,8 @@ struct PageRun {
     seeds: Vec<u64>,
     network: Option<String>,
     train_images: Option<usize>,
-    test_images: Option<usize>,
+    /// As words: which they are, and how many.
+    held_out_images: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -184,12 +188,26 @@ pub struct PageMember {
     pub warnings: Vec<Warning>,
     #[serde(skip)]
     values: BTreeMap<&'static str, f64>,
+    #[serde(skip)]
+    errors: BTreeMap<&'static str, f64>,
+    #[serde(skip)]
+    doubts: BTreeMap<&'static str, Doubt>,
 }
 
 impl PageMember {
     /// A quantity by its column's key; nothing where it is not known, or not finite.
     pub fn value(&self, key: &str) -> Option<f64> {
         self.values.get(key).copied()
+    }
+
+    /// Its standard error over the images.
+    pub fn error(&self, key: &str) -> Option<f64> {
+        self.errors.get(key).copied()
+    }
+
+    /// Why it should not be taken for what its column promises.
+    pub fn doubt(&self, key: &str) -> Option<&Doubt> {
+        self.doubts.get(key)
     }
 }
 
@@ -247,6 +265,8 @@ pub fn render(
             .iter()
             .map(|group| PageCoefficient { c: group.c, seeds: group.values.len() })
             .collect(),
+        without_network: WithoutNetwork::of(runs),
+        not_measured: not_measured(runs, members),
     };
     let data = ScriptData { page: &page, explorer: Explorer::new(members, &kept) };
 
@@ -326,11 +346,10 @@ impl Elsewhere {
             let channels = shape.image().map_or(1, |[.., channels]| channels);
             Some(Sizes { channels, pixels: shape.numbers(), latent: run.config.model.latent })
         });
-        // The coefficient of the distortion that the conventions sum: a Gaussian's variance divides it.
+        // Squared errors elsewhere are not divided by a variance; other losses of a pixel are -log p as here, whichever they are.
         let (name, variance) = match model.map(|model| (model.likelihood, model.variance)) {
-            Some((Likelihood::GreyBernoulli, _)) => ("bce-mean", 1.0),
             Some((Likelihood::Gaussian, Variance::Fixed(variance))) => ("mse-mean", variance),
-            _ => return Vec::new(),
+            _ => ("bce-mean", 1.0),
         };
         let conventions = Convention::named(name).zip(Convention::named("beta-norm")).zip(sizes);
         let Some(((mean_reduced, beta_norm), sizes)) = conventions else { return Vec::new() };
@@ -363,8 +382,17 @@ impl PageRun {
             seeds: config.seeds.clone(),
             network,
             train_images: record.map(|record| record.data.train),
-            test_images: record.map(|record| record.data.test),
+            held_out_images: record.map(|record| held_out(&record.data)),
         }
+    }
+}
+
+/// How many examples are held out, and for what.
+fn held_out(data: &DataRecord) -> String {
+    let [validation, test] = [data.validation, data.test].map(format::count);
+    match data.validation {
+        0 => format!("{test} test images, every second of which chooses and the others report"),
+        _ => format!("{validation} validation images, which choose, and {test} test images, which report"),
     }
 }
 
@@ -425,7 +453,12 @@ impl PageMember {
             }
             (None, None) => Vec::new(),
         };
+        let result = member.result.as_ref();
+        let errors = columns().filter_map(|column| Some((column.key, column.standard_error?(result?)?)));
+        let doubts = columns().filter_map(|column| Some((column.key, column.doubt(result?)?)));
         Self {
+            errors: errors.filter(|(_, error)| error.is_finite()).collect(),
+            doubts: doubts.collect(),
             id,
             run: of.run_position,
             c,

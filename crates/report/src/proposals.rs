@@ -129,7 +129,7 @@ mod tests {
             },
             ..Evidence::default()
         };
-        let found = proposals(&groups, &evidence, &recommend(&evidence, None, None));
+        let found = proposals(&groups, &evidence, &recommend(&evidence, None));
         // 44.3 nats of distortion over 4.4 of rate.
         assert_eq!(found[0].action, "c = 10");
         assert!(found[0].reason.contains("Between c = 2 and c = 20"), "{}", found[0].reason);
@@ -147,6 +147,6 @@ mod tests {
         let members = [finished(1.0, 0, |_| ())];
         let groups = by_coefficient(members.iter().map(|member| (member.c, member)));
         let nothing = Evidence::default();
-        assert_eq!(proposals(&groups, &nothing, &recommend(&nothing, None, None)), []);
+        assert_eq!(proposals(&groups, &nothing, &recommend(&nothing, None)), []);
     }
 }

@@ -109,8 +109,7 @@ impl Report {
 
     /// Which coefficient to keep for what; to compress, under a budget if there is one.
     pub fn recommendation(&self, budget: Option<Budget>) -> Recommendation {
-        let recommendation =
-            recommend(&self.evidence, budget, self.runs.first().and_then(Run::distortion_floor));
+        let recommendation = recommend(&self.evidence, budget);
         let too_few = self.runs.first().and_then(|run| run.record.as_ref()?.data.too_few());
         match too_few {
             Some(reason) => recommendation.withheld(reason),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use record::{
-    DataRecord, Encoded, EpochRow, Examples, Failure, Losses, MemberDir, MemberId, MemberResult, Outputs,
-    RunConfig, RunDir, RunRecord, Shape,
+    Baselines, DataRecord, Encoded, EpochRow, Examples, Failure, Losses, MemberDir, MemberId, MemberResult,
+    Outputs, RunConfig, RunDir, RunRecord, Shape,
 };
 
 use crate::error::Result;
@@ -22,6 +22,8 @@ pub struct Run {
     pub examples: Option<Examples>,
     /// The coefficients at which a linear decoder would lose its dimensions, the greatest first.
     pub collapse: Vec<f64>,
+    /// What the data allows without a network, where that is recorded.
+    pub baselines: Option<Baselines>,
     /// In the order of the configuration.
     pub members: Vec<Member>,
     /// What is left out, and why.
@@ -99,6 +101,10 @@ impl Run {
             noted(error);
             None
         });
+        let baselines = dir.baselines().unwrap_or_else(|error| {
+            noted(error);
+            None
+        });
         let latent = config.model.latent;
         let same_examples = before.as_ref().is_some_and(|before| before.examples == examples);
         let mut known: Vec<Member> =
@@ -132,7 +138,7 @@ impl Run {
         }
         notes.extend(record.iter().flat_map(|record| notes_on(&record.data)));
         let collapse = collapse.unwrap_or_default();
-        Ok(Self { dir: path.to_path_buf(), config, record, examples, collapse, members, notes })
+        Ok(Self { dir: path.to_path_buf(), config, record, examples, collapse, baselines, members, notes })
     }
 
     /// The distortion that no decoder falls below, in nats per test image, where it is recorded.
@@ -152,8 +158,8 @@ fn notes_on(data: &DataRecord) -> Vec<String> {
     let DataRecord { validation, test, notes, .. } = data;
     let parts = (*validation > 0).then(|| {
         format!(
-            "Members are compared on the {validation} examples of the validation part, which are called test images here; the \
-             {test} of the test part report on what was chosen."
+            "The held-out images are the {validation} examples of the validation part; the {test} of the test part report on what \
+             was chosen."
         )
     });
     notes.iter().cloned().chain(parts).collect()

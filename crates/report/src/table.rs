@@ -1,7 +1,7 @@
 //! The table of members, and of means over their seeds.
 
 use minijinja::HtmlEscape;
-use record::{Better, COLLAPSED_KL, Group, MemberResult, Quantity};
+use record::{Better, COLLAPSED_KL, Doubt, Group, Kind, MemberResult, Quantity};
 use serde::Serialize;
 
 use crate::charts::Charts;
@@ -45,19 +45,25 @@ struct Cell {
 }
 
 impl Table {
-    /// A row for each member.
+    /// A row for each member, and a column for each quantity that some member has a value for.
     pub fn of_members(members: &[PageMember], runs: &[Run], charts: &Charts) -> Self {
         let several_runs = runs.len() > 1;
         let mut headings = vec![COEFFICIENT.heading()];
         headings.extend(several_runs.then(|| RUN.heading()));
         headings.extend([SEED.heading(), EPOCHS.heading()]);
-        headings.extend(columns().map(Heading::of));
+        let measured: Vec<&Quantity> = columns()
+            .filter(|column| members.iter().any(|member| member.value(column.key).is_some()))
+            .collect();
+        headings.extend(measured.iter().map(|column| Heading::of(column)));
         headings.extend([KL_PER_DIM.heading(), WARNINGS.heading()]);
 
         let finished = |member: &&PageMember| member.state == "finished";
-        let best: Vec<Option<f64>> = columns()
+        let best: Vec<Option<f64>> = measured
+            .iter()
             .map(|column| {
-                best(column, members.iter().filter(finished).filter_map(|member| member.value(column.key)))
+                let undoubted = |member: &&PageMember| member.doubt(column.key).is_none();
+                let compared = members.iter().filter(finished).filter(undoubted);
+                best(column, compared.filter_map(|member| member.value(column.key)))
             })
             .collect();
         let row = |member: &PageMember| {
@@ -66,11 +72,20 @@ impl Table {
             cells.extend(several_runs.then(|| Cell::words(&run.config.name)));
             cells.push(Cell::number(member.seed.to_string(), member.seed as f64));
             cells.push(epochs(member, run.config.epochs));
-            for (column, best) in columns().zip(&best) {
+            for (column, best) in measured.iter().zip(&best) {
                 let value = member.value(column.key);
+                let doubt = member.doubt(column.key);
                 let text = value.map_or("–".into(), |value| format::number(value, column.digits));
-                let is_best = finished(&member) && value.is_some() && value == *best;
-                cells.push(Cell { best: is_best, ..Cell::of(text, value) });
+                let is_best = finished(&member) && value.is_some() && value == *best && doubt.is_none();
+                let error = member.error(column.key).map(|error| format::number(error, column.digits));
+                let html = [
+                    match &doubt {
+                        Some(Doubt { word, reason }) => doubted(&text, word, reason),
+                        None => HtmlEscape(&text).to_string(),
+                    },
+                    error.map_or(String::new(), |error| format!(" <span class=\"spread\">± {error}</span>")),
+                ];
+                cells.push(Cell { html: html.concat(), best: is_best, ..Cell::of(text, value) });
             }
             cells.push(kl_per_dim(&member.kl_per_dim));
             cells.push(warnings(member));
@@ -87,24 +102,44 @@ impl Table {
         let mean = |group: &Group<&MemberResult>, column: &Quantity| {
             group.spread(column.value).map(|spread| spread.mean)
         };
-        let best: Vec<Option<f64>> = columns()
-            .map(|column| best(column, groups.iter().filter_map(|group| mean(group, column))))
+        let measured: Vec<&Quantity> =
+            columns().filter(|column| groups.iter().any(|group| mean(group, column).is_some())).collect();
+        let doubt = |group: &Group<&MemberResult>, column: &Quantity| {
+            group.values.iter().find_map(|result| column.doubt(result))
+        };
+        let best: Vec<Option<f64>> = measured
+            .iter()
+            .map(|column| {
+                let undoubted = groups.iter().filter(|group| doubt(group, column).is_none());
+                best(column, undoubted.filter_map(|group| mean(group, column)))
+            })
             .collect();
         let row = |group: &Group<&MemberResult>| {
             let seeds = group.values.len();
             let mut cells = vec![coefficient(group.c, charts), Cell::number(seeds.to_string(), seeds as f64)];
-            for (column, best) in columns().zip(&best) {
+            for (column, best) in measured.iter().zip(&best) {
                 let spread = group.spread(column.value);
                 let text = spread.map_or("–".into(), |spread| format::spread(spread, column.digits));
                 let value = mean(group, column);
-                cells.push(Cell { best: value.is_some() && value == *best, ..Cell::of(text, value) });
+                let cell = Cell::of(text.clone(), value);
+                cells.push(match doubt(group, column) {
+                    Some(Doubt { word, reason }) => Cell { html: doubted(&text, word, reason), ..cell },
+                    None => Cell { best: value.is_some() && value == *best, ..cell },
+                });
             }
             cells
         };
         let headings = [COEFFICIENT.heading(), SEEDS.heading()];
-        let headings = headings.into_iter().chain(columns().map(Heading::of)).collect();
+        let headings =
+            headings.into_iter().chain(measured.iter().map(|column| Heading::of(column))).collect();
         Some(Self { headings, rows: groups.iter().map(row).collect() })
     }
+}
+
+/// A number that is not what its column promises.
+fn doubted(text: &str, word: &str, reason: &str) -> String {
+    let [text, reason] = [text, reason].map(|text| HtmlEscape(text).to_string());
+    format!("<span class=\"doubted\" title=\"{reason}\">{text} <em>{word}</em></span>")
 }
 
 /// The best of the values of a column; nothing where no value is better than another.
@@ -116,6 +151,9 @@ fn best(column: &Quantity, values: impl Iterator<Item = f64>) -> Option<f64> {
         Better::High => a.max(b),
     })
 }
+
+/// Said of numbers without a standard error.
+const COUNTED: &str = " No error: it is counted, not estimated.";
 
 /// A heading that is no quantity's.
 struct Own {
@@ -186,13 +224,17 @@ impl Heading {
             Some(Better::High) => ("↑", " Higher is better."),
             None => ("", ""),
         };
+        let error = match (column.standard_error, column.kind) {
+            (None, Kind::Diagnostic) => COUNTED,
+            _ => "",
+        };
         Self {
             key: column.key,
             label: column.label,
             unit: column.unit.replace(" per image", ""),
             arrow,
             better: column.better,
-            meaning: format!("{}{which}", column.description),
+            meaning: format!("{}{which}{}", column.description, error),
             words: false,
         }
     }

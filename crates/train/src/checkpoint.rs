@@ -260,13 +260,14 @@ mod tests {
         let tensors: Vec<NamedTensor> =
             tensors.into_iter().map(|(name, data)| NamedTensor { name, data }).collect();
         let newer = |(key, position): (String, String)| {
-            let schema = position.replace("schema = 1\n", "schema = 2\n");
+            let schema =
+                position.replace(&format!("schema = {SCHEMA}\n"), &format!("schema = {}\n", SCHEMA + 1));
             (key, schema.replace(&format!("version = {VERSION:?}"), "version = \"9.1.0\""))
         };
         let metadata = metadata.into_iter().map(newer).collect();
         std::fs::write(dir.checkpoint(), to_safetensors(&tensors, metadata).unwrap()).unwrap();
         let error = format!("{:#}", loaded(&dir, vae).err().expect("it is refused"));
-        assert!(error.contains("was written by klsweep 9.1.0 in format 2"), "{error}");
+        assert!(error.contains(&format!("was written by klsweep 9.1.0 in format {}", SCHEMA + 1)), "{error}");
         assert!(!error.contains("damaged"), "{error}");
     }
 

@@ -8,6 +8,7 @@ use record::Encoded;
 
 use crate::image_tensors::ImageTensors;
 use crate::random::{Purpose, noise};
+use crate::together::together;
 
 /// Images encoded at a time. It changes no result: what becomes of an image depends on no other.
 const BATCH: usize = 500;
@@ -31,7 +32,7 @@ pub fn encode_images(
     let noise = noise(seed, purpose, 0, 0, images.count() * latent);
     let (mut means, mut log_vars, mut codes) = (Vec::new(), Vec::new(), Vec::new());
     let mut losses = Vec::with_capacity(count);
-    for batch in positions.chunks(BATCH) {
+    for batch in positions.chunks(together(BATCH, images.numbers())) {
         let images = images.batch(batch, device)?;
         let Posterior { mean, log_var } = vae.encoder.forward(images.clone());
         let [mean, log_var] = [mean, log_var].map(values);

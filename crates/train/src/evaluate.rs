@@ -8,6 +8,7 @@ use record::{LatentUse, Terms};
 use crate::diagnostics::EncodedImages;
 use crate::image_tensors::ImageTensors;
 use crate::random::{Purpose, noise};
+use crate::together::together;
 
 /// What is measured after every epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +33,9 @@ pub fn evaluate(vae: &Vae, images: &Split, seed: u64, epoch: usize, device: &Dev
     let (count, latent) = (images.count(), vae.latent());
     let mut sums = Terms { reconstruction: 0.0, kl: 0.0 };
     let mut encoded = EncodedImages::with_capacity(count, latent);
-    for (step, start) in (0..count).step_by(EVALUATION_BATCH).enumerate() {
-        let range = start..(start + EVALUATION_BATCH).min(count);
+    let batch = together(EVALUATION_BATCH, images.numbers());
+    for (step, start) in (0..count).step_by(batch).enumerate() {
+        let range = start..(start + batch).min(count);
         let size = range.len();
         let noise = noise(seed, Purpose::EvaluationNoise, epoch, step, size * latent);
         let noise = Tensor::from_data(TensorData::new(noise, [size, latent]), device);

@@ -55,7 +55,7 @@ impl FinishedEpochs {
     }
 
     /// Log-variances that were clamped in all epochs.
-    pub fn saturated_log_vars(&self) -> u64 {
-        self.rows.iter().map(|row| row.saturated_log_vars).sum()
+    pub fn clamped_log_vars(&self) -> u64 {
+        self.rows.iter().map(|row| row.clamped_log_vars).sum()
     }
 }

@@ -39,6 +39,7 @@ pub mod status;
 pub mod sweep;
 pub mod tensor_file;
 pub mod tensorboard;
+mod together;
 pub mod verify;
 pub mod watch;
 mod writer;

@@ -2,16 +2,19 @@
 
 use burn::tensor::{Device, Tensor};
 use data::{Result, Split};
+use kernels::{Matrix, multiply};
 use model::{Likelihood, Variance};
 use ndarray::{Array1, Array2, s};
 use record::NetworkConfig;
 
-use crate::diagnostics::Normaliser;
+use crate::diagnostics::{Normaliser, Subset};
 use crate::image_tensors::ImageTensors;
 use crate::network::likelihood_of;
 
-/// Numbers of an image at most: of more, the matrix of their covariances would not fit.
-const MOST_NUMBERS: usize = 4096;
+/// Rows of a matrix at most. Of images of more numbers, products of images are in the place of covariances of numbers.
+const MOST_ROWS: usize = 4096;
+/// Numbers of such images at most, all of which are in memory together: 256 MB.
+const MOST_NUMBERS: usize = 1 << 26;
 /// Images taken at a time.
 const BATCH: usize = 5000;
 /// Steps of the Lanczos process for each eigenvalue asked for, and beyond them: those asked for have settled by then.
@@ -38,19 +41,58 @@ const TOLERANCE: f64 = 1e-12;
 ///
 /// Variances: `m (1 - m)` of Bernoulli pixels, that of the density with the mean `m` of continuous Bernoulli ones, the given
 /// variance of Gaussian ones, or where that is learnt the one that is the likeliest at `W = 0`. Of discretised logistic pixels
-/// none are given back, nor of images of more than 4,096 numbers.
+/// none are given back. Of images of more than 4,096 numbers, they are those of up to 4,096 evenly spaced images, and of as many
+/// as are 2^26 numbers: the fewer they are, the greater they are by chance.
 ///
 /// # Errors
 ///
 /// Fails when a file that the images are read from has changed.
 pub fn collapse_coefficients(images: &Split, model: &NetworkConfig, device: &Device) -> Result<Vec<f64>> {
     let (likelihood, latent) = (likelihood_of(model.likelihood, model.variance), model.latent);
-    if likelihood == Likelihood::DiscretisedLogistic || images.numbers() > MOST_NUMBERS {
+    if likelihood == Likelihood::DiscretisedLogistic {
         return Ok(Vec::new());
     }
-    let covariance = whitened_covariance(images, likelihood, device)?;
-    let count = latent.min(covariance.nrows());
-    Ok(greatest_eigenvalues(&covariance, count))
+    let matrix = match images.numbers() {
+        numbers if numbers > MOST_ROWS => {
+            let most = MOST_ROWS.min(MOST_NUMBERS / numbers).max(2);
+            whitened_products(&Subset::evenly_spaced(images, most), likelihood)?
+        }
+        _ => whitened_covariance(images, likelihood, device)?,
+    };
+    let count = latent.min(matrix.nrows());
+    Ok(greatest_eigenvalues(&matrix, count))
+}
+
+/// `1/N Y Y'`, `[images, images]`, with the rows `y_i = D^(-1/2) (x_i - m)`: it has the eigenvalues of the covariance `1/N Y' Y` that
+/// are not 0.
+fn whitened_products(subset: &Subset<'_>, likelihood: Likelihood) -> Result<Array2<f64>> {
+    let (count, pixels) = (subset.count(), subset.images.numbers());
+    let mut values = subset.images.gather(&subset.positions)?;
+    let mean_of = |value: &dyn Fn(usize, f32) -> f64| {
+        let mut sums = Array1::<f64>::zeros(pixels);
+        for image in values.chunks(pixels) {
+            for (pixel, number) in image.iter().enumerate() {
+                sums[pixel] += value(pixel, *number);
+            }
+        }
+        sums / count as f64
+    };
+    let mean = mean_of(&|_, number| f64::from(number));
+    let variance = mean_of(&|pixel, number| (f64::from(number) - mean[pixel]).powi(2));
+    let scale = inverse_deviations(&given_variances(likelihood, &mean, &variance));
+    for image in values.chunks_mut(pixels) {
+        for (pixel, number) in image.iter_mut().enumerate() {
+            *number = ((f64::from(*number) - mean[pixel]) * scale[pixel]) as f32;
+        }
+    }
+    let mut products = vec![0.0; count * count];
+    let rows = || Matrix::new(&values, count, pixels);
+    multiply(rows(), rows().transposed(), &mut products);
+    Ok(Array2::from_shape_fn((count, count), |(i, j)| f64::from(products[i * count + j]) / count as f64))
+}
+
+fn inverse_deviations(variances: &Array1<f64>) -> Array1<f64> {
+    variances.mapv(|variance| if variance > 0.0 { variance.sqrt().recip() } else { 0.0 })
 }
 
 /// The variances that a likelihood gives pixels of these means and variances, if nothing is known of the image.
@@ -86,8 +128,7 @@ fn whitened_covariance(images: &Split, likelihood: Likelihood, device: &Device) 
     let mean = sums / count as f64;
     let covariance = |i: usize, j: usize| products[[i, j]] / count as f64 - mean[i] * mean[j];
     let variance = Array1::from_shape_fn(pixels, |pixel| covariance(pixel, pixel));
-    let given = given_variances(likelihood, &mean, &variance);
-    let scale = given.mapv(|variance| if variance > 0.0 { variance.sqrt().recip() } else { 0.0 });
+    let scale = inverse_deviations(&given_variances(likelihood, &mean, &variance));
     Ok(Array2::from_shape_fn((pixels, pixels), |(i, j)| covariance(i, j) * scale[i] * scale[j]))
 }
 
@@ -247,6 +288,33 @@ mod tests {
         for (found, expected) in found.iter().zip([1.0 + correlation, 1.0 - correlation, 0.0]) {
             assert!((found - expected).abs() < 1e-5, "{found}, expected {expected}");
         }
+    }
+
+    #[test]
+    fn products_of_images_have_the_eigenvalues_of_covariances_of_pixels() {
+        let bytes = (0..12 * 30u32).map(|i| (i * i * 31 % 251) as u8).collect();
+        let images = Split::of_bytes(record::Shape::grey(5, 6), bytes, None);
+        for likelihood in [model::Likelihood::GreyBernoulli, model::Likelihood::ContinuousBernoulli] {
+            let covariance = whitened_covariance(&images, likelihood, &Device::flex()).unwrap();
+            let products = whitened_products(&Subset::evenly_spaced(&images, 12), likelihood).unwrap();
+            // Of twelve images, eleven directions are not 0.
+            let [found, expected] = [&products, &covariance].map(|matrix| greatest_eigenvalues(matrix, 11));
+            for (found, wanted) in found.iter().zip(&expected) {
+                // Products of 32-bit numbers.
+                assert!((found - wanted).abs() < 1e-5 * expected[0], "{found}, expected {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn large_images_have_theirs_too() {
+        // Two images of each of two kinds, 5,000 pixels: the variance is along their difference.
+        let kinds = [vec![0u8; 5000], vec![255; 5000]];
+        let images =
+            Split::of_bytes(record::Shape::grey(50, 100), [&kinds[..], &kinds[..]].concat().concat(), None);
+        let found = collapse_coefficients(&images, &model(3), &Device::flex()).unwrap();
+        // Every pixel has the variance 1/4 and that of the likelihood: each correlates with each.
+        assert!((found[0] - 5000.0).abs() < 0.01 && found[1].abs() < 0.01, "{found:?}");
     }
 
     /// Two pixels of the variances 3/16 and 1/4 and the covariance 1/8, and one that never changes.

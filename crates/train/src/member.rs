@@ -241,7 +241,7 @@ fn finish(
         test: last.test,
         objective: last.test.objective(kl_coefficient),
         elbo_loss: last.test.elbo_loss(),
-        saturated_log_vars: epochs.saturated_log_vars(),
+        clamped_log_vars: epochs.clamped_log_vars(),
         diagnostics,
         warnings: epochs.final_warnings(),
         kernels: run.kernels.map(str::to_string),

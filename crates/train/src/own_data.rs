@@ -73,7 +73,7 @@ pub fn understand(path: &Path, overrides: &[String], progress: &dyn Progress) ->
 fn fit(config: &mut RunConfig, dataset: &Dataset, overrides: &[String]) -> Result<()> {
     let train = &dataset.train;
     let is_table = train.shape().image().is_none();
-    config.model.likelihood = likelihood(train)?;
+    config.model.likelihood = likelihood(dataset)?;
     // What is chosen beside it depends on it, and it may be asked for.
     let likelihood = config.with_overrides(overrides)?.model.likelihood;
     if likelihood == Likelihood::Gaussian {
@@ -93,12 +93,18 @@ fn fit(config: &mut RunConfig, dataset: &Dataset, overrides: &[String]) -> Resul
     Ok(())
 }
 
+fn parts(dataset: &Dataset) -> impl Iterator<Item = &Split> {
+    [Some(&dataset.train), dataset.validation.as_ref(), Some(&dataset.test)].into_iter().flatten()
+}
+
 /// The likelihood that the numbers call for: of black and white pixels Bernoulli, of grey ones its continuous form, of
 /// colours and tables a Gaussian of the variance that fits best.
-fn likelihood(train: &Split) -> Result<Likelihood> {
-    match train.shape() {
+fn likelihood(dataset: &Dataset) -> Result<Likelihood> {
+    let binary =
+        || parts(dataset).map(is_binary).try_fold(true, |all, part| Ok::<_, anyhow::Error>(all && part?));
+    match dataset.train.shape() {
         Shape::Table { .. } => Ok(Likelihood::Gaussian),
-        _ if is_binary(train)? => Ok(Likelihood::Bernoulli),
+        _ if binary()? => Ok(Likelihood::Bernoulli),
         Shape::Image { channels: 1, .. } => Ok(Likelihood::ContinuousBernoulli),
         Shape::Image { .. } => Ok(Likelihood::Gaussian),
     }
@@ -106,8 +112,6 @@ fn likelihood(train: &Split) -> Result<Likelihood> {
 
 /// Refuses data that the likelihood does not know.
 pub fn check_values(config: &RunConfig, dataset: &Dataset) -> Result<()> {
-    let parts =
-        || [Some(&dataset.train), dataset.validation.as_ref(), Some(&dataset.test)].into_iter().flatten();
     let RunConfig { data, model, .. } = config;
     ensure!(
         data.binarise == Binarise::None || model.likelihood == Likelihood::Bernoulli,
@@ -122,7 +126,7 @@ pub fn check_values(config: &RunConfig, dataset: &Dataset) -> Result<()> {
     );
     match model.likelihood {
         Likelihood::Bernoulli if data.binarise == Binarise::None => {
-            for part in parts() {
+            for part in parts(dataset) {
                 ensure!(
                     is_binary(part)?,
                     "model.likelihood = \"bernoulli\" is of pixels that are 0 or 1, and the data has others: make them so with \
@@ -131,7 +135,7 @@ pub fn check_values(config: &RunConfig, dataset: &Dataset) -> Result<()> {
             }
         }
         Likelihood::DiscretisedLogistic => {
-            for part in parts() {
+            for part in parts(dataset) {
                 ensure!(
                     has_levels(part)?,
                     "model.likelihood = \"discretised_logistic\" is of the 256 levels of bytes, and the data has other values: \

@@ -219,7 +219,7 @@ impl Observer for MemberProgress<'_> {
         let member = self.member;
         if self.sweep.style == Style::Lines {
             eprintln!(
-                "{member}: epoch {}/{}: test {}",
+                "{member}: epoch {}/{}: held-out {}",
                 row.epoch,
                 self.sweep.epochs,
                 self.describe(&row.test)

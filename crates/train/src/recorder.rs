@@ -13,6 +13,7 @@ use spec_math::cephes64::ndtri;
 
 use crate::encode_images::{encode_images, values};
 use crate::random::Purpose;
+use crate::together::together;
 
 /// Images encoded, or codes decoded, at a time.
 const BATCH: usize = 500;
@@ -88,8 +89,9 @@ impl Recorder<'_> {
     /// The decoder's means for some codes, `[codes, latent]`.
     fn means(&self, vae: &Vae, codes: Vec<f32>) -> Vec<f32> {
         let latent = vae.latent();
+        let batch = together(BATCH, self.dataset.train.numbers());
         let mut means = Vec::new();
-        for batch in codes.chunks(BATCH * latent) {
+        for batch in codes.chunks(batch * latent) {
             let outputs = vae.decoder.forward(self.tensor(batch.to_vec(), latent));
             means.extend(values(vae.decoder.distribution(outputs).mean()));
         }

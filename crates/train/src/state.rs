@@ -101,7 +101,7 @@ impl TrainState {
             train: Terms { reconstruction: mean(sums.reconstruction), kl: mean(sums.kl) },
             test: evaluation.terms,
             test_latent: evaluation.latent,
-            saturated_log_vars: sums.clamped.into_scalar::<f32>() as u64,
+            clamped_log_vars: sums.clamped.into_scalar::<f32>() as u64,
         }
     }
 }

@@ -77,13 +77,13 @@ impl Observer for TensorBoard {
 /// The scalars of an epoch by their tags.
 fn of_epoch(row: &EpochRow, c: f64) -> Vec<(String, f64)> {
     let train = row.train.named(c).map(|(name, value)| (format!("train/{name}"), value));
-    let saturated = ("train/saturated_log_vars".to_string(), row.saturated_log_vars as f64);
+    let clamped = ("train/clamped_log_vars".to_string(), row.clamped_log_vars as f64);
     let test = QUANTITIES
         .iter()
         .filter_map(|quantity| Some((format!("test/{}", quantity.key), quantity.of_epoch?(row, c))));
     let of_dimensions = row.test_latent.kl_per_dim.iter().enumerate();
     let of_dimensions = of_dimensions.map(|(dimension, &kl)| (format!("test/kl_dim_{dimension}"), kl));
-    train.into_iter().chain([saturated]).chain(test).chain(of_dimensions).collect()
+    train.into_iter().chain([clamped]).chain(test).chain(of_dimensions).collect()
 }
 
 /// What was measured of the trained network and of no epoch before, by its tags.

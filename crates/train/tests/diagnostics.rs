@@ -164,7 +164,7 @@ fn values(found: &Diagnostics) -> BTreeMap<String, Option<f64>> {
         test,
         objective: 0.0,
         elbo_loss: 0.0,
-        saturated_log_vars: 0,
+        clamped_log_vars: 0,
         diagnostics: found.clone(),
         warnings: Vec::new(),
         kernels: None,

@@ -1,5 +1,7 @@
 //! What was measured of the members, over their coefficients.
 
+use std::collections::BTreeSet;
+
 use figure::{Axis, Chart, Lines, Mark, Panels, Scale, Series, Size, palette};
 use record::{
     COLLAPSED_KL, DIMENSION_QUANTITIES, DimensionQuantity, Group, Kind, MemberResult, Quantity,
@@ -29,6 +31,8 @@ pub struct DiagnosticChart {
     digits: usize,
     /// With a name each, where there are several.
     lines: Vec<(String, Vec<Group<f64>>)>,
+    /// The coefficients at which the values are not what the title promises, and why in a word.
+    doubted: Vec<(f64, &'static str)>,
     /// Latent dimensions that there is no room for.
     dimensions_left_out: usize,
 }
@@ -47,6 +51,7 @@ pub fn diagnostic_charts(results: &[&MemberResult]) -> Vec<DiagnosticChart> {
             String::new(),
             by_coefficient(results.iter().filter_map(|result| Some((result.c, (column.value)(result)?)))),
         )],
+        doubted: results.iter().filter_map(|result| Some((result.c, column.doubt(result)?.word))).collect(),
         dimensions_left_out: 0,
     };
     let latent = results.iter().map(|result| result.diagnostics.kl_per_dim.len()).max().unwrap_or(0);
@@ -67,6 +72,7 @@ pub fn diagnostic_charts(results: &[&MemberResult]) -> Vec<DiagnosticChart> {
             unit: quantity.unit.into(),
             digits: 2,
             lines: (0..latent.min(LINES)).map(of_rank).collect(),
+            doubted: Vec::new(),
             dimensions_left_out: latent.saturating_sub(LINES),
         }
     };
@@ -87,12 +93,17 @@ fn rank_name(rank: usize) -> String {
 impl DiagnosticChart {
     /// What the points are, for a subtitle.
     fn about(&self) -> String {
+        let words: BTreeSet<&str> = self.doubted.iter().map(|(_, word)| *word).collect();
+        let doubted = match words.into_iter().collect::<Vec<_>>().join(", ") {
+            words if words.is_empty() => words,
+            words => format!(" Grey: {words}."),
+        };
         let seeds = about_seeds(&self.groups().cloned().collect::<Vec<_>>());
         let lines = match self.dimensions_left_out {
             0 => String::new(),
             left_out => format!(" The {LINES} dimensions of highest KL out of {}.", LINES + left_out),
         };
-        format!("Test images; {seeds}.{lines}")
+        format!("Held-out images; {seeds}.{lines}{doubted}")
     }
 
     fn groups(&self) -> impl Iterator<Item = &Group<f64>> {
@@ -114,11 +125,19 @@ impl DiagnosticChart {
         for (i, (name, groups)) in self.lines.iter().enumerate() {
             let of_rank = palette::sequential(palette::share(i, self.lines.len()));
             let named = |value: String| if name.is_empty() { value } else { format!("{name}: {value}") };
+            let doubt = |c: f64| self.doubted.iter().find(|(of, _)| *of == c).map(|(_, word)| *word);
             let curve = Curve {
                 label: name,
                 line: if name.is_empty() { palette::MUTED } else { of_rank },
-                dots: &|c| if name.is_empty() { coefficients.color(c) } else { of_rank },
-                note: &|group| named(format::spread(group.spread(), self.digits)),
+                dots: &|c| match (name.is_empty(), doubt(c)) {
+                    (true, None) => coefficients.color(c),
+                    (true, Some(_)) => palette::MUTED,
+                    (false, _) => of_rank,
+                },
+                note: &|group| {
+                    let doubt = doubt(group.c).map_or(String::new(), |word| format!(", {word}"));
+                    named(format::spread(group.spread(), self.digits) + &doubt)
+                },
             };
             series.extend(curve.series(&self.on_axis(groups)));
         }
@@ -272,7 +291,7 @@ mod tests {
             })
         });
         let page = overview(&diagnostic_charts(&members.each_ref()), &Coefficients::new([0.0, 1.0]));
-        assert_eq!(page.subtitle, "Test images; one seed. The 8 dimensions of highest KL out of 20.");
+        assert_eq!(page.subtitle, "Held-out images; one seed. The 8 dimensions of highest KL out of 20.");
         assert_eq!(page.key.iter().filter(|series| series.label.ends_with("highest")).count(), LINES - 1);
         assert_sound("diagnostics", &page.scene());
     }
@@ -285,6 +304,7 @@ mod tests {
             description: String::new(),
             unit: String::new(),
             digits: 2,
+            doubted: Vec::new(),
             dimensions_left_out: 0,
             lines: vec![(String::new(), by_coefficient(values.iter().map(|&value| (value, value))))],
         };

@@ -49,39 +49,39 @@ pub const LEARNING_CURVES: [LearningCurve; 4] = [
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Training,
-    Test,
+    HeldOut,
 }
 
 impl Part {
     fn name(self) -> &'static str {
         match self {
             Self::Training => "training",
-            Self::Test => "test",
+            Self::HeldOut => "held-out",
         }
     }
 
     fn terms(self, row: &EpochRow) -> &Terms {
         match self {
             Self::Training => &row.train,
-            Self::Test => &row.test,
+            Self::HeldOut => &row.test,
         }
     }
 
-    /// Test images are what counts; training images stay in the background.
+    /// Held-out images are what counts; training images stay in the background.
     fn line(self, points: Vec<[f64; 2]>) -> Mark {
         match self {
             Self::Training => Mark::Line { points, width: 1.0, dashed: true },
-            Self::Test => Mark::Line { points, width: 1.8, dashed: false },
+            Self::HeldOut => Mark::Line { points, width: 1.8, dashed: false },
         }
     }
 }
 
 impl LearningCurve {
-    /// A line for the training and one for the test images of each member, in the colour of its coefficient.
+    /// A line for the training and one for the held-out images of each member, in the colour of its coefficient.
     pub fn chart(&self, learners: &[Learner<'_>], coefficients: &Coefficients) -> Chart {
         let lines = learners.iter().flat_map(|learner| {
             let of = |part| self.series(learner, part, coefficients.color(learner.c));
-            [of(Part::Training), of(Part::Test)].concat()
+            [of(Part::Training), of(Part::HeldOut)].concat()
         });
         let values = || {
             let rows = learners.iter().flat_map(|learner| learner.history.iter().map(|row| (row, learner.c)));
@@ -121,13 +121,13 @@ impl LearningCurve {
         if history.len() > DOTTED {
             return vec![line.with_readout(readout)];
         }
-        let radius = if part == Part::Test { 3.0 } else { 2.0 };
+        let radius = if part == Part::HeldOut { 3.0 } else { 2.0 };
         let dots = Series::new("", color, Mark::Dots { points, radius });
         vec![line.with_readout(silent), dots.with_readout(readout)]
     }
 }
 
-/// All terms of the objective over the epochs, for training and test images of every member.
+/// All terms of the objective over the epochs, for training and held-out images of every member.
 pub fn learning_curves(learners: &[Learner<'_>], coefficients: &Coefficients) -> Panels {
     let panel = |curve: &LearningCurve| {
         Some(Chart {
@@ -136,7 +136,7 @@ pub fn learning_curves(learners: &[Learner<'_>], coefficients: &Coefficients) ->
             ..curve.chart(learners, coefficients)
         })
     };
-    let mut key: Vec<Series> = [Part::Test, Part::Training]
+    let mut key: Vec<Series> = [Part::HeldOut, Part::Training]
         .map(|part| Series::new(format!("{} images", part.name()), palette::INK, part.line(Vec::new())))
         .into();
     // Where there are too many to name, evenly spaced ones, with both ends.
@@ -145,7 +145,7 @@ pub fn learning_curves(learners: &[Learner<'_>], coefficients: &Coefficients) ->
     for place in 0..named {
         let c = all[if named > 1 { place * (all.len() - 1) / (named - 1) } else { 0 }];
         let label = format!("c = {}", format::coefficient(c));
-        key.push(Series::new(label, coefficients.color(c), Part::Test.line(Vec::new())));
+        key.push(Series::new(label, coefficients.color(c), Part::HeldOut.line(Vec::new())));
     }
     Panels { columns: 2, charts: LEARNING_CURVES.iter().map(panel).collect(), key, ..Panels::default() }
 }
@@ -193,15 +193,16 @@ mod tests {
         let scene = panels(&[(0.0, 0, &long), (0.5, 0, &long), (0.5, 1, &long)]).scene();
         assert_sound("learning_curves", &scene);
         let texts = texts(&scene);
-        for text in ["Reconstruction", "KL", "epoch", "training images", "test images", "1", "40", "c = 0.5"]
+        for text in
+            ["Reconstruction", "KL", "epoch", "training images", "held-out images", "1", "40", "c = 0.5"]
         {
             assert!(texts.iter().any(|found| found == text), "no {text:?} in {texts:?}");
         }
         assert_eq!(texts.iter().filter(|text| *text == "nats per image").count(), 4);
         let page = scene.to_inline_svg("x");
-        let test_line =
-            "data-title=\"c = 0.5, seed 1, test\" data-c=\"0.5\" data-seed=\"1\" data-part=\"test\"";
-        assert_eq!(page.matches(test_line).count(), 4, "{page}");
+        let held_out_line =
+            "data-title=\"c = 0.5, seed 1, held-out\" data-c=\"0.5\" data-seed=\"1\" data-part=\"held-out\"";
+        assert_eq!(page.matches(held_out_line).count(), 4, "{page}");
         assert!(page.contains("epoch 40: 200.00"), "{page}");
     }
 

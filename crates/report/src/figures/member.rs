@@ -47,7 +47,7 @@ impl MemberFigures<'_> {
             let Self { c, seed, history, .. } = *self;
             let panels = learning_curves(&[Learner { c, seed, history }], &Coefficients::new([c]));
             let subtitle =
-                "Training images as the weights were when each was seen, test images after each epoch."
+                "Training images as the weights were when each was seen, held-out images after each epoch."
                     .into();
             let panels = Panels { title: self.title("Learning curves"), subtitle, ..panels };
             drawing.figures.push(Figure::new("learning_curves", panels.scene()));
@@ -75,7 +75,7 @@ impl MemberFigures<'_> {
             (NAMES[1], cloud.own_range(), "the axes are this member's own"),
         ] {
             let count = format::count(cloud.points.len());
-            let subtitle = format!("Posterior means of {count} test images{shown}; {axes}.");
+            let subtitle = format!("Posterior means of {count} held-out images{shown}; {axes}.");
             drawing.add(name, self.titled("Encoder output", &subtitle, cloud.chart(range, SIDE)));
         }
     }
@@ -90,7 +90,7 @@ impl MemberFigures<'_> {
         };
         if let (Some(profiles), Some(recorded)) = (self.profiles(), &outputs.profiles) {
             drawing.figures.push(Figure::new("profiles", profiles.scene()));
-            let subtitle = "How far the decoder's means for the means of the posteriors are off, over the test examples.";
+            let subtitle = "How far the decoder's means for the means of the posteriors are off, over the held-out examples.";
             let errors = column_errors(recorded, self.columns());
             drawing.add("column_errors", self.titled("Errors of the columns", subtitle, errors));
             return;
@@ -119,7 +119,7 @@ impl MemberFigures<'_> {
         });
         add("samples", of_prior);
         let shown = originals.zip(outputs.reconstructions.as_ref()).map(|(originals, decoded)| {
-            let subtitle = "Test images above the decoder's means for the means of their posteriors.";
+            let subtitle = "Held-out images above the decoder's means for the means of their posteriors.";
             self.titled("Reconstructions", subtitle, reconstructions(&originals.pixels, decoded, channels))
         });
         add("reconstructions", shown);

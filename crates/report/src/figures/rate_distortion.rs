@@ -19,12 +19,12 @@ const NAMES: usize = 20;
 #[derive(Clone, Copy, Debug)]
 pub struct Trained {
     pub c: f64,
-    /// Over the test images.
+    /// Over the held-out images.
     pub terms: Terms,
     pub finished: bool,
 }
 
-/// KL against reconstruction, both on the test images: a point for each coefficient, and the line of all points whose sum is
+/// KL against reconstruction, both on the held-out images: a point for each coefficient, and the line of all points whose sum is
 /// as good as the best.
 ///
 /// The axis of the KL is linear up to about 1 nat and logarithmic beyond, so that neither a collapsed network nor one
@@ -93,7 +93,10 @@ pub fn rate_distortion(members: &[Trained], coefficients: &Coefficients) -> Char
     let small = if several { ", small dots the seeds" } else { "" };
     Chart {
         title: "Rate and distortion".into(),
-        subtitle: format!("KL against reconstruction on the test images, {}{small}.", about_seeds(&rates)),
+        subtitle: format!(
+            "KL against reconstruction on the held-out images, {}{small}.",
+            about_seeds(&rates)
+        ),
         x: Axis { label: "rate: KL (nats per image)".into(), scale: Scale::Asinh, ..Axis::default() },
         y: Axis {
             label: "distortion: reconstruction (nats per image)".into(),

@@ -1,4 +1,4 @@
-//! Test images beside what comes out of the network.
+//! Held-out images beside what comes out of the network.
 
 use figure::{Axis, Chart, Lines, Size, Tick};
 use ndarray::Array3;
@@ -10,7 +10,7 @@ const COLUMNS: usize = 10;
 /// Space between a pair of rows and the next, in heights of an image.
 const SPACE: f64 = 0.25;
 
-/// Test images above the decoder's means for the means of their posteriors.
+/// Held-out images above the decoder's means for the means of their posteriors.
 pub fn reconstructions(originals: &Array3<u8>, decoded: &Array3<u8>, channels: usize) -> Chart {
     let [originals, decoded] = [originals, decoded].map(|images| Tiles::of(images, channels));
     let Tiles { size, .. } = originals;
@@ -21,7 +21,7 @@ pub fn reconstructions(originals: &Array3<u8>, decoded: &Array3<u8>, channels: u
     let (mut rows, mut ticks) = (Vec::new(), Vec::new());
     for band in 0..bands {
         for (row, (tiles, name)) in
-            [(&originals, "test images"), (&decoded, "reconstructions")].into_iter().enumerate()
+            [(&originals, "held-out images"), (&decoded, "reconstructions")].into_iter().enumerate()
         {
             let top = height - band as f64 * (2.0 + SPACE) - row as f64;
             let count = columns.min(count - band * columns);

@@ -37,7 +37,7 @@ pub struct SweepMember<'a> {
     pub history: &'a [EpochRow],
     /// What was measured of it; nothing if it is not finished.
     pub result: Option<&'a MemberResult>,
-    /// The posteriors of the test images; nothing without these or without a network.
+    /// The posteriors of the held-out images; nothing without these or without a network.
     pub encoded: Option<&'a Encoded>,
 }
 
@@ -89,7 +89,7 @@ impl SweepFigures<'_> {
             let panels = Panels {
                 title: "Learning curves".into(),
                 subtitle:
-                    "Training images as the weights were when each was seen, test images after each epoch."
+                    "Training images as the weights were when each was seen, held-out images after each epoch."
                         .into(),
                 ..learning_curves(&self.learners(), &self.coefficients())
             };
@@ -168,7 +168,7 @@ impl SweepFigures<'_> {
         let entries: Vec<Entry<'_>> = self.members.iter().filter_map(entry).collect();
         let count = entries.len();
         if count == 0 {
-            drawing.leave_out(name, "no member has recorded the codes of test images");
+            drawing.leave_out(name, "no member has recorded the codes of held-out images");
             return;
         }
         let mut shown = match stride(&entries) {
@@ -181,7 +181,7 @@ impl SweepFigures<'_> {
         let axes = if common.is_some() { "all on the same axes" } else { "each on its own axes" };
         let panels = Panels {
             title: "Encoder outputs beside the prior".into(),
-            subtitle: format!("Posterior means of the test images, {axes} (prior σ = 1).{shown}"),
+            subtitle: format!("Posterior means of the held-out images, {axes} (prior σ = 1).{shown}"),
             ..small_multiples(entries, &self.prior_points(), common)
         };
         drawing.figures.push(Figure::new(name, panels.scene()));

@@ -70,9 +70,9 @@ pub fn audit_member(
     }
     not_measured
         .push("−log p(x), density and coverage, and the latent explorer: they need the decoder.".to_string());
-    let term_errors = term_errors(&[&evaluated.terms()], member.id.kl_coefficient);
+    let term_errors = term_errors(&[&evaluated.terms()], None, member.id.kl_coefficient);
     let [choose, report] = [(HeldOut::Choose, choose), (HeldOut::Report, report)]
-        .map(|(part, measured)| measured.part(probes.of_part(part), None, None));
+        .map(|(part, measured)| measured.part(probes.of_part(part), None, None, None));
     let diagnostics = Diagnostics {
         term_errors,
         temperature: calibration.as_ref().map(|calibration| calibration.temperature),
@@ -93,7 +93,7 @@ pub fn audit_member(
         test: terms,
         objective: terms.objective(member.id.kl_coefficient),
         elbo_loss: terms.elbo_loss(),
-        saturated_log_vars: 0,
+        clamped_log_vars: 0,
         diagnostics,
         warnings: Vec::new(),
         kernels: None,

@@ -8,12 +8,13 @@ use rayon::prelude::*;
 
 use super::held_out::Subset;
 use crate::random::{Purpose, stream};
+use crate::together::together;
 
 /// Components at most.
 pub const MOST_COMPONENTS: usize = 50;
 /// Training images that they are computed from at most.
 const IMAGES: usize = 20_000;
-/// Images multiplied at a time.
+/// Images multiplied at a time, at most.
 const BATCH: usize = 1000;
 /// Products with the covariance: each shrinks what lies beside the components by the ratio of its variance to theirs.
 const ITERATIONS: usize = 12;
@@ -49,10 +50,12 @@ impl Components {
             normal.sample_iter(stream(0, Purpose::ComponentStart, 0, 0)).take(pixels * count).collect();
         let mut basis = Array2::from_shape_vec((pixels, count), start).expect("as many numbers as it holds");
         for _ in 0..ITERATIONS {
-            orthonormalise(&mut basis);
+            // On the way, apart is enough.
+            orthonormalise(&mut basis, 1);
             basis = covariance_times(&subset, &mean, &basis.mapv(|value| value as f32))?;
         }
-        orthonormalise(&mut basis);
+        // Once leaves the rounding errors of a long vector, twice is enough.
+        orthonormalise(&mut basis, 2);
         let basis = basis.mapv(|value| value as f32);
         Ok(Self { mean: mean.dot(&basis), basis })
     }
@@ -62,12 +65,17 @@ impl Components {
         self.basis.ncols()
     }
 
+    /// Numbers of an image.
+    pub fn numbers(&self) -> usize {
+        self.basis.nrows()
+    }
+
     /// Where images lie, `[images, components]`, given their pixels, `[images, pixels]`.
     pub fn project(&self, values: &[f32]) -> Array2<f32> {
         let (pixels, count) = self.basis.dim();
         let images = values.len() / pixels;
         let batches: Vec<Vec<f32>> = values
-            .par_chunks(BATCH * pixels)
+            .par_chunks(together(BATCH, pixels) * pixels)
             .map(|values| {
                 let mut places = vec![0.0; values.len() / pixels * count];
                 multiply(
@@ -89,7 +97,7 @@ impl Components {
     /// Fails when a file that they are read from has changed.
     pub fn project_subset(&self, subset: &Subset<'_>) -> Result<Array2<f32>> {
         let mut places = Array2::zeros((0, self.count()));
-        for positions in subset.positions.chunks(BATCH) {
+        for positions in subset.positions.chunks(together(BATCH, subset.images.numbers())) {
             let chunk = self.project(&subset.images.gather(positions)?);
             places.append(Axis(0), chunk.view()).expect("all have as many components");
         }
@@ -104,7 +112,7 @@ fn matrix(array: &Array2<f32>) -> Matrix<'_> {
 fn mean_image(subset: &Subset<'_>) -> Result<Array1<f32>> {
     let numbers = subset.images.numbers();
     let mut sums = Array1::<f64>::zeros(numbers);
-    for positions in subset.positions.chunks(BATCH) {
+    for positions in subset.positions.chunks(together(BATCH, subset.images.numbers())) {
         for image in subset.images.gather(positions)?.chunks(numbers) {
             sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += f64::from(*value));
         }
@@ -129,7 +137,8 @@ fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>
         let of_places: Vec<f32> = (0..count).map(|c| places.iter().skip(c).step_by(count).sum()).collect();
         Ok((products, of_places))
     };
-    let batches: Vec<Result<_>> = subset.positions.par_chunks(BATCH).map(of_batch).collect();
+    let batches: Vec<Result<_>> =
+        subset.positions.par_chunks(together(BATCH, pixels)).map(of_batch).collect();
     let mut total = Array2::<f64>::zeros((pixels, count));
     for batch in batches {
         let (products, of_places) = batch?;
@@ -142,23 +151,25 @@ fn covariance_times(subset: &Subset<'_>, mean: &Array1<f32>, basis: &Array2<f32>
 }
 
 /// The columns, made orthogonal and of length 1 one after another; what is nothing beside those before becomes 0.
-fn orthonormalise(basis: &mut Array2<f64>) {
+fn orthonormalise(basis: &mut Array2<f64>, times: usize) {
     /// Of a column, what is left by rounding.
     const TOLERANCE: f64 = 1e-10;
-    for column in 0..basis.ncols() {
-        let mut vector = basis.column(column).to_owned();
+    // Each column in one piece of memory.
+    let mut columns = basis.t().as_standard_layout().into_owned();
+    for column in 0..columns.nrows() {
+        let mut vector = columns.row(column).to_owned();
         let before = vector.dot(&vector).sqrt();
-        // Once leaves the rounding errors of a long vector, twice is enough.
-        for _ in 0..2 {
-            for earlier in 0..column {
-                let along = basis.column(earlier).dot(&vector);
-                vector.scaled_add(-along, &basis.column(earlier));
+        for _ in 0..times {
+            for earlier in columns.rows().into_iter().take(column) {
+                let along = earlier.dot(&vector);
+                vector.scaled_add(-along, &earlier);
             }
         }
         let length = vector.dot(&vector).sqrt();
         let scale = if length > TOLERANCE * before { length.recip() } else { 0.0 };
-        basis.column_mut(column).assign(&(vector * scale));
+        columns.row_mut(column).assign(&(vector * scale));
     }
+    basis.assign(&columns.t());
 }
 
 #[cfg(test)]

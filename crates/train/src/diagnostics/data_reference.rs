@@ -1,6 +1,6 @@
 //! What all members of a run are held against: the data itself.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use data::{Dataset, Progress, Result};
 use metrics::samples::SampleError;
@@ -30,6 +30,8 @@ pub struct DataReference {
     parts: Result<[Neighbourhoods; 2], SampleError>,
     /// How many of each.
     pub generated: usize,
+    /// See [`grey_entropies`](Self::grey_entropies).
+    grey_entropies: OnceLock<OfParts<Vec<f64>>>,
 }
 
 impl DataReference {
@@ -46,7 +48,24 @@ impl DataReference {
         let balls = |places: Array2<f64>| Neighbourhoods::new(places.view(), NEIGHBOURS);
         let (choose, report) = (choose?, report?);
         let parts = balls(choose).and_then(|choose| Ok([choose, balls(report)?]));
-        Ok(Self { components, parts, generated })
+        Ok(Self { components, parts, generated, grey_entropies: OnceLock::new() })
+    }
+
+    /// The entropies of the grey levels of the held-out images, computed once for all members.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    pub fn grey_entropies(&self, dataset: &Dataset) -> Result<&OfParts<Vec<f64>>> {
+        if let Some(known) = self.grey_entropies.get() {
+            return Ok(known);
+        }
+        let [choose, report] = HeldOut::ALL.map(|part| {
+            let part = Subset::held_out(dataset, part);
+            part.images.grey_entropies(&part.positions)
+        });
+        let found = OfParts { choose: choose?, report: report? };
+        Ok(self.grey_entropies.get_or_init(|| found))
     }
 
     /// How images lie beside the held-out ones, given where they are among the components, `[images, components]`.
@@ -147,7 +166,8 @@ pub fn baselines(dataset: &Dataset, reference: &DataReference, progress: &dyn Pr
                 };
                 Ok(Some(classify(&probed, name, &mut not_measured, &mut steps)))
             };
-            pixels = classified("pixels", &numbers)?;
+            let of = if dataset.train.shape().image().is_some() { "pixels" } else { "columns" };
+            pixels = classified(of, &numbers)?;
             components =
                 classified("principal components", &|subset| reference.components.project_subset(subset))?;
         }

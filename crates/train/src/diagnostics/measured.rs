@@ -83,6 +83,7 @@ impl<'a> Measured<'a> {
         probes: ProbesOfPart,
         generated: Option<Generated>,
         nll: Option<(Nll, LogLikelihoods)>,
+        distortion_floor: Option<f64>,
     ) -> Part {
         let (nll, log_likelihood) = nll.unzip();
         let mean = |values: &Array1<f32>| Estimate::of_mean(values.iter().map(|value| f64::from(*value)));
@@ -98,6 +99,7 @@ impl<'a> Measured<'a> {
             reconstruction: self.terms.reconstruction.as_ref().and_then(mean),
             kl: mean(&self.terms.kl),
             elbo_loss: self.terms.objective(1.0).and_then(Estimate::of_mean),
+            distortion_floor,
             nll,
             probe_accuracy,
             few_labels_accuracy,
@@ -196,8 +198,8 @@ fn highest(codes: &Array2<f64>, kl_per_dim: &[f64]) -> Array2<f64> {
     codes.select(Axis(1), &dimensions)
 }
 
-/// The standard errors of the means over all images; `None` of a single one.
-pub fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErrors> {
+/// The standard errors of the means over all images, also of their losses above `floors` of them; `None` of a single one.
+pub fn term_errors(parts: &[&ImageTerms], floors: Option<&[f64]>, kl_coefficient: f64) -> Option<TermErrors> {
     let objective = |kl_coefficient: f64| {
         let of_parts: Option<Vec<_>> = parts.iter().map(|part| part.objective(kl_coefficient)).collect();
         Estimate::of_mean(of_parts?.into_iter().flatten())?.standard_error
@@ -208,6 +210,11 @@ pub fn term_errors(parts: &[&ImageTerms], kl_coefficient: f64) -> Option<TermErr
         kl: Estimate::of_mean(kl)?.standard_error?,
         objective: objective(kl_coefficient),
         elbo_loss: objective(1.0),
+        excess: floors.and_then(|floors| {
+            let parts: Option<Vec<_>> = parts.iter().map(|part| part.reconstruction.as_ref()).collect();
+            let losses = parts?.into_iter().flatten().zip(floors);
+            Estimate::of_mean(losses.map(|(loss, floor)| f64::from(*loss) - floor))?.standard_error
+        }),
     })
 }
 

@@ -8,6 +8,7 @@ mod diagnose;
 mod held_out;
 mod integrated_likelihood;
 mod measured;
+mod part_likelihoods;
 mod posteriors;
 mod probes;
 mod quadrature;

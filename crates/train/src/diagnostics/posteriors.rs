@@ -10,6 +10,7 @@ use record::LatentUse;
 
 use crate::encode_images::values;
 use crate::image_tensors::ImageTensors;
+use crate::together::together;
 
 /// Images encoded at a time. It changes no result: an image's posterior depends on no other image.
 const BATCH: usize = 500;
@@ -53,8 +54,9 @@ impl EncodedImages {
     pub fn encode(vae: &Vae, images: &Split, device: &Device) -> DataResult<Self> {
         let count = images.count();
         let mut encoded = Self::with_capacity(count, vae.latent());
-        for start in (0..count).step_by(BATCH) {
-            let range = start..(start + BATCH).min(count);
+        let batch = together(BATCH, images.numbers());
+        for start in (0..count).step_by(batch) {
+            let range = start..(start + batch).min(count);
             let Posterior { mean, log_var } = vae.encoder.forward(images.range(range, device)?);
             encoded.push(mean, log_var);
         }

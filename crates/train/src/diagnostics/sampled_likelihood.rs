@@ -8,8 +8,9 @@ use super::decode::Decode;
 use super::held_out::Subset;
 use super::posteriors::EncodedImages;
 use crate::random::{Purpose, noise};
+use crate::together::together;
 
-/// Codes decoded at a time.
+/// Codes decoded at a time, at most.
 const BATCH: usize = 1000;
 /// One in so many codes is drawn from the prior, which reaches everywhere: no weight is then above so many times the greatest
 /// likelihood, whatever the encoder does.
@@ -86,11 +87,13 @@ pub fn sampled_likelihoods(
     let share = of_prior as f64 / samples as f64;
     let mut found = Vec::with_capacity(subset.count());
     let mut normals = Vec::with_capacity(latent);
-    for (chunk, positions) in subset.positions.chunks((BATCH / samples).max(1)).enumerate() {
+    let batch = together(BATCH, pixels);
+    let images = (batch / samples).max(1);
+    for (chunk, positions) in subset.positions.chunks(images).enumerate() {
         let mut codes = Vec::with_capacity(positions.len() * samples * latent);
         let mut log_weights = Vec::with_capacity(positions.len() * samples);
         for (row, &position) in positions.iter().enumerate() {
-            let image = chunk * (BATCH / samples).max(1) + row;
+            let image = chunk * images + row;
             let parameters = encoded.means.row(image).into_iter().zip(encoded.log_vars.row(image));
             normals.clear();
             normals.extend(parameters.map(|(mean, log_var)| untempered(*mean, *log_var, kl_coefficient)));
@@ -109,14 +112,19 @@ pub fn sampled_likelihoods(
                 log_weights.push(of_prior_ - mixture);
             }
         }
-        let outputs = decoder.outputs(codes)?;
-        for (row, &position) in positions.iter().enumerate() {
-            let grey = subset.images.gather(&[position])?;
-            let log_weights = &mut log_weights[row * samples..(row + 1) * samples];
-            let outputs = &outputs[row * samples * pixels..][..samples * pixels];
-            for (log_weight, nll) in log_weights.iter_mut().zip(likelihood.nll_of_codes(outputs, &grey)) {
-                *log_weight -= f64::from(nll);
+        // Either all codes of some images, or some of one.
+        for (codes, log_weights) in codes.chunks(batch * latent).zip(log_weights.chunks_mut(batch)) {
+            let outputs = decoder.outputs(codes.to_vec())?;
+            let of_images = log_weights.chunks_mut(samples).zip(outputs.chunks(samples * pixels));
+            for ((log_weights, outputs), position) in of_images.zip(positions) {
+                let image = subset.images.gather(&[*position])?;
+                for (log_weight, nll) in log_weights.iter_mut().zip(likelihood.nll_of_codes(outputs, &image))
+                {
+                    *log_weight -= f64::from(nll);
+                }
             }
+        }
+        for (log_weights, position) in log_weights.chunks(samples).zip(positions) {
             let log_likelihood = log_mean(log_weights);
             ensure!(log_likelihood.is_finite(), "image {position} has no finite likelihood");
             found.push(SampledLikelihood {

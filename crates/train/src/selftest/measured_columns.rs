@@ -37,7 +37,7 @@ const BINS: f64 = 576.0;
 /// what has no closed form for images of 20 dimensions of which the model explains six.
 const WITHOUT_CLOSED_FORM: [&str; 10] = [
     "seconds",
-    "saturated_log_vars",
+    "clamped_log_vars",
     "nll_images",
     "nll_error",
     "nll_unreliable",

@@ -49,7 +49,7 @@ pub fn case() -> Result<Case> {
             test,
             objective: test.objective(c),
             elbo_loss: test.elbo_loss(),
-            saturated_log_vars: 0,
+            clamped_log_vars: 0,
             diagnostics: measured.diagnostics,
             warnings: Vec::new(),
             kernels: None,

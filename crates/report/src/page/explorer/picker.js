@@ -1,5 +1,5 @@
 "use strict";
-// The test images to pick from, and the picked one beside what its code decodes to.
+// The held-out images to pick from, and the picked one beside what its code decodes to.
 
 klsweep.explorerPicker = (store) => {
   const { element, byId, lines } = klsweep.dom;
@@ -20,7 +20,7 @@ klsweep.explorerPicker = (store) => {
     const options = order.map((image, place) => {
       const canvas = element("canvas", { className: "digit", "aria-hidden": "true" });
       klsweep.decoder.paint(canvas, pixelsOf(image), width, height);
-      const attributes = { role: "option", tabIndex: place ? -1 : 0, "data-image": image, "aria-selected": "false", "aria-label": `Test image ${nameOf(image)}` };
+      const attributes = { role: "option", tabIndex: place ? -1 : 0, "data-image": image, "aria-selected": "false", "aria-label": `Held-out image ${nameOf(image)}` };
       const option = element("div", attributes, canvas);
       option.addEventListener("click", () => { focus(place); toggle(image); });
       return option;
