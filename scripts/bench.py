@@ -266,6 +266,56 @@ def bench_shapes(train, python, rounds, epochs):
         print(f"| {shape} | {ours:.3f} | {theirs:.3f} | {ratio:.2f} | {peak:.0f} |")
 
 
+# Configuration, settings over it, arguments of the PyTorch script, and how many coefficients.
+NETWORKS = {
+    "two convolutions, latent 16": ("conv.toml", [], ["--convolutions", 32, 64, "--latent", 16], 1),
+    "two convolutions, latent 16, sweep of five": ("conv.toml", [], ["--convolutions", 32, 64, "--latent", 16], 5),
+    "dense 256, GELU, layer norm": (
+        "vae_c1.toml",
+        ['model.activation="gelu"', 'model.norm="layer"'],
+        ["--activation", "gelu", "--norm", "layer"],
+        1,
+    ),
+    "dense 256, GELU, layer norm, sweep of five": (
+        "vae_c1.toml",
+        ['model.activation="gelu"', 'model.norm="layer"'],
+        ["--activation", "gelu", "--norm", "layer"],
+        5,
+    ),
+}
+
+
+def bench_networks(train, python, rounds, epochs):
+    """Networks of other layers against PyTorch at its best: alone on two threads, else two processes of one thread each."""
+    measured = {}
+    for number in range(rounds):
+        for name, (config, settings, theirs, members) in NETWORKS.items():
+            values = [*settings, f"kl_coefficients={[1.0 + k for k in range(members)]}", f"data.train_images={SHAPE_IMAGES}"]
+            arguments = [part for value in values for part in ("--set", value)]
+            ours = klsweep(train, config, members, epochs, *arguments, *TRAINING_ALONE)
+            theirs = [*theirs, "--epochs", epochs + 1, "--best", "--images", SHAPE_IMAGES]
+            threads = ["--threads", 2 if members == 1 else 1]
+            peers = peer(python, "pytorch_vae.py", *theirs, *threads, processes=1 if members == 1 else 2)
+            measured.setdefault(name, []).append((ours, peers))
+            print(f"round {number + 1}/{rounds}, {name}: {ours.seconds:.3f} {peers.seconds:.3f} s", file=sys.stderr)
+
+    steps = -(-SHAPE_IMAGES // 128)
+    print("\nOther networks, milliseconds a step of 128 images and member, against PyTorch at its best:\n")
+    print("| network | klsweep | CPU | PyTorch | CPU | ratio | ratio of CPU | peak MB | PyTorch |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, runs in measured.items():
+        cells = [
+            f"{1000 / steps * statistics.median(getattr(run[side], kind) for run in runs):.1f}"
+            for side in (0, 1)
+            for kind in ("seconds", "cpu_seconds")
+        ]
+        ratios = [
+            f"{statistics.median(getattr(a, kind) / getattr(b, kind) for a, b in runs):.2f}" for kind in ("seconds", "cpu_seconds")
+        ]
+        peaks = [f"{max(run[side].peak_mb for run in runs):.0f}" for side in (0, 1)]
+        print("| " + " | ".join([name, *cells, *ratios, *peaks]) + " |")
+
+
 CUBECL_LOGS = """
 [profiling]
 logger = { level = "minimal", file = "kernels.log" }
@@ -307,12 +357,16 @@ def main():
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--skip", nargs="*", default=[], choices=["eager", "pytorch", "jax", "keras"])
     parser.add_argument("--shapes", action="store_true", help="other latents, widths, batches and numbers of members too")
+    parser.add_argument("--networks", action="store_true", help="convolutions, other activations and norms alone, nothing else")
     parser.add_argument("--python", help="a Python that has the peers, instead of an environment made for them")
     parser.add_argument("--keras-python", help="the same for TensorFlow alone")
     args = parser.parse_args()
 
     train, example = build()
     python = args.python or peers_python()
+    if args.networks:
+        print(processor())
+        return bench_networks(train, python, args.rounds, args.epochs)
     epochs = ["--epochs", args.epochs]
     five = ["--coefficients", *SWEEP]
     inverted = tempfile.TemporaryDirectory()

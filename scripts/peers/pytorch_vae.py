@@ -16,24 +16,57 @@ def linear(weight, bias):
     return layer
 
 
-def rectified(layers):
-    return torch.nn.Sequential(*(part for layer in layers for part in (layer, torch.nn.ReLU())))
+ACTIVATIONS = {"relu": torch.nn.ReLU, "gelu": torch.nn.GELU}
+
+
+def hidden_layers(layers, args):
+    parts = []
+    for layer in layers:
+        parts.append(layer)
+        if args.norm == "layer":
+            parts.append(torch.nn.LayerNorm(layer.out_features))
+        parts.append(ACTIVATIONS[args.activation]())
+    return torch.nn.Sequential(*parts)
 
 
 class Vae(torch.nn.Module):
-    def __init__(self, layers):
+    def __init__(self, args):
         super().__init__()
-        layers = [linear(*layer) for layer in layers]
+        layers = [linear(*layer) for layer in glorot_layers(np.random.default_rng(0), args.hidden, args.latent)]
         hidden = (len(layers) - 3) // 2
-        self.encoder = rectified(layers[:hidden])
+        self.encoder = hidden_layers(layers[:hidden], args)
         self.mean, self.log_var = layers[hidden : hidden + 2]
-        self.decoder = torch.nn.Sequential(rectified(layers[hidden + 2 : -1]), layers[-1])
+        self.decoder = torch.nn.Sequential(hidden_layers(layers[hidden + 2 : -1], args), layers[-1])
 
     def forward(self, images):
         features = self.encoder(images)
         mean, log_var = self.mean(features), self.log_var(features)
         codes = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
         return self.decoder(codes), mean, log_var
+
+
+class ConvolutionalVae(Vae):
+    """Convolutions of 4 x 4 with stride 2, a dense layer of the first hidden width, and the mirror back."""
+
+    def __init__(self, args):
+        torch.nn.Module.__init__(self)
+        channels, side = [1, *args.convolutions], 28 >> len(args.convolutions)
+        width, flat = args.hidden[0], channels[-1] * side * side
+        pairs = list(zip(channels, channels[1:]))
+        down = [torch.nn.Conv2d(few, many, 4, 2, 1) for few, many in pairs]
+        up = [torch.nn.ConvTranspose2d(many, few, 4, 2, 1) for few, many in reversed(pairs)]
+        rectified = lambda layers: [part for layer in layers for part in (layer, torch.nn.ReLU())]
+        self.encoder = torch.nn.Sequential(
+            torch.nn.Unflatten(1, (1, 28, 28)), *rectified(down), torch.nn.Flatten(), *rectified([torch.nn.Linear(flat, width)])
+        )
+        self.mean, self.log_var = torch.nn.Linear(width, args.latent), torch.nn.Linear(width, args.latent)
+        dense = rectified([torch.nn.Linear(args.latent, width), torch.nn.Linear(width, flat)])
+        unflatten = torch.nn.Unflatten(1, (channels[-1], side, side))
+        self.decoder = torch.nn.Sequential(*dense, unflatten, *rectified(up)[:-1], torch.nn.Flatten())
+        for layer in self.modules():
+            if isinstance(layer, (torch.nn.Linear, torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+                torch.nn.init.xavier_uniform_(layer.weight)
+                torch.nn.init.zeros_(layer.bias)
 
 
 def main():
@@ -46,6 +79,9 @@ def main():
     parser.add_argument("--hidden", type=int, nargs="+", default=HIDDEN, help="widths of the encoder's hidden layers")
     parser.add_argument("--latent", type=int, default=LATENT)
     parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--convolutions", type=int, nargs="*", default=[], help="channels of the encoder's convolutions")
+    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
+    parser.add_argument("--norm", choices=["none", "layer"], default="none")
     parser.add_argument("--images", type=int, help="train on so many of the images")
     args = parser.parse_args()
 
@@ -56,7 +92,7 @@ def main():
     images = torch.from_numpy(training_images()[: args.images])
     clocks, objectives = [], []
     for coefficient in args.coefficients:
-        vae = Vae(glorot_layers(np.random.default_rng(0), args.hidden, args.latent))
+        vae = (ConvolutionalVae if args.convolutions else Vae)(args)
         adam = torch.optim.Adam(
             vae.parameters(),
             lr=ADAM["learning_rate"],

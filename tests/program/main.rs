@@ -10,6 +10,7 @@ mod hostile_names;
 mod interruption;
 mod likelihoods;
 mod many_processes;
+mod networks;
 mod numbers;
 mod own_data;
 mod program;

@@ -157,7 +157,8 @@ fn activate_in_place_body<A: Arithmetic>(values: &mut [f32], activation: Activat
 }
 
 for_each_set! {
-    fn multiply_by_slopes(gradient: &mut [f32], kept: &[f32], activation: Activation) = multiply_by_slopes_body
+    /// As [`pass_activation`], on one thread.
+    pub(crate) fn multiply_by_slopes(gradient: &mut [f32], kept: &[f32], activation: Activation) = multiply_by_slopes_body
 }
 
 #[inline(always)]

@@ -121,7 +121,7 @@ fn product(set: KernelSet, lhs: Matrix<'_>, rhs: Matrix<'_>, finish: impl Fn(&mu
 }
 
 for_each_set! {
-    fn add_rows(sums: &mut [f32], values: &[f32], stride: usize, start: usize) = add_rows_body
+    pub(crate) fn add_rows(sums: &mut [f32], values: &[f32], stride: usize, start: usize) = add_rows_body
 }
 
 /// Adds up the columns from `start` on of rows that are `stride` long.

@@ -21,6 +21,28 @@ pub(crate) fn as_uninit(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
     unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), values.len()) }
 }
 
+/// Sixteen numbers that lie in one cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line([f32; Line::NUMBERS]);
+
+impl Line {
+    pub(crate) const NUMBERS: usize = 16;
+    pub(crate) const ZERO: Self = Self([0.0; Self::NUMBERS]);
+
+    /// The numbers of lines.
+    pub(crate) fn numbers(lines: &[Self]) -> &[f32] {
+        // SAFETY: a line is sixteen numbers and nothing else.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * Self::NUMBERS) }
+    }
+
+    /// The numbers of lines, to be written.
+    pub(crate) fn numbers_mut(lines: &mut [Self]) -> &mut [f32] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * Self::NUMBERS) }
+    }
+}
+
 /// Numbers that two threads write, each some of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts<T> {

@@ -25,6 +25,9 @@ pub struct Outputs {
     pub manifold: Option<Grid>,
     /// The decoder's means for codes at quantiles of the prior.
     pub manifold_quantiles: Option<Grid>,
+    /// The decoder's means for codes that lie closer together where codes of examples do, of decoders that are not made of dense
+    /// layers.
+    pub plane: Option<Grid>,
     /// The decoder's means along single dimensions.
     pub traversals: Option<Traversals>,
     /// The decoder's means for the run's codes from the prior, `[codes, height, width * channels]`.
@@ -129,7 +132,10 @@ impl Outputs {
             arrays.insert_some(&format!("{name}.kl"), kl.as_ref());
         }
         arrays.insert_some("reconstructions", self.reconstructions.as_ref());
-        for (name, grid) in [("manifold", &self.manifold), ("manifold_quantiles", &self.manifold_quantiles)] {
+        let Self { manifold, manifold_quantiles, plane, .. } = self;
+        for (name, grid) in
+            [("manifold", manifold), ("manifold_quantiles", manifold_quantiles), ("plane", plane)]
+        {
             let Some(Grid { dimensions, values, images }) = grid else { continue };
             arrays.insert(&format!("{name}.dimensions"), dimensions);
             arrays.insert(&format!("{name}.values"), values);
@@ -172,6 +178,7 @@ impl Outputs {
             reconstructions: reader.images("reconstructions", reconstructed)?,
             manifold: reader.grid("manifold")?,
             manifold_quantiles: reader.grid("manifold_quantiles")?,
+            plane: reader.grid("plane")?,
             traversals: reader.traversals()?,
             prior_images: reader.images("prior.images", count(&examples.prior_codes))?,
             profiles: reader.profiles()?,
@@ -342,6 +349,7 @@ mod tests {
             reconstructions: Some(array![[[9, 8]]]),
             manifold: Some(grid(3)),
             manifold_quantiles: Some(grid(2)),
+            plane: Some(grid(4)),
             traversals: Some(Traversals {
                 dimensions: array![1],
                 values: array![-1.0, 0.0, 1.0],

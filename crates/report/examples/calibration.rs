@@ -1,10 +1,10 @@
 //! How often sweeps in which all coefficients are equal name a winner: by the rule, and by simpler ones.
 //!
 //!     cargo run -p report --example calibration -- docs/calibration
-//!     cargo run -p report --example calibration -- docs/calibration runs/null
+//!     cargo run -p report --example calibration -- docs/calibration_real runs/null
 //!
-//! Writes a table and a figure of simulated sweeps; with a run of one coefficient and many seeds, also of sweeps that are dealt
-//! from its members, real networks that differ in nothing but the seed.
+//! Writes a table and a figure of simulated sweeps; with a run of one coefficient and many seeds, a table of sweeps that are
+//! dealt from its members, real networks that differ in nothing but the seed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -325,15 +325,17 @@ fn main() -> ExitCode {
 }
 
 fn calibrate(output: &Path, run: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
-    let mut scenarios = simulated_scenarios();
-    if let Some(run) = run {
-        scenarios.extend(real_scenarios(run)?);
-    }
+    let scenarios = match run {
+        Some(run) => real_scenarios(run)?,
+        None => simulated_scenarios(),
+    };
     let rows: Vec<Row> = scenarios.into_iter().map(measure).collect();
     let text = table(&rows);
     print!("{text}");
     write_atomically(&output.with_extension("md"), text.as_bytes())?;
-    let scene = figure(&rows).scene();
-    write_atomically(&output.with_extension("png"), &scene.to_png(2.0))?;
+    if run.is_none() {
+        let scene = figure(&rows).scene();
+        write_atomically(&output.with_extension("png"), &scene.to_png(2.0))?;
+    }
     Ok(())
 }

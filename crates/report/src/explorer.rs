@@ -214,7 +214,7 @@ impl Shown<'_> {
         let latent = self.of.run.config.model.latent;
         // Of one member at a time.
         let outputs = self.of.outputs()?;
-        let grid = outputs.manifold.as_ref().filter(|_| !live);
+        let grid = outputs.plane.as_ref().or(outputs.manifold.as_ref()).filter(|_| !live);
         let dimensions = match grid {
             Some(grid) => grid.dimensions.iter().map(|&dimension| dimension as usize).collect(),
             None => on_axes(&self.of.kl_per_dim()),

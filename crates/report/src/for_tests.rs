@@ -58,6 +58,7 @@ impl Recorded {
             reconstructions: Some(images(20)),
             manifold: Some(grid(latent, 8)),
             manifold_quantiles: Some(grid(latent, 8)),
+            plane: None,
             traversals: Some(Traversals {
                 images: Array4::zeros((traversed.len(), 11, SIZE[0], SIZE[1])),
                 dimensions: traversed.into(),

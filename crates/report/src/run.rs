@@ -207,7 +207,7 @@ impl Member {
             let outputs = dir.outputs(examples, latent).map_err(|error| error.to_string())?;
             self.recorded = outputs.as_ref().map(|outputs| RecordedOutputs {
                 decoder_bytes: outputs.decoder.as_ref().map(bytes_of_decoder),
-                has_grid: outputs.manifold.is_some(),
+                has_grid: outputs.plane.is_some() || outputs.manifold.is_some(),
             });
             self.encoded = outputs.and_then(|outputs| outputs.test);
         }

@@ -22,6 +22,8 @@ const REACH: f32 = 3.0;
 /// Dimensions that are traversed at most, and values of each.
 const TRAVERSED: usize = 16;
 const TRAVERSAL_VALUES: usize = 11;
+/// Rows and columns of the plane that stands for a decoder that a page cannot compute.
+const PLANE: usize = 28;
 /// Rows and columns of a manifold, as in the classic experiment.
 pub const CLASSIC_GRID: usize = 8;
 
@@ -58,6 +60,7 @@ impl Recorder<'_> {
         let prior_codes = examples.prior_codes.as_ref().filter(|_| pictures);
         let prior_images = prior_codes.map(|codes| self.decode(vae, codes.iter().copied().collect()));
         let axes = on_axes(kl_per_dim);
+        let decoder = dense_decoder(vae);
         let images = |images: Vec<u8>| {
             let [height, width] = examples.picture_size();
             Array3::from_shape_vec((images.len() / (height * width), height, width), images)
@@ -68,9 +71,12 @@ impl Recorder<'_> {
             manifold: pictures.then(|| self.grid(vae, &axes, evenly_spaced(self.grid))).transpose()?,
             manifold_quantiles: pictures.then(|| self.grid(vae, &axes, quantiles(self.grid))).transpose()?,
             traversals: pictures.then(|| self.traversals(vae, kl_per_dim)).transpose()?,
+            plane: (pictures && decoder.is_none())
+                .then(|| self.grid(vae, &axes, closer_near_codes(&test.mean, &axes)))
+                .transpose()?,
             prior_images: prior_images.map(images).transpose()?,
             profiles: (!pictures).then(|| self.profiles(vae, kl_per_dim, &test)).transpose()?,
-            decoder: dense_decoder(vae),
+            decoder,
             test: Some(test),
             train: Some(train),
         })
@@ -200,6 +206,22 @@ fn quantiles(count: usize) -> Vec<f32> {
     (0..count).map(|i| ndtri((i as f64 + 0.5) / count as f64) as f32).collect()
 }
 
+/// Values along the axes of a plane: half of them at equal distances over all codes and the prior, half at the quantiles of the
+/// codes, so that they lie closer together where codes do.
+fn closer_near_codes(codes: &Array2<f32>, dimensions: &[usize]) -> Vec<f32> {
+    let mut seen: Vec<f32> =
+        dimensions.iter().flat_map(|&dimension| codes.column(dimension).to_vec()).collect();
+    seen.sort_by(f32::total_cmp);
+    let (Some(&least), Some(&greatest)) = (seen.first(), seen.last()) else { return evenly_spaced(PLANE) };
+    let (least, greatest) = (least.min(-REACH), greatest.max(REACH));
+    let half = PLANE / 2;
+    let even = (0..half).map(|i| least + (greatest - least) * i as f32 / (half - 1) as f32);
+    let quantiles = (0..half).map(|i| seen[(seen.len() - 1) * (2 * i + 1) / (2 * half)]);
+    let mut values: Vec<f32> = even.chain(quantiles).collect();
+    values.sort_by(f32::total_cmp);
+    values
+}
+
 /// The decoder, where a page can compute it: dense layers with ReLUs, and means that are a function of one output each.
 fn dense_decoder(vae: &Vae) -> Option<DenseDecoder> {
     let logits = vae.decoder.logits.as_ref()?;
@@ -267,6 +289,19 @@ mod tests {
         let data = TensorData::new(code.to_vec(), [1, code.len()]);
         let means = sigmoid(vae.decoder.forward(Tensor::from_data(data, &Device::flex()))).into_data();
         means.iter::<f32>().map(|mean| (255.0 * mean).round() as u8).collect()
+    }
+
+    #[test]
+    fn the_values_of_a_plane_reach_everywhere_and_lie_close_where_codes_do() {
+        let codes = Array2::from_shape_fn((1001, 3), |(row, dimension)| {
+            if dimension == 1 { 100.0 } else { 1.0 + (row as f32 - 500.0) * 1e-3 }
+        });
+        let values = closer_near_codes(&codes, &[0, 2]);
+        assert_eq!(values.len(), PLANE);
+        assert!(values.is_sorted());
+        assert_eq!((values[0], values[PLANE - 1]), (-3.0, 3.0));
+        let near = values.iter().filter(|value| (0.5..=1.5).contains(*value)).count();
+        assert!(near >= PLANE / 2, "{values:?}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::memory::as_uninit;
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod gathered;
 mod generic;
 mod matrix;
 mod packed;

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use super::Matrix;
+use crate::memory::Line;
 
 /// The parts of a product that differ between sets of kernels.
 pub(super) trait Tiles {
@@ -86,11 +87,6 @@ struct Buffers {
     panel: Vec<Line>,
 }
 
-/// Sixteen numbers that lie in one cache line.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
-
 thread_local! {
     /// Taken out for the time of a product, and not borrowed: a thread that waits may be given another one to compute.
     static BUFFERS: Cell<Buffers> = Cell::default();
@@ -141,8 +137,8 @@ unsafe fn multiply_rows<T: Tiles>(
     grow(values, blocks * values_of_block, 0.0);
     grow(copied, blocks * stride, 0);
     grow(counts, blocks, 0);
-    grow(panel, (depth * T::COLUMNS).div_ceil(16), Line([0.0; 16]));
-    let panel = as_numbers(panel);
+    grow(panel, (depth * T::COLUMNS).div_ceil(Line::NUMBERS), Line::ZERO);
+    let panel = Line::numbers_mut(panel);
     for first in (0..inner).step_by(depth) {
         let last = (first + depth).min(inner);
         let left = lhs.columns_between(first, last);
@@ -182,9 +178,4 @@ fn grow<T: Copy>(values: &mut Vec<T>, length: usize, value: T) {
     if values.len() < length {
         values.resize(length, value);
     }
-}
-
-fn as_numbers(lines: &mut [Line]) -> &mut [f32] {
-    // SAFETY: a line is sixteen numbers and nothing else.
-    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16) }
 }

@@ -1,16 +1,20 @@
 //! Convolutions, forward and backward, as products of patches.
 //!
-//! Images are stored channels last, so that a line of a patch is one run of memory. The patches of some hundred positions are
-//! copied together at a time, to where they stay in the second-level cache, and multiplied with the weights; a transposed
-//! convolution multiplies first and adds the lines of its patches to the image after.
+//! Images are stored channels last, so that a line of a patch is one run of memory. With AVX-512, products read the patches
+//! where they are. Otherwise, and where vectors would be mostly empty, the patches of some hundred positions are copied together
+//! at a time, to where they stay in the second-level cache, and multiplied with the weights; a transposed convolution then
+//! multiplies first and adds the lines of its patches to the image after.
+
+#[cfg(target_arch = "x86_64")]
+mod direct;
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::KernelSet;
-use crate::activation::{Activation, add_bias_and_activate, pass_activation};
-use crate::dense::sums_of_columns;
+use crate::activation::{Activation, add_bias_and_activate, multiply_by_slopes};
+use crate::dense::add_rows;
 use crate::helper::in_halves;
 use crate::memory::{Parts, as_uninit, written};
 use crate::product::{Matrix, add_product, multiply_with};
@@ -256,6 +260,12 @@ pub fn convolve(
     convolve_with(set, convolution, images, weight, |rows| add_bias_and_activate(set, rows, bias, activation))
 }
 
+/// Whether [`direct`] can be used.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512(set: KernelSet) -> bool {
+    matches!(set, KernelSet::Avx512 | KernelSet::Avx512Packed)
+}
+
 fn convolve_with(
     set: KernelSet,
     convolution: &Convolution,
@@ -263,6 +273,10 @@ fn convolve_with(
     weight: &[f32],
     finish: impl Fn(&mut [f32]) + Sync,
 ) -> Vec<f32> {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512(set) {
+        return direct::convolve(convolution, images, weight, finish);
+    }
     let windows = Windows::new(convolution);
     let positions = convolution.batch(images) * windows.of_an_image();
     let weight = convolution.weight(weight);
@@ -334,15 +348,55 @@ pub fn convolve_backward(
     with_input: bool,
 ) -> ConvolutionGradients {
     let set = KernelSet::active();
-    pass_activation(set, gradient, output, activation);
+    let bias = pass_activation_and_sum(set, gradient, output, activation, convolution.filters);
     ConvolutionGradients {
-        input: with_input.then(|| convolve_transposed_with(set, convolution, gradient, weight)),
+        input: with_input.then(|| convolve_transposed_with(set, convolution, gradient, weight, |_| {})),
         weight: gradient_of_weight(set, convolution, images, gradient),
-        bias: sums_of_columns(set, gradient, convolution.filters),
+        bias,
     }
 }
 
-/// `[taps, filters]`: each half of the positions is summed by itself, on however many threads, and transposed: the few rows of
+/// Turns the gradient with respect to the outputs of an activation into that with respect to its sums, and adds up the columns
+/// of it, some rows at a time, while they are in the cache: each half of the rows by itself, on however many threads.
+fn pass_activation_and_sum(
+    set: KernelSet,
+    gradient: &mut [f32],
+    output: Option<&[f32]>,
+    activation: Activation,
+    columns: usize,
+) -> Vec<f32> {
+    const TOGETHER: usize = 4096;
+    let kept = (activation != Activation::Identity).then(|| output.expect("what an activation gave"));
+    if let Some(kept) = kept {
+        assert_eq!(kept.len(), gradient.len(), "outputs and gradients");
+    }
+    let rows = gradient.len() / columns.max(1);
+    let middle = rows / 2 * columns;
+    let ends = [0..middle, middle..rows * columns];
+    let together = TOGETHER.div_ceil(columns.max(1)) * columns.max(1);
+    let mut sums = vec![0.0; 2 * columns];
+    let (parts, gradients) = (Parts::new(&mut sums), Parts::new(gradient));
+    in_halves(2, 1, |halves| {
+        for half in halves {
+            // SAFETY: both are borrowed for as long, and the halves do not overlap.
+            let (sums, gradient) = unsafe {
+                (parts.part(half * columns..(half + 1) * columns), gradients.part(ends[half].clone()))
+            };
+            let starts = (0..gradient.len()).step_by(together);
+            for (start, gradient) in starts.zip(gradient.chunks_mut(together)) {
+                if let Some(kept) = kept {
+                    let kept = &kept[ends[half].start + start..][..gradient.len()];
+                    multiply_by_slopes(set, gradient, kept, activation);
+                }
+                add_rows(set, sums, gradient, columns, 0);
+            }
+        }
+    });
+    let (first, second) = sums.split_at(columns);
+    first.iter().zip(second).map(|(first, second)| first + second).collect()
+}
+
+/// `[taps, filters]`: each half of the images is summed by itself, on however many threads, and transposed: the few rows of
 /// the gradient are what a product collects.
 fn gradient_of_weight(
     set: KernelSet,
@@ -350,34 +404,53 @@ fn gradient_of_weight(
     images: &[f32],
     gradient: &[f32],
 ) -> Vec<f32> {
-    let windows = Windows::new(convolution);
     let batch = convolution.batch(images);
     assert_eq!(batch, convolution.batch_of_outputs(gradient), "images and their gradients");
-    let (positions, filters) = (batch * windows.of_an_image(), convolution.filters);
-    let numbers = windows.taps() * filters;
-    let middle = (positions / 2).next_multiple_of(windows.at_a_time()).min(positions);
+    let (taps, filters) = (convolution.taps(), convolution.filters);
+    let numbers = taps * filters;
     let mut sums = vec![0.0; 2 * numbers];
     let parts = Parts::new(&mut sums);
     in_halves(2, 1, |halves| {
-        let mut patches = PATCHES.take();
         for half in halves {
             // SAFETY: `sums` is borrowed for as long, and the halves do not overlap.
             let sum = unsafe { parts.part(half * numbers..(half + 1) * numbers) };
-            let range = [0..middle, middle..positions][half].clone();
-            for start in range.clone().step_by(windows.at_a_time()) {
-                let end = (start + windows.at_a_time()).min(range.end);
-                let patches = gathered(set, &windows, images, start..end, &mut patches);
-                let gradient = &gradient[start * filters..end * filters];
-                let gradient = Matrix::new(gradient, end - start, filters);
-                add_product(set, gradient.transposed(), patches, sum);
-            }
+            let range = [0..batch / 2, batch / 2..batch][half].clone();
+            add_gradient_of_weight(set, convolution, images, gradient, range, sum);
         }
-        PATCHES.set(patches);
     });
     let (first, second) = sums.split_at(numbers);
-    let sum = |place: usize| first[place] + second[place];
-    let taps = windows.taps();
-    (0..taps).flat_map(|tap| (0..filters).map(move |filter| sum(filter * taps + tap))).collect()
+    let mut turned = vec![0.0; numbers];
+    for (filter, (first, second)) in first.chunks(taps.max(1)).zip(second.chunks(taps.max(1))).enumerate() {
+        let places = turned[filter..].iter_mut().step_by(filters.max(1));
+        places.zip(first.iter().zip(second)).for_each(|(place, (first, second))| *place = first + second);
+    }
+    turned
+}
+
+/// Adds the gradients of the weights over some images, `[filters, taps]`.
+fn add_gradient_of_weight(
+    set: KernelSet,
+    convolution: &Convolution,
+    images: &[f32],
+    gradient: &[f32],
+    range: Range<usize>,
+    sum: &mut [f32],
+) {
+    let Convolution { filters, .. } = *convolution;
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512(set) && convolution.kernel[1] * convolution.channels >= direct::LANES {
+        return direct::add_gradient_of_weight(convolution, images, gradient, range, sum);
+    }
+    let windows = Windows::new(convolution);
+    let positions = range.start * windows.of_an_image()..range.end * windows.of_an_image();
+    let mut patches = PATCHES.take();
+    for start in positions.clone().step_by(windows.at_a_time()) {
+        let end = (start + windows.at_a_time()).min(positions.end);
+        let patches = gathered(set, &windows, images, start..end, &mut patches);
+        let gradient = &gradient[start * filters..end * filters];
+        add_product(set, Matrix::new(gradient, end - start, filters).transposed(), patches, sum);
+    }
+    PATCHES.set(patches);
 }
 
 /// `activation(transposed convolution + bias)`, which maps `[batch, rows, columns, filters]` to images
@@ -399,15 +472,8 @@ pub fn convolve_transposed(
     let Convolution { channels, .. } = *convolution;
     assert_eq!(bias.len(), channels, "biases of a transposed convolution to {channels} channels");
     let set = KernelSet::active();
-    let mut images = convolve_transposed_with(set, convolution, inputs, weight);
-    let pixels = images.len() / channels.max(1);
-    let parts = Parts::new(&mut images);
-    in_halves(pixels, POSITIONS_OF_A_HALF, |range| {
-        // SAFETY: `images` is borrowed for as long, and the halves do not overlap.
-        let images = unsafe { parts.part(range.start * channels..range.end * channels) };
-        add_bias_and_activate(set, images, bias, activation);
-    });
-    images
+    let finish = |images: &mut [f32]| add_bias_and_activate(set, images, bias, activation);
+    convolve_transposed_with(set, convolution, inputs, weight, finish)
 }
 
 fn convolve_transposed_with(
@@ -415,7 +481,12 @@ fn convolve_transposed_with(
     convolution: &Convolution,
     inputs: &[f32],
     weight: &[f32],
+    finish: impl Fn(&mut [f32]) + Sync,
 ) -> Vec<f32> {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512(set) && convolution.channels >= direct::LANES {
+        return direct::convolve_transposed(convolution, inputs, weight, finish);
+    }
     let windows = Windows::new(convolution);
     let batch = convolution.batch_of_outputs(inputs);
     let weight = convolution.weight(weight).transposed();
@@ -437,6 +508,7 @@ fn convolve_transposed_with(
             add_patches(set, &windows, patches, start..end, images);
         }
         PATCHES.set(patches);
+        finish(images);
     });
     images
 }
@@ -458,11 +530,11 @@ pub fn convolve_transposed_backward(
     with_input: bool,
 ) -> ConvolutionGradients {
     let set = KernelSet::active();
-    pass_activation(set, gradient, output, activation);
+    let bias = pass_activation_and_sum(set, gradient, output, activation, convolution.channels);
     ConvolutionGradients {
         input: with_input.then(|| convolve_with(set, convolution, gradient, weight, |_| {})),
         weight: gradient_of_weight(set, convolution, gradient, inputs),
-        bias: sums_of_columns(set, gradient, convolution.channels),
+        bias,
     }
 }
 
@@ -499,6 +571,12 @@ mod tests {
             convolution([6, 5], 3, 2, [6, 5], [1, 1], [0, 0]),
             convolution([4, 4], 2, 3, [3, 3], [1, 1], [2, 2]),
             convolution([28, 28], 1, 32, [4, 4], [2, 2], [1, 1]),
+            // With so many channels, patches are read where they are.
+            convolution([7, 9], 17, 20, [3, 3], [2, 2], [1, 1]),
+            convolution([6, 5], 16, 70, [4, 4], [2, 2], [1, 1]),
+            convolution([9, 7], 33, 5, [2, 3], [3, 2], [0, 1]),
+            convolution([4, 4], 20, 3, [3, 3], [1, 1], [2, 2]),
+            convolution([8, 6], 130, 2, [1, 2], [3, 1], [0, 1]),
         ]
     }
 
@@ -567,7 +645,7 @@ mod tests {
             let Self { convolution, images, weight, outputs, .. } = self;
             [
                 convolve_with(set, convolution, images, weight, |_| {}),
-                convolve_transposed_with(set, convolution, outputs, weight),
+                convolve_transposed_with(set, convolution, outputs, weight, |_| {}),
                 gradient_of_weight(set, convolution, images, outputs),
             ]
         }
