@@ -6,6 +6,7 @@ mod browser;
 mod completions;
 mod diagnostics;
 mod faults;
+mod hostile_names;
 mod interruption;
 mod likelihoods;
 mod many_processes;

@@ -112,6 +112,8 @@ fn every_committed_configuration_is_valid_and_prints_whole() {
         trained,
         [
             "bernoulli",
+            "conv",
+            "conv_colour",
             "gaussian",
             "smoke",
             "sweep",
