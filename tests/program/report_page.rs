@@ -173,7 +173,10 @@ fn headings_sort_the_table() {
     browser.click("#members-table th[data-key=kl] button");
     let ascending = browser.eval(coefficients);
     assert_eq!(browser.eval(sort), "ascending");
-    let kls = "[...document.querySelectorAll('#members-table tbody tr')].map((row) => Number(row.cells[4].textContent))";
+    // A number, and its error behind it.
+    let kls = "(() => { const place = document.querySelector('#members-table th[data-key=kl]').cellIndex; \
+        const rows = [...document.querySelectorAll('#members-table tbody tr')]; \
+        return rows.map((row) => parseFloat(row.cells[place].textContent)); })()";
     assert!(numbers(&browser.eval(kls)).is_sorted(), "{}", browser.eval(kls));
     let meaning = browser
         .eval("document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent");
