@@ -45,6 +45,6 @@ import pandas
 table = pandas.read_csv(sys.argv[1] + "/summary.csv")
 assert table.select_dtypes("number").shape[1] == table.shape[1], table.dtypes
 lines = pandas.read_json(sys.argv[1] + "/results.jsonl", lines=True)
-assert (lines["schema"] == 1).all() and abs(lines["kl"] - table["kl"]).max() < 1e-12
+assert (lines["schema"] == 2).all() and abs(lines["kl"] - table["kl"]).max() < 1e-12
 print(f"\npandas: {table.shape[0]} row of {table.shape[1]} numbers, and {len(lines)} line of JSON")
 PYTHON
