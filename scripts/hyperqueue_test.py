@@ -81,7 +81,7 @@ def bits(folder):
 
 def train_on_cluster(klsweep, folder, environment):
     called, program = asked_for(klsweep, folder, environment)
-    with LocalCluster(server_dir=folder / "hq", worker_config=WorkerConfig(cores=TASKS * CPUS)) as cluster:
+    with LocalCluster(server_dir=str(folder / "hq"), worker_config=WorkerConfig(cores=TASKS * CPUS)) as cluster:
         client = cluster.client()
         submitted = client.submit(job_of(called, program, folder, environment))
         began, found = time.monotonic(), {}
