@@ -75,9 +75,6 @@ pub struct Level {
     pub convolution: ConvolutionLayer,
     /// The residual blocks.
     pub blocks: Vec<ResidualBlock>,
-    /// Whether it leads to a larger image.
-    #[module(skip)]
-    pub up: bool,
 }
 
 impl ConvolutionLayer {
@@ -169,7 +166,6 @@ impl Level {
             blocks: (0..blocks)
                 .map(|_| ResidualBlock::init(smaller, convolution.filters, hidden, rng, device))
                 .collect(),
-            up: false,
         }
     }
 
@@ -193,11 +189,11 @@ impl Level {
             Upsampling::Transposed => (convolution, Way::Transposed),
             Upsampling::Resize => (keeping_size(convolution), Way::Resized),
         };
-        Self { convolution: ConvolutionLayer::init(convolution, way, after, rng, device), blocks, up: true }
+        Self { convolution: ConvolutionLayer::init(convolution, way, after, rng, device), blocks }
     }
 
     pub(crate) fn forward(&self, images: Tensor<4>, mut training: Option<&mut Training>) -> Tensor<4> {
-        if self.up {
+        if self.is_up() {
             let images = self.through_blocks(images, training.as_deref_mut());
             self.convolution.forward(images, training)
         } else {
@@ -206,14 +202,20 @@ impl Level {
         }
     }
 
+    /// Whether it leads to a larger image.
+    pub fn is_up(&self) -> bool {
+        self.convolution.way != Way::Plain
+    }
+
     fn through_blocks(&self, images: Tensor<4>, mut training: Option<&mut Training>) -> Tensor<4> {
         self.blocks.iter().fold(images, |images, block| block.forward(images, training.as_deref_mut()))
     }
 
     /// The norms in the order of the forward pass.
     pub(crate) fn norms(&mut self) -> impl Iterator<Item = &mut Norm> {
-        let Self { convolution, blocks, up } = self;
-        let [before, after] = if *up { [None, Some(convolution)] } else { [Some(convolution), None] };
+        let is_up = self.is_up();
+        let Self { convolution, blocks } = self;
+        let [before, after] = if is_up { [None, Some(convolution)] } else { [Some(convolution), None] };
         let of_blocks = blocks.iter_mut().flat_map(|block| [&mut block.first, &mut block.second]);
         before.into_iter().chain(of_blocks).chain(after).filter_map(|layer| layer.norm.as_mut())
     }

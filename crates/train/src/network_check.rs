@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use data::Dataset;
-use model::{Layer, VaeConfig};
+use model::Layer;
 use record::{Norm, RunConfig};
 
 use crate::network::vae_config;
@@ -14,13 +14,13 @@ const OF_PARAMETER: f64 = 4.0;
 /// Numbers kept for each output of a layer and image in training: itself and its gradient.
 const OF_OUTPUT: f64 = 2.0;
 
-/// A network that the data and this machine can train.
+/// Refuses a network that the data or this machine cannot train.
 ///
 /// # Errors
 ///
 /// Fails when the layers do not fit the images, members side by side need more memory than the machine has, or a batch norm
 /// would be given a batch of one image.
-pub fn check_network(config: &RunConfig, dataset: &Dataset, workers: usize) -> Result<VaeConfig> {
+pub fn check_network(config: &RunConfig, dataset: &Dataset, workers: usize) -> Result<()> {
     let shape = dataset.train.shape();
     let network = vae_config(&config.model, shape)?;
     let (images, size) = (dataset.train.count(), config.batch_size);
@@ -39,7 +39,7 @@ pub fn check_network(config: &RunConfig, dataset: &Dataset, workers: usize) -> R
             if workers > 1 { ", or train fewer at a time with --workers" } else { "" }
         );
     }
-    Ok(network)
+    Ok(())
 }
 
 /// Bytes that a member in training takes at least.

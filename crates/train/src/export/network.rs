@@ -153,7 +153,7 @@ fn through(image: Option<[usize; 3]>, levels: &[Level]) -> Vec<Step> {
             let steps = [&block.first, &block.second].into_iter().flat_map(convolution).collect();
             [Step::Residual(steps), Step::Activation(block.activation)]
         });
-        match level.up {
+        match level.is_up() {
             true => blocks.chain(change).collect::<Vec<_>>(),
             false => change.into_iter().chain(blocks).collect(),
         }
