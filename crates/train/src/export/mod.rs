@@ -9,7 +9,7 @@ mod pytorch;
 use std::path::Path;
 
 use anyhow::Result;
-use record::{create_dir, write_atomically};
+use record::{create_dir, remove_temporary_files, write_atomically};
 
 use self::network::Network;
 use crate::trained_member::TrainedMember;
@@ -30,6 +30,8 @@ pub fn export(member: &TrainedMember, to: &Path) -> Result<Vec<&'static str>> {
         ("README.md", card::model_card(member)?.into_bytes()),
     ];
     create_dir(to)?;
+    // Of an export that was killed.
+    remove_temporary_files(to)?;
     for (name, content) in &files {
         write_atomically(&to.join(name), content)?;
     }
