@@ -8,6 +8,7 @@ JAX for that card; a peer that is not there is left out. What compiles in a firs
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +21,10 @@ GELU = "dense 256, GELU, layer norm"
 
 
 def card():
+    if not shutil.which("nvidia-smi"):
+        return "No card that nvidia-smi knows"
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    return subprocess.run(query, capture_output=True, text=True).stdout.strip() or "no card that nvidia-smi knows"
+    return subprocess.run(query, capture_output=True, text=True).stdout.strip()
 
 
 def ours(train, backend, config, settings, epochs):
