@@ -29,7 +29,7 @@ def card():
 
 def ours(train, backend, config, settings, epochs):
     arguments = [part for setting in settings for part in ("--set", setting)]
-    arguments += ["--backend", backend, *TRAINING_ALONE]
+    arguments += ["--backend", backend, "--set", "kl_coefficients=[1.0]", *TRAINING_ALONE]
     one, more = (klsweep_run(train, config, count, *arguments) for count in (1, epochs + 1))
     return Measured((more.training_seconds - one.training_seconds) / epochs, 0, more.objectives[epochs - 1])
 
