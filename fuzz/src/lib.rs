@@ -152,7 +152,11 @@ pub fn checkpoint(bytes: &[u8]) {
     let _ = TrainingPosition::of_file(&path);
     if let Ok(Checkpoint { tensors, .. }) = Checkpoint::read(&path) {
         for tensor in tensors.values() {
-            assert_eq!(tensor.values().len(), tensor.shape.iter().product::<usize>(), "a tensor fills its shape");
+            assert_eq!(
+                tensor.values().len(),
+                tensor.shape.iter().product::<usize>(),
+                "a tensor fills its shape"
+            );
         }
     }
 }

@@ -65,7 +65,8 @@ pub use estimate::Estimate;
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions, picture_size};
 pub use failure::{Failure, NotFinite};
 pub use files::{
-    GrowingFile, create_dir, remove_abandoned_files, remove_temporary_files, write_atomically, write_keeping_previous,
+    GrowingFile, create_dir, remove_abandoned_files, remove_temporary_files, write_atomically,
+    write_keeping_previous,
 };
 pub use hashes::{Change, FileHashes};
 pub use held_out::HeldOut;

@@ -41,8 +41,9 @@ impl TensorFile {
     /// Fails when the file cannot be read, is damaged, or holds other numbers.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(RecordError::io("read", path))?;
-        let damaged =
-            |error: SafeTensorError| RecordError::damaged(path)(format!("it is no whole safetensors file: {error}"));
+        let damaged = |error: SafeTensorError| {
+            RecordError::damaged(path)(format!("it is no whole safetensors file: {error}"))
+        };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let saved = SafeTensors::deserialize(&bytes).map_err(damaged)?;

@@ -199,8 +199,10 @@ mod tests {
     fn a_checkpoint_of_a_newer_version_is_named_as_one() {
         let (_root, dir, vae) = saved(None);
         let TensorFile { tensors, metadata } = TensorFile::read(&dir.checkpoint()).unwrap();
-        let tensors: Vec<NamedTensor> =
-            tensors.iter().map(|(name, saved)| NamedTensor { name: name.clone(), data: tensor_data(saved) }).collect();
+        let tensors: Vec<NamedTensor> = tensors
+            .iter()
+            .map(|(name, saved)| NamedTensor { name: name.clone(), data: tensor_data(saved) })
+            .collect();
         let newer = |(key, position): (String, String)| {
             let schema =
                 position.replace(&format!("schema = {SCHEMA}\n"), &format!("schema = {}\n", SCHEMA + 1));
