@@ -13,8 +13,8 @@ use record::{GrowingFile, RecordError, create_dir, remove_abandoned_files};
 use sha2::{Digest, Sha256};
 
 use crate::blocks::FlatFile;
-use crate::element::Element;
 use crate::error::{DataError, Result};
+use npy_format::Element;
 
 /// The environment's variable for the folder of caches.
 pub const VARIABLE: &str = "KLSWEEP_CACHE";
