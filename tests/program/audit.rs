@@ -261,7 +261,7 @@ fn what_is_wrong_with_arrays_is_said_in_words() {
         (
             |member| write_npy(&member.join("losses.npy"), &[300], &[1.0; 300]),
             &[],
-            "c=1 seed=0 has losses: say with --likelihood what they are of",
+            "c=1 seed=0 has losses: say with --likelihood what its numbers are of",
         ),
         (
             |member| write_npy(&member.join("losses.npy"), &[300, 64], &[1.0; 300 * 64]),
