@@ -256,7 +256,7 @@ impl OnnxDecoder {
             }
         };
         let of_nothing = vec![0.0; axes.iter().product()];
-        let one = network.run(&of_nothing, &axes, &[&output])?;
+        let one = network.run(&of_nothing, &axes, &[output.as_str()])?;
         let (numbers, shape) = (layout.shape.numbers(), &one[0].axes);
         ensure!(
             shape.iter().product::<usize>() == numbers,
@@ -361,7 +361,7 @@ impl Decode for OnnxDecoder {
     }
 
     fn outputs(&self, codes: Vec<f32>) -> Result<Vec<f32>> {
-        let found = self.network.run(&codes, &self.axes, &[&self.output])?;
+        let found = self.network.run(&codes, &self.axes, &[self.output.as_str()])?;
         let path = self.network.path().display();
         let mut outputs = Vec::new();
         for row in found.iter().flat_map(|output| output.numbers.chunks(self.numbers)) {
