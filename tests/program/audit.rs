@@ -197,7 +197,8 @@ fn networks_need_the_feature_that_is_named() {
             fs::write(member.join("network.onnx"), "some network").unwrap();
             write_npy(&member.join("images.npy"), &[300, 8, 8], &[0.5; 300 * 64]);
         };
-        let said = audited(network, &[flag, "network.onnx", "--likelihood", "gaussian"]).expect_code(2).stderr;
+        let said =
+            audited(network, &[flag, "network.onnx", "--likelihood", "gaussian"]).expect_code(2).stderr;
         assert!(said.contains("build it with `--features onnx`"), "{said}");
     }
 }

@@ -17,16 +17,18 @@ fn assert_judged_alike(data: Option<&Path>, overrides: &[&str]) {
     let folder = Folder::new();
     let settings: Vec<&str> = overrides.iter().flat_map(|setting| ["--set", *setting]).collect();
     match data {
-        None => {
-            folder.smoke(&[&settings[..], &["--set", "kl_coefficients=[1.0]", "--set", "name='own'"]].concat())
-        }
+        None => folder
+            .smoke(&[&settings[..], &["--set", "kl_coefficients=[1.0]", "--set", "name='own'"]].concat()),
         Some(path) => {
             let arguments = ["--c", "1", "--seeds", "1", "--epochs", "3", "--quiet", "--no-report"];
-            folder.run(&[&[path.to_str().unwrap()], &arguments[..], &settings, &["--set", "name='own'"]].concat())
+            folder.run(
+                &[&[path.to_str().unwrap()], &arguments[..], &settings, &["--set", "name='own'"]].concat(),
+            )
         }
     }
     .expect_code(0);
-    let exported = folder.run(&["export", "runs/own", "--c", "1", "--to", "arrays", "--arrays"]).expect_code(0);
+    let exported =
+        folder.run(&["export", "runs/own", "--c", "1", "--to", "arrays", "--arrays"]).expect_code(0);
     let advised = exported.stdout.split(" audit arrays ").nth(1).expect("it says how to judge it").trim();
     // After few epochs no posterior may be narrower than the prior.
     let arguments = ["audit", "arrays", "--figures", "none", "--log-variances"];
@@ -38,19 +40,23 @@ fn assert_judged_alike(data: Option<&Path>, overrides: &[&str]) {
     // By the arrays alone, all that needs no decoder.
     folder.run(&[&arguments[..], &["--output", "by_arrays"]].concat()).expect_code(0);
     let found = json(&folder.path().join("by_arrays").join(id.dir()).join("result.json"));
-    let of_codes: Vec<&str> = vec!["kl", "kl_per_dim", "mutual_information", "marginal_kl", "objective", "temperature"];
+    let of_codes: Vec<&str> =
+        vec!["kl", "kl_per_dim", "mutual_information", "marginal_kl", "objective", "temperature"];
     of_codes.into_iter().for_each(|key| compare_where_known(key, &expected[key], &found[key]));
 
     // By the networks alone.
     for array in ["means", "log_vars", "losses", "decoded"] {
         for part in ["", "train_", "validation_"] {
-            let _ = fs::remove_file(folder.path().join("arrays").join(id.dir()).join(format!("{part}{array}.npy")));
+            let _ = fs::remove_file(
+                folder.path().join("arrays").join(id.dir()).join(format!("{part}{array}.npy")),
+            );
         }
     }
     folder.run(&[&arguments[..], &NETWORKS, &["--output", "by_networks"]].concat()).expect_code(0);
     let found = json(&folder.path().join("by_networks").join(id.dir()).join("result.json"));
     for (key, expected) in expected.as_object().unwrap() {
-        let of_training = ["epochs", "seconds", "diagnostics_seconds", "kernels", "warnings", "clamped_log_vars", "schema"];
+        let of_training =
+            ["epochs", "seconds", "diagnostics_seconds", "kernels", "warnings", "clamped_log_vars", "schema"];
         if !of_training.contains(&key.as_str()) {
             compare_where_known(key, expected, &found[key]);
         }
@@ -61,10 +67,15 @@ fn assert_judged_alike(data: Option<&Path>, overrides: &[&str]) {
         run.member(id).outputs(&examples, own.config().unwrap().model.latent).unwrap().unwrap()
     };
     let (ours, theirs) = (outputs(&own), outputs(&RunDir::open(&folder.path().join("by_networks")).unwrap()));
-    let near = |a: &ndarray::Array4<u8>, b: &ndarray::Array4<u8>| a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1);
+    let near =
+        |a: &ndarray::Array4<u8>, b: &ndarray::Array4<u8>| a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1);
     match (&ours.manifold, &theirs.manifold) {
-        (Some(ours), Some(theirs)) => assert!(near(&ours.images, &theirs.images), "the decoded images differ"),
-        (None, None) => assert_eq!(ours.profiles.unwrap().errors.len(), theirs.profiles.unwrap().errors.len()),
+        (Some(ours), Some(theirs)) => {
+            assert!(near(&ours.images, &theirs.images), "the decoded images differ")
+        }
+        (None, None) => {
+            assert_eq!(ours.profiles.unwrap().errors.len(), theirs.profiles.unwrap().errors.len())
+        }
         other => panic!("{other:?}"),
     }
     assert!(theirs.prior_images.is_some() == ours.prior_images.is_some());
@@ -112,7 +123,12 @@ fn a_member_of_ours_is_judged_alike_by_its_own_files() {
     );
     assert_judged_alike(
         None,
-        &["model.likelihood='gaussian'", "model.variance=0.05", "model.activation='gelu'", "model.norm='layer'"],
+        &[
+            "model.likelihood='gaussian'",
+            "model.variance=0.05",
+            "model.activation='gelu'",
+            "model.norm='layer'",
+        ],
     );
     assert_judged_alike(Some(&repository().join("tests/data/wine.csv")), &[]);
 }
@@ -128,8 +144,13 @@ fn networks_of_pytorch_have_the_likelihoods_of_a_lattice_of_scipy() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let said = folder.run(&[&arguments[..], &["--figures", "none"]].concat()).expect_code(0).stdout;
     assert!(!said.contains("left out: −log p(x)"), "{said}");
-    for (member, of_arrays) in expected["likelihoods"].as_array().unwrap().iter().zip(expected["dense"].as_array().unwrap()) {
-        let id = MemberId { kl_coefficient: member["c"].as_f64().unwrap(), seed: member["seed"].as_u64().unwrap() };
+    for (member, of_arrays) in
+        expected["likelihoods"].as_array().unwrap().iter().zip(expected["dense"].as_array().unwrap())
+    {
+        let id = MemberId {
+            kl_coefficient: member["c"].as_f64().unwrap(),
+            seed: member["seed"].as_u64().unwrap(),
+        };
         let found = json(&folder.path().join("runs/dense").join(id.dir()).join("result.json"));
         compare(&format!("dense {id}"), member, &found, 120);
         for key in ["kl", "kl_per_dim", "active_units", "posterior_variance", "information_upper"] {
@@ -140,17 +161,29 @@ fn networks_of_pytorch_have_the_likelihoods_of_a_lattice_of_scipy() {
     assert!(page.contains("trained elsewhere, judged by"));
     // Of convolutions, codes with axes, forty rows at a time, and both halves of the posterior in one output.
     let dir = arrays("spatial");
-    let arguments =
-        ["audit", dir.to_str().unwrap(), "--likelihood", "gaussian", "--variance", "0.1", "--figures", "none"];
+    let arguments = [
+        "audit",
+        dir.to_str().unwrap(),
+        "--likelihood",
+        "gaussian",
+        "--variance",
+        "0.1",
+        "--figures",
+        "none",
+    ];
     folder.run(&[&arguments[..], &NETWORKS].concat()).expect_code(0);
     for member in expected["spatial"].as_array().unwrap() {
-        let id = MemberId { kl_coefficient: member["c"].as_f64().unwrap(), seed: member["seed"].as_u64().unwrap() };
+        let id = MemberId {
+            kl_coefficient: member["c"].as_f64().unwrap(),
+            seed: member["seed"].as_u64().unwrap(),
+        };
         let found = json(&folder.path().join("runs/spatial").join(id.dir()).join("result.json"));
         for key in ["kl", "kl_per_dim", "information_upper"] {
             compare(&format!("spatial {id} {key}"), &member[key], &found[key], 120);
         }
         for part in ["choose", "report"] {
-            let [nll, elbo_loss] = [&found[part]["nll"]["mean"], &found[part]["elbo_loss"]].map(|estimate| estimate["value"].as_f64());
+            let [nll, elbo_loss] = [&found[part]["nll"]["mean"], &found[part]["elbo_loss"]]
+                .map(|estimate| estimate["value"].as_f64());
             assert!(nll.unwrap() < elbo_loss.unwrap(), "the ELBO is a bound: {nll:?} {elbo_loss:?}");
         }
     }
@@ -234,7 +267,16 @@ fn what_is_wrong_with_networks_is_said_in_words() {
     write_npy(&member.join("log_vars.npy"), &[300, 2], &[-1.0; 600]);
     write_npy(&folder.path().join("arrays/images.npy"), &[300, 8, 8], &[0.5; 300 * 64]);
     let network = arrays("dense").join("c=1.0/seed=0/decoder.onnx");
-    let arguments = ["audit", "arrays", "--likelihood", "gaussian", "--decoder", network.to_str().unwrap(), "--figures", "none"];
+    let arguments = [
+        "audit",
+        "arrays",
+        "--likelihood",
+        "gaussian",
+        "--decoder",
+        network.to_str().unwrap(),
+        "--figures",
+        "none",
+    ];
     folder.run(&arguments).expect_code(0);
     write_npy(&folder.path().join("arrays/c=2/means.npy"), &[300, 2], &numbers);
     write_npy(&folder.path().join("arrays/c=2/log_vars.npy"), &[300, 2], &[-1.0; 600]);
@@ -266,7 +308,8 @@ fn damaged_networks_are_refused_or_judged() {
     damaged.push(nested(20_000));
     for (number, bytes) in damaged.iter().enumerate() {
         fs::write(own.join("decoder.onnx"), bytes).unwrap();
-        let arguments = ["audit", "arrays", "--likelihood", "gaussian", "--decoder", "decoder.onnx", "--figures", "none"];
+        let arguments =
+            ["audit", "arrays", "--likelihood", "gaussian", "--decoder", "decoder.onnx", "--figures", "none"];
         let ran = folder.run(&[&arguments[..], &["--output", &format!("out/{number}")]].concat());
         assert!(matches!(ran.code, Some(0 | 2)), "{number}: {:?} {}", ran.code, ran.stderr);
         assert!(!ran.stderr.contains("panicked"), "{number}: {}", ran.stderr);

@@ -60,7 +60,7 @@ fn of_views(
 /// `KL(P ‖ Q)` of two named distributions, in nats, with a bound on its error: 0 of a closed form.
 #[pyfunction]
 pub fn kl_between_families(py: Python<'_>, p: &str, q: &str) -> PyResult<Pair> {
-    py.detach(|| {
+    py.detach(|| -> Result<Pair, FamilyError> {
         let (p, q): (Distribution, Distribution) = (p.parse()?, q.parse()?);
         match p.kl_divergence(&q) {
             Err(FamilyError::NoClosedForm { .. }) => {
@@ -70,7 +70,7 @@ pub fn kl_between_families(py: Python<'_>, p: &str, q: &str) -> PyResult<Pair> {
             closed => Ok((closed?, 0.0)),
         }
     })
-    .map_err(|error: FamilyError| value_error(error))
+    .map_err(value_error)
 }
 
 /// The mean KL of each dimension from the prior, in nats.
@@ -96,7 +96,10 @@ pub fn decompose_kl<'py>(
     let codes = codes.as_array();
     if codes.dim() != (posteriors.images(), posteriors.dimensions()) {
         let shapes = (codes.dim(), means.as_array().dim());
-        return Err(value_error(format!("codes are {:?} and means {:?}: every posterior has a code", shapes.0, shapes.1)));
+        return Err(value_error(format!(
+            "codes are {:?} and means {:?}: every posterior has a code",
+            shapes.0, shapes.1
+        )));
     }
     let found = py.detach(|| latent::decompose_kl(posteriors, codes)).map_err(value_error)?;
     let parts = vec![

@@ -19,21 +19,24 @@ const STACK: usize = 8 << 20;
 /// Does the work without Python's lock. Where a signal's handler raises meanwhile, the work is asked to stop, and what was raised is
 /// raised once it has.
 pub fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    let (result, raised) = py.detach(|| {
-        thread::scope(|scope| {
-            let worker = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work)?;
-            let mut raised = None;
-            while !worker.is_finished() {
-                thread::sleep(LOOK_EVERY);
-                if let Err(error) = Python::attach(|py| py.check_signals()) {
-                    signals::interrupt();
-                    raised = Some(error);
+    let (result, raised) = py
+        .detach(|| {
+            thread::scope(|scope| {
+                let worker = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work)?;
+                let mut raised = None;
+                while !worker.is_finished() {
+                    thread::sleep(LOOK_EVERY);
+                    if let Err(error) = Python::attach(|py| py.check_signals()) {
+                        signals::interrupt();
+                        raised = Some(error);
+                    }
                 }
-            }
-            Ok((worker.join().unwrap_or_else(|panic| resume_unwind(panic)), raised))
+                Ok((worker.join().unwrap_or_else(|panic| resume_unwind(panic)), raised))
+            })
         })
-    })
-    .map_err(|error: std::io::Error| PyRuntimeError::new_err(format!("cannot start a thread: {error}")))?;
+        .map_err(|error: std::io::Error| {
+            PyRuntimeError::new_err(format!("cannot start a thread: {error}"))
+        })?;
     if let Some(error) = raised {
         signals::forget();
         return Err(error);

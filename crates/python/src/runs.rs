@@ -31,8 +31,7 @@ pub fn sweep(
 ) -> PyResult<(PathBuf, Vec<String>)> {
     interruptible(py, || {
         let style = Style::detect(quiet);
-        let Understood { mut config, dataset } =
-            understand(&data, &overrides, &ReadingProgress::new(style))?;
+        let Understood { mut config, dataset } = understand(&data, &overrides, &ReadingProgress::new(style))?;
         let dir = name_run(&mut config, &runs);
         check_is_no_audit(&dir)?;
         let options = TrainingOptions {

@@ -124,19 +124,7 @@ impl<'a> Training<'a> {
             Some(examples) => examples,
             None => record_examples(&dir, config, dataset)?,
         };
-        Ok(Self {
-            config,
-            dataset,
-            options,
-            dir,
-            claims,
-            claim,
-            examples,
-            device,
-            members,
-            workers,
-            kernels,
-        })
+        Ok(Self { config, dataset, options, dir, claims, claim, examples, device, members, workers, kernels })
     }
 
     /// How long it will take, by some steps of a network that is thrown away.
@@ -155,8 +143,19 @@ impl<'a> Training<'a> {
     ///
     /// Fails when the record cannot be written. A member's failure stops only that member.
     pub fn run(self) -> Result<Trained> {
-        let Self { config, dataset, options, dir, claims, claim, examples, device, members, workers, kernels } =
-            self;
+        let Self {
+            config,
+            dataset,
+            options,
+            dir,
+            claims,
+            claim,
+            examples,
+            device,
+            members,
+            workers,
+            kernels,
+        } = self;
         let shares = matches!(options.share, Some(Share::Free));
         let reference = SharedReference::default();
         let context = RunContext {
@@ -179,8 +178,7 @@ impl<'a> Training<'a> {
         let process = dir.begin_process(&claims, &record)?;
         drop(claim);
 
-        let progress =
-            SweepProgress::new(options.style, members.len(), config.epochs, dataset.train.count());
+        let progress = SweepProgress::new(options.style, members.len(), config.epochs, dataset.train.count());
         let mut outcome = sweep::run(&context, &members, workers, &progress, options.tensorboard)?;
         // Who had a member at first may have been stopped since.
         let mut trained = outcome.trained.len();

@@ -149,9 +149,13 @@ mod tests {
     #[test]
     fn both_ways_give_the_same_of_any_posteriors() {
         let mut draws = Draws::seeded(17);
-        for (images, dimensions, spread, log_var) in
-            [(40, 60, 1.0, -1.0), (60, 40, 1.0, -1.0), (3, 50, 30.0, -6.0), (25, 25, 1e-4, 0.0), (1, 4, 1.0, 0.5)]
-        {
+        for (images, dimensions, spread, log_var) in [
+            (40, 60, 1.0, -1.0),
+            (60, 40, 1.0, -1.0),
+            (3, 50, 30.0, -6.0),
+            (25, 25, 1e-4, 0.0),
+            (1, 4, 1.0, 0.5),
+        ] {
             let means = draws.normals((images, dimensions), 0.3, spread);
             let centred = &means - &means.mean_axis(Axis(0)).unwrap();
             let within = draws.normals((1, dimensions), log_var, 0.7).mapv(f64::exp).row(0).to_owned();
@@ -160,7 +164,10 @@ mod tests {
             let close = |found: f64, expected: f64, what: &str| {
                 // Roundings of sums of some thousand products.
                 let error = (found - expected).abs();
-                assert!(error < 1e-9 * expected.abs().max(1.0), "{what}: {found}, not {expected} of {images}");
+                assert!(
+                    error < 1e-9 * expected.abs().max(1.0),
+                    "{what}: {found}, not {expected} of {images}"
+                );
             };
             close(by_images.log_determinant, by_dimensions.log_determinant, "log determinant");
             for (found, expected) in by_images.distances.iter().zip(&by_dimensions.distances) {
@@ -175,7 +182,8 @@ mod tests {
     #[test]
     fn a_factor_times_its_inverse_is_the_identity() {
         let factor = [2.0, 0.0, 0.0, -1.0, 0.5, 0.0, 3.0, 4.0, 0.25];
-        let product = Array2::from_shape_vec((3, 3), factor.to_vec()).unwrap().dot(&inverse_of_factor(&factor, 3));
+        let product =
+            Array2::from_shape_vec((3, 3), factor.to_vec()).unwrap().dot(&inverse_of_factor(&factor, 3));
         assert_eq!(product, Array2::eye(3));
     }
 }

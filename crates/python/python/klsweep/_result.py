@@ -47,7 +47,7 @@ class Result:
 
     def report(self, *, figures: str = "paper", open: bool = False) -> Path:
         """Writes report.html into the run's directory, with figures beside it ("paper", "all" or "none"), and gives back where it is."""
-        page = _native.write_report(self.path, figures)
+        page = Path(_native.write_report(self.path, figures))
         if open:
             webbrowser.open(page.resolve().as_uri())
         return page

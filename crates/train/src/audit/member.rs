@@ -4,26 +4,24 @@ use anyhow::Result;
 use data::Split;
 use ndarray::{Array1, Array2, Array3};
 use record::{
-    Diagnostics, Encoded, Examples, HeldOut, ImageTerms, Likelihood, Losses, MemberResult, OfParts, Outputs, Terms,
+    Diagnostics, Encoded, Examples, HeldOut, ImageTerms, Likelihood, Losses, MemberResult, OfParts, Outputs,
+    Terms,
 };
 
 use super::AuditOptions;
+use super::decoded_codes::{losses, optimal_variance};
 use super::folder::MemberArrays;
 use super::networks::OnnxDecoder;
-use super::posteriors::{DimensionUse, ReadPosteriors, code_of, for_each_code, read_posteriors};
+use super::posteriors::{DimensionUse, ReadPosteriors, code_of, read_posteriors};
 use super::reconstruction::Decoded;
 use super::sets::{Set, Sets, column};
 use crate::diagnostics::{
-    Calibrated, DataReference, Decode, EncodedImages, Floors, Measured, Subject, calibrated, calibration_rows,
-    latent_diagnostics,
+    Calibrated, DataReference, Decode, EncodedImages, Floors, Measured, Subject, calibrated,
+    calibration_rows, latent_diagnostics,
 };
 use crate::network::likelihood_of;
 use crate::random::{Purpose, noise_at};
 use crate::recorder::{CLASSIC_GRID, DecoderRecorder};
-use crate::together::together;
-
-/// Images whose codes are decoded at a time.
-const BATCH: usize = 500;
 
 /// What becomes of a member's arrays.
 pub struct AuditedMember {
@@ -65,7 +63,7 @@ pub fn audit_member(
     let AuditContext { sets, examples, options, reference } = *context;
     let decoder = match decoder {
         Some(decoder) if decoder.lacks_variance() => {
-            let variance = variance(member, sets.evaluated(), &decoder, options)?;
+            let variance = optimal_variance(member, sets.evaluated(), &decoder, options)?;
             Some(decoder.with_variance(variance))
         }
         decoder => decoder,
@@ -182,65 +180,6 @@ fn floors(
             report: of(report.images, &report.positions)?,
         },
     }))
-}
-
-/// Calls `each` for every image of a set with its place, the decoder's outputs for a code of its posterior, and its own numbers.
-fn for_each_decoded(
-    member: &MemberArrays,
-    set: &Set,
-    decoder: &dyn Decode,
-    purpose: Purpose,
-    options: &AuditOptions,
-    mut each: impl FnMut(&[f32], &[f32]),
-) -> Result<()> {
-    let Some(images) = &set.images else { anyhow::bail!("{}images are not at hand", set.part) };
-    let numbers = images.numbers();
-    let batch = together(BATCH, numbers);
-    let (mut codes, mut done) = (Vec::new(), 0);
-    let mut decode = |codes: Vec<f32>| -> Result<()> {
-        let outputs = decoder.outputs(codes)?;
-        let count = outputs.len() / numbers;
-        let seen = images.rows(done..done + count)?;
-        done += count;
-        outputs.chunks(numbers).zip(seen.chunks(numbers)).for_each(|(outputs, seen)| each(outputs, seen));
-        Ok(())
-    };
-    for_each_code(member, set.part, options.spread, purpose, |_, code| {
-        codes.extend(code);
-        if codes.len() == batch * code.len() { decode(std::mem::take(&mut codes)) } else { Ok(()) }
-    })?;
-    if codes.is_empty() { Ok(()) } else { decode(codes) }
-}
-
-/// The variance of Gaussian pixels at which the decoded images are likeliest.
-fn variance(
-    member: &MemberArrays,
-    set: &Set,
-    decoder: &dyn Decode,
-    options: &AuditOptions,
-) -> Result<f64> {
-    let (mut sum, mut count) = (0.0, 0);
-    for_each_decoded(member, set, decoder, Purpose::DiagnosticNoise, options, |outputs, seen| {
-        sum += outputs.iter().zip(seen).map(|(m, x)| f64::from(x - m).powi(2)).sum::<f64>();
-        count += seen.len();
-    })?;
-    Ok(sum / count.max(1) as f64)
-}
-
-/// `-log p(x|z)` of each image of a set, for a code of its posterior.
-fn losses(
-    member: &MemberArrays,
-    set: &Set,
-    decoder: &dyn Decode,
-    purpose: Purpose,
-    options: &AuditOptions,
-) -> Result<Array1<f32>> {
-    let likelihood = decoder.likelihood_on_host();
-    let mut losses = Vec::with_capacity(set.count);
-    for_each_decoded(member, set, decoder, purpose, options, |outputs, seen| {
-        losses.extend(likelihood.nll(outputs, seen));
-    })?;
-    Ok(Array1::from(losses))
 }
 
 fn mean(values: &Array1<f32>) -> f64 {

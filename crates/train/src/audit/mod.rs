@@ -2,8 +2,10 @@
 //!
 //! What stands in the folder becomes the record of a run, and the report is made of that.
 
+mod decoded_codes;
 mod folder;
 mod member;
+mod nesting;
 mod networks;
 mod onnx;
 mod posteriors;
@@ -88,7 +90,8 @@ pub fn audit(
     let mut folder = AuditFolder::open(from)?;
     check_likelihood(&folder, options)?;
     // It is there as long as what stands in it is read.
-    let _posteriors = options.encoder.as_ref().map(|named| encode(&mut folder, named, progress)).transpose()?;
+    let _posteriors =
+        options.encoder.as_ref().map(|named| encode(&mut folder, named, progress)).transpose()?;
     let sets = Sets::read(&folder, options)?;
     let config = config(&folder, &sets, name, from, options)?;
     let reference = match &options.decoder {
@@ -187,7 +190,8 @@ fn check_likelihood(folder: &AuditFolder, options: &AuditOptions) -> Result<()> 
 /// What decoded images are held against, where the images of all parts are at hand.
 fn reference(sets: &Sets) -> Result<Option<DataReference>> {
     let images = |set: &Option<Set>| set.as_ref().and_then(|set| set.images.as_ref());
-    let (Some(train), Some(test)) = (sets.train.as_ref().and_then(|set| set.images.as_ref()), &sets.test.images)
+    let (Some(train), Some(test)) =
+        (sets.train.as_ref().and_then(|set| set.images.as_ref()), &sets.test.images)
     else {
         return Ok(None);
     };

@@ -55,8 +55,11 @@ pub fn file_of(folder: &AuditFolder, member: &MemberArrays, named: &Path, flag: 
 /// Fails when there are no images, or an encoder fails.
 pub fn encode(folder: &mut AuditFolder, named: &Path, progress: &dyn Progress) -> Result<TempDir> {
     let dir = TempDir::new()?;
-    let files: Vec<PathBuf> =
-        folder.members.iter().map(|member| file_of(folder, member, named, "--encoder")).collect::<Result<_>>()?;
+    let files: Vec<PathBuf> = folder
+        .members
+        .iter()
+        .map(|member| file_of(folder, member, named, "--encoder"))
+        .collect::<Result<_>>()?;
     for (number, (member, file)) in folder.members.iter_mut().zip(files).enumerate() {
         let encoder = OnnxNetwork::load(&file)?;
         let to = dir.path().join(number.to_string());
@@ -115,7 +118,8 @@ fn encode_part(
     images.read_rows(|rows| {
         let (mut block, mut count) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
-            let row: Vec<f32> = layout.channels_last(row).iter().map(|number| (number / unit) as f32).collect();
+            let row: Vec<f32> =
+                layout.channels_last(row).iter().map(|number| (number / unit) as f32).collect();
             block.extend(pixels.to_network(row));
             count += 1;
             if count % BLOCK == 0 {
@@ -170,7 +174,11 @@ fn posteriors(encoder: &OnnxNetwork, found: Vec<OnnxOutput>, rows: usize) -> Res
             );
             let width = numbers.len() / rows;
             let half = |second: usize| {
-                numbers.chunks(width).flat_map(|row| &row[second * width / 2..][..width / 2]).copied().collect()
+                numbers
+                    .chunks(width)
+                    .flat_map(|row| &row[second * width / 2..][..width / 2])
+                    .copied()
+                    .collect()
             };
             Ok([half(0), half(1)])
         }
@@ -243,18 +251,19 @@ impl OnnxDecoder {
         let axes = network.row_axes(means.row_numbers(), &means.shape()[1..])?;
         let layout = images.layout()?;
         let ours = network.outputs().iter().any(|output| output == OUTPUTS);
-        let output = match network.outputs().iter().filter(|output| *output != LOG_SCALES).collect::<Vec<_>>()[..] {
-            _ if ours => OUTPUTS.to_string(),
-            [only] => only.clone(),
-            ref several => {
-                let names: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
-                bail!(
-                    "{} has the outputs {}: call the one that --likelihood is of {OUTPUTS}",
-                    path.display(),
-                    names.join(", ")
-                )
-            }
-        };
+        let output =
+            match network.outputs().iter().filter(|output| *output != LOG_SCALES).collect::<Vec<_>>()[..] {
+                _ if ours => OUTPUTS.to_string(),
+                [only] => only.clone(),
+                ref several => {
+                    let names: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
+                    bail!(
+                        "{} has the outputs {}: call the one that --likelihood is of {OUTPUTS}",
+                        path.display(),
+                        names.join(", ")
+                    )
+                }
+            };
         let of_nothing = vec![0.0; axes.iter().product()];
         let one = network.run(&of_nothing, &axes, &[output.as_str()])?;
         let (numbers, shape) = (layout.shape.numbers(), &one[0].axes);
@@ -268,7 +277,8 @@ impl OnnxDecoder {
             true => Some(network.constant(LOG_SCALES, &axes)?),
             false => None,
         };
-        let Scales { likelihood, log_scales } = Scales::of(path, likelihood, options.variance, in_file, numbers)?;
+        let Scales { likelihood, log_scales } =
+            Scales::of(path, likelihood, options.variance, in_file, numbers)?;
         Ok(Self {
             probabilities: !options.logits
                 && !matches!(likelihood, Likelihood::Gaussian { .. } | Likelihood::DiscretisedLogistic)
@@ -316,7 +326,8 @@ impl Scales {
             "{}: its output {LOG_SCALES} has to hold one finite number, or one for each of the {numbers} numbers of an image",
             path.display()
         );
-        let gaussian = |variance, log_scales| Self { likelihood: Likelihood::Gaussian { variance }, log_scales };
+        let gaussian =
+            |variance, log_scales| Self { likelihood: Likelihood::Gaussian { variance }, log_scales };
         let other = |log_scales| Self {
             likelihood: likelihood_of(likelihood, record::Variance::Fixed(1.0)),
             log_scales,
@@ -368,7 +379,8 @@ impl Decode for OnnxDecoder {
             for (place, number) in row.iter().enumerate() {
                 ensure!(number.is_finite(), "{path} gave {number} as number {place} of an image");
                 if self.probabilities {
-                    check_probability(f64::from(*number)).map_err(|reason| anyhow::anyhow!("{path} gave {reason}"))?;
+                    check_probability(f64::from(*number))
+                        .map_err(|reason| anyhow::anyhow!("{path} gave {reason}"))?;
                 }
             }
             let row = self.pixels.from_network(row);

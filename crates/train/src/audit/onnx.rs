@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::nesting::is_too_deep;
+
 pub use runtime::OnnxNetwork;
 
 /// Bytes of a file at most: what the format allows.
@@ -36,7 +38,8 @@ impl OnnxNetwork {
             _ => usual.to_vec(),
         };
         ensure!(
-            axes.iter().product::<usize>() == numbers && (declared.is_empty() || axes.len() == declared.len()),
+            axes.iter().product::<usize>() == numbers
+                && (declared.is_empty() || axes.len() == declared.len()),
             "{} takes rows of {}, and there are rows of {numbers} numbers ({usual:?})",
             self.path().display(),
             in_words(&declared)
@@ -61,7 +64,9 @@ impl OnnxNetwork {
                 block.resize(together * width, 0.0);
             }
             let shape = [&[block.len() / width], axes].concat();
-            for (place, (name, output)) in outputs.iter().zip(self.run_block(block, &shape, outputs)?).enumerate() {
+            for (place, (name, output)) in
+                outputs.iter().zip(self.run_block(block, &shape, outputs)?).enumerate()
+            {
                 let (axes, numbers) = self.rows_of(name, output, shape[0], count)?;
                 match found.get_mut(place) {
                     Some(found) => {
@@ -91,7 +96,13 @@ impl OnnxNetwork {
     }
 
     /// The first rows of an output, one for each row that went in.
-    fn rows_of(&self, name: &str, output: OnnxOutput, rows: usize, count: usize) -> Result<(Vec<usize>, Vec<f32>)> {
+    fn rows_of(
+        &self,
+        name: &str,
+        output: OnnxOutput,
+        rows: usize,
+        count: usize,
+    ) -> Result<(Vec<usize>, Vec<f32>)> {
         let OnnxOutput { axes, mut numbers } = output;
         ensure!(
             axes.first() == Some(&rows),
@@ -113,11 +124,21 @@ fn in_words(declared: &[Option<usize>]) -> String {
 
 /// Refuses what cannot be a file of a network before it is read.
 fn check_file(path: &Path) -> Result<()> {
-    let metadata = path.metadata().with_context(|| format!("cannot read {}", path.display()))?;
+    let cannot_read = || format!("cannot read {}", path.display());
+    let metadata = path.metadata().with_context(cannot_read)?;
     ensure!(metadata.is_file(), "{} is no file", path.display());
     let bytes = metadata.len();
     ensure!(bytes > 0, "{} is empty", path.display());
-    ensure!(bytes <= LARGEST_FILE, "{} has {bytes} bytes: an ONNX file has at most {LARGEST_FILE}", path.display());
+    ensure!(
+        bytes <= LARGEST_FILE,
+        "{} has {bytes} bytes: an ONNX file has at most {LARGEST_FILE}",
+        path.display()
+    );
+    ensure!(
+        !is_too_deep(path).with_context(cannot_read)?,
+        "{} holds graphs within graphs: a network has no such depth",
+        path.display()
+    );
     Ok(())
 }
 
@@ -127,8 +148,8 @@ mod runtime {
 
     use anyhow::{Context, Result, anyhow, bail, ensure};
     use rten::{Dimension, Model, ModelOptions, NodeId, Value};
-    use rten_tensor::prelude::*;
     use rten_tensor::Tensor;
+    use rten_tensor::prelude::*;
 
     use super::{OnnxOutput, check_file};
 
@@ -155,7 +176,8 @@ mod runtime {
                 .map_err(|error| anyhow!("{} cannot be run: {error}", path.display()))?;
             let name = |id: &NodeId| model.node_info(*id)?.name().map(str::to_string);
             let outputs: Option<Vec<String>> = model.output_ids().iter().map(name).collect();
-            let outputs = outputs.with_context(|| format!("{} has an output without a name", path.display()))?;
+            let outputs =
+                outputs.with_context(|| format!("{} has an output without a name", path.display()))?;
             let &[input] = model.input_ids() else {
                 let names: Vec<String> = model.input_ids().iter().filter_map(name).collect();
                 bail!(
@@ -195,7 +217,12 @@ mod runtime {
         }
 
         /// Outputs for rows of this shape, the rows first.
-        pub(super) fn run_block(&self, rows: Vec<f32>, shape: &[usize], outputs: &[&str]) -> Result<Vec<OnnxOutput>> {
+        pub(super) fn run_block(
+            &self,
+            rows: Vec<f32>,
+            shape: &[usize],
+            outputs: &[&str],
+        ) -> Result<Vec<OnnxOutput>> {
             let id = |name: &&str| {
                 self.model.node_id(name).map_err(|_| anyhow!("{} has no output {name}", self.path.display()))
             };
@@ -206,7 +233,10 @@ mod runtime {
             let output = |(value, name): (Value, &&str)| {
                 let kind = value.dtype();
                 let tensor = Tensor::<f32>::try_from(value).map_err(|_| {
-                    anyhow!("{}: its output {name} is of the type {kind:?}, and not of 32-bit numbers", self.path.display())
+                    anyhow!(
+                        "{}: its output {name} is of the type {kind:?}, and not of 32-bit numbers",
+                        self.path.display()
+                    )
                 })?;
                 Ok(OnnxOutput { axes: tensor.shape().to_vec(), numbers: tensor.into_data() })
             };

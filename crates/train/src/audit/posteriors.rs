@@ -159,7 +159,7 @@ pub fn check_finite(array: &NamedArray, row: usize, numbers: &[f64]) -> Result<(
     }
 }
 
-/// Calls `each` for every image of a part, from the first on, with its place and a code of its posterior, drawn with the seed's noise.
+/// Calls `each` for every image of a part, from the first on, with a code of its posterior, drawn with the seed's noise.
 ///
 /// # Errors
 ///
@@ -169,15 +169,15 @@ pub fn for_each_code(
     part: &str,
     spread: Spread,
     purpose: Purpose,
-    mut each: impl FnMut(usize, &[f32]) -> Result<()>,
+    mut each: impl FnMut(&[f32]) -> Result<()>,
 ) -> Result<()> {
     let mut noise = noise_of(member.id.seed, purpose);
     let mut code = Vec::new();
-    Parameters::of(member, part, spread)?.for_each(|image, means, log_vars| {
+    Parameters::of(member, part, spread)?.for_each(|_, means, log_vars| {
         code.clear();
         let parameters = means.iter().zip(log_vars).zip(&mut noise);
         code.extend(parameters.map(|((mean, log_var), noise)| code_of(*mean, *log_var, noise)));
-        each(image, &code)
+        each(&code)
     })
 }
 

@@ -28,8 +28,9 @@ impl<'a> Subset<'a> {
         let all = |images: &'a Split| Self { images, positions: (0..images.count() as u32).collect() };
         match validation {
             Some(validation) => [all(validation), all(test)],
-            None => HeldOut::ALL
-                .map(|part| Self { images: test, positions: part.dealt(test.count()).to_vec() }),
+            None => {
+                HeldOut::ALL.map(|part| Self { images: test, positions: part.dealt(test.count()).to_vec() })
+            }
         }
     }
 

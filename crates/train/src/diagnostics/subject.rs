@@ -96,7 +96,8 @@ impl Subject<'_> {
         });
         let bits = || {
             let likelihood = self.likelihood.filter(|likelihood| likelihood.is_discrete());
-            let nats_of_a_bit = self.numbers.filter(|_| likelihood.is_some())? as f64 * std::f64::consts::LN_2;
+            let nats_of_a_bit =
+                self.numbers.filter(|_| likelihood.is_some())? as f64 * std::f64::consts::LN_2;
             let Estimate { value, standard_error } = choose.diagnostics.elbo_loss?;
             let standard_error = standard_error.map(|error| error / nats_of_a_bit);
             Some(Estimate { value: value / nats_of_a_bit, standard_error })

@@ -50,7 +50,8 @@ fn write_part(member: &TrainedMember, images: &Split, part: &str, purpose: Purpo
     let count = images.count();
     let content = Content::examples(images.shape(), &Scaling::default());
     let number = || Content::plain(vec!["number".to_string()]);
-    let begin = |dir: &Path, name: &str, content| Output::begin(&dir.join(format!("{part}{name}.npy")), content, 1);
+    let begin =
+        |dir: &Path, name: &str, content| Output::begin(&dir.join(format!("{part}{name}.npy")), content, 1);
 
     let mut shared = begin(to, "images", content.clone())?;
     for start in (0..count).step_by(BLOCK) {
