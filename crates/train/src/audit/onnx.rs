@@ -12,6 +12,8 @@ pub use runtime::OnnxNetwork;
 const LARGEST_FILE: u64 = 1 << 31;
 /// Rows that a network sees at a time, at most.
 const TOGETHER: usize = 256;
+/// Numbers that it sees at a time, at most: 1 GiB of them.
+const MOST_NUMBERS: usize = 1 << 28;
 
 /// What came out of a network for some rows.
 pub struct OnnxOutput {
@@ -33,7 +35,7 @@ impl OnnxNetwork {
         let open = declared.iter().filter(|axis| axis.is_none()).count();
         let known: usize = declared.iter().flatten().product();
         let axes: Vec<usize> = match open {
-            0 => declared.iter().flatten().copied().collect(),
+            0 if !declared.is_empty() => declared.iter().flatten().copied().collect(),
             1 if known > 0 => declared.iter().map(|axis| axis.unwrap_or(numbers / known)).collect(),
             _ => usual.to_vec(),
         };
@@ -43,6 +45,12 @@ impl OnnxNetwork {
             "{} takes rows of {}, and there are rows of {numbers} numbers ({usual:?})",
             self.path().display(),
             in_words(&declared)
+        );
+        let rows = self.rows_at_a_time().unwrap_or(TOGETHER);
+        ensure!(
+            rows.checked_mul(numbers).is_some_and(|numbers| numbers <= MOST_NUMBERS),
+            "{} takes {rows} rows of {numbers} numbers at a time: more than {MOST_NUMBERS} numbers are not tried",
+            self.path().display()
         );
         Ok(axes)
     }
@@ -63,7 +71,7 @@ impl OnnxNetwork {
             if self.rows_at_a_time().is_some() {
                 block.resize(together * width, 0.0);
             }
-            let shape = [&[block.len() / width], axes].concat();
+            let shape = [&[block.len() / width][..], axes].concat();
             for (place, (name, output)) in
                 outputs.iter().zip(self.run_block(block, &shape, outputs)?).enumerate()
             {
@@ -90,7 +98,7 @@ impl OnnxNetwork {
     ///
     /// Fails when the network does.
     pub fn constant(&self, name: &str, axes: &[usize]) -> Result<Vec<f32>> {
-        let shape = [&[self.rows_at_a_time().unwrap_or(1)], axes].concat();
+        let shape = [&[self.rows_at_a_time().unwrap_or(1)][..], axes].concat();
         let mut found = self.run_block(vec![0.0; shape.iter().product()], &shape, &[name])?;
         Ok(found.pop().map(|output| output.numbers).unwrap_or_default())
     }
@@ -109,6 +117,7 @@ impl OnnxNetwork {
             "{}: its output {name} has the shape {axes:?} for {rows} rows: every row has its own",
             self.path().display()
         );
+        ensure!(!numbers.is_empty(), "{}: its output {name} holds no number", self.path().display());
         numbers.truncate(numbers.len() / rows * count);
         Ok((axes[1..].to_vec(), numbers))
     }
