@@ -81,8 +81,8 @@ impl MemberArrays {
         let all =
             || ["", TRAIN, VALIDATION].iter().flat_map(|part| ARRAYS.map(|name| format!("{part}{name}")));
         for name in self.arrays.keys() {
-            // By its own name, or for --variances.
-            if all().any(|known| known == *name) || name.ends_with("variances") {
+            // By its own name, for --variances, or a parameter of a network whose file stands beside the arrays.
+            if all().any(|known| known == *name) || name.ends_with("variances") || name.contains('.') {
                 continue;
             }
             let known: Vec<String> = all().collect();

@@ -189,12 +189,10 @@ fn check_likelihood(folder: &AuditFolder, options: &AuditOptions) -> Result<()> 
 
 /// What decoded images are held against, where the images of all parts are at hand.
 fn reference(sets: &Sets) -> Result<Option<DataReference>> {
-    let images = |set: &Option<Set>| set.as_ref().and_then(|set| set.images.as_ref());
-    let (Some(train), Some(test)) =
-        (sets.train.as_ref().and_then(|set| set.images.as_ref()), &sets.test.images)
-    else {
-        return Ok(None);
-    };
+    fn images(set: &Option<Set>) -> Option<&data::Split> {
+        set.as_ref()?.images.as_ref()
+    }
+    let (Some(train), Some(test)) = (images(&sets.train), &sets.test.images) else { return Ok(None) };
     let parts = Subset::dealt(images(&sets.validation), test);
     Ok(Some(DataReference::of_parts(train, parts)?))
 }
