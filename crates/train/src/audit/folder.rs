@@ -80,9 +80,13 @@ impl MemberArrays {
     fn check_names(&self) -> Result<()> {
         let all =
             || ["", TRAIN, VALIDATION].iter().flat_map(|part| ARRAYS.map(|name| format!("{part}{name}")));
+        // Parameters of networks, whose file may stand beside the arrays, have dots in their names.
+        if self.arrays.keys().any(|name| name.contains('.')) {
+            return Ok(());
+        }
         for name in self.arrays.keys() {
-            // By its own name, for --variances, or a parameter of a network whose file stands beside the arrays.
-            if all().any(|known| known == *name) || name.ends_with("variances") || name.contains('.') {
+            // By its own name, or for --variances.
+            if all().any(|known| known == *name) || name.ends_with("variances") {
                 continue;
             }
             let known: Vec<String> = all().collect();

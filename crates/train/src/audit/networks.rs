@@ -29,7 +29,7 @@ const OUTPUTS: &str = "outputs";
 /// Fails when there is none.
 pub fn file_of(folder: &AuditFolder, member: &MemberArrays, named: &Path, flag: &str) -> Result<PathBuf> {
     let beside = member.dir.join(named);
-    if beside.is_file() {
+    if named.is_relative() && beside.is_file() {
         return Ok(beside);
     }
     if folder.members.len() == 1 && named.exists() {
