@@ -95,6 +95,8 @@ class Run:
     peak_mb: float
     objectives: list
     """Mean training objective at c = 1 after each epoch."""
+    training_seconds: float
+    """Of the members together, without start-up and what is measured at the end."""
 
 
 def klsweep_run(train, config, epochs, *arguments):
@@ -108,7 +110,8 @@ def klsweep_run(train, config, epochs, *arguments):
         members = list(Path(folder).glob("runs/*/c=*/seed=0"))
         with (next(m for m in members if "c=1/" in f"{m}/") / "history.csv").open() as history:
             objectives = [float(row["train_objective"]) for row in csv.DictReader(history)]
-    return Run(seconds, cpu_seconds, peak, objectives)
+        training_seconds = sum(json.loads((member / "result.json").read_text())["seconds"] for member in members)
+    return Run(seconds, cpu_seconds, peak, objectives, training_seconds)
 
 
 def processor():

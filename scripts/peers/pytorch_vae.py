@@ -83,16 +83,17 @@ def main():
     parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
     parser.add_argument("--norm", choices=["none", "layer"], default="none")
     parser.add_argument("--images", type=int, help="train on so many of the images")
+    parser.add_argument("--device", default="cpu", help="cuda: a graphics card")
     args = parser.parse_args()
 
     torch.set_num_threads(args.threads)
     if args.best:
         torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    images = torch.from_numpy(training_images()[: args.images])
+    images = torch.from_numpy(training_images()[: args.images]).to(args.device)
     clocks, objectives = [], []
     for coefficient in args.coefficients:
-        vae = (ConvolutionalVae if args.convolutions else Vae)(args)
+        vae = (ConvolutionalVae if args.convolutions else Vae)(args).to(args.device)
         adam = torch.optim.Adam(
             vae.parameters(),
             lr=ADAM["learning_rate"],
@@ -102,8 +103,8 @@ def main():
         )
         for _ in range(args.epochs):
             clock = Clock()
-            total = torch.zeros(())
-            for positions in torch.randperm(len(images)).split(args.batch):
+            total = torch.zeros((), device=args.device)
+            for positions in torch.randperm(len(images), device=args.device).split(args.batch):
                 batch = images[positions]
                 logits, mean, log_var = vae(batch)
                 reconstruction = functional.binary_cross_entropy_with_logits(logits, batch, reduction="sum")
