@@ -184,6 +184,6 @@ mod tests {
         let factor = [2.0, 0.0, 0.0, -1.0, 0.5, 0.0, 3.0, 4.0, 0.25];
         let product =
             Array2::from_shape_vec((3, 3), factor.to_vec()).unwrap().dot(&inverse_of_factor(&factor, 3));
-        assert_eq!(product, Array2::eye(3));
+        assert_eq!(product, Array2::<f64>::eye(3));
     }
 }
