@@ -10,11 +10,11 @@ use record::DataConfig;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::element::Element;
 use crate::error::{DataError, Result};
-use crate::npy::{Header, Layout};
+use crate::npy::{self, Layout};
 use crate::npz::Archive;
 use crate::suggest::square;
+use npy_format::{Element, Header};
 
 /// Bytes of the header of a safetensors file at most, as the format has it.
 const LONGEST_HEADER: u64 = 100_000_000;
@@ -64,7 +64,8 @@ pub fn arrays_in(path: &Path) -> Result<BTreeMap<String, NamedArray>> {
 fn of_file(path: &Path, arrays: &mut BTreeMap<String, NamedArray>) -> Result<()> {
     let found = match path.extension().and_then(|extension| extension.to_str()) {
         Some("npy") => {
-            let header = Header::read(&mut open(path)?).map_err(|reason| DataError::content(path, reason))?;
+            let header =
+                npy::read_header(&mut open(path)?).map_err(|reason| DataError::content(path, reason))?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let place = Place::Plain(header.length as u64);
             vec![(name, NamedArray::new(path, None, place, header))]
@@ -109,7 +110,7 @@ fn of_safetensors(path: &Path) -> Result<Vec<(String, NamedArray)>> {
             refused(format!("has an array {name} of the type {:?}: save it as 32-bit numbers", tensor.dtype))
         })?;
         let place = Place::Plain(8 + length + tensor.data_offsets.0 as u64);
-        let header = Header { element, shape: tensor.shape.clone(), length: 0 };
+        let header = Header { element, shape: tensor.shape.clone(), by_columns: false, length: 0 };
         let array = NamedArray::new(path, Some(&name), place, header);
         Ok((name, array))
     };
@@ -166,8 +167,9 @@ impl NamedArray {
             [_, numbers] => square(numbers),
             _ => Vec::new(),
         };
-        let header = Header { element: self.element, shape: self.shape.clone(), length: 0 };
-        header.layout(&self.path, &DataConfig { image_shape, ..DataConfig::default() })
+        let header =
+            Header { element: self.element, shape: self.shape.clone(), by_columns: false, length: 0 };
+        npy::layout(&header, &self.path, &DataConfig { image_shape, ..DataConfig::default() })
     }
 
     /// Whether its numbers are bytes, as those of images are.

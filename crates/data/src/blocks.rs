@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use crate::element::Element;
 use crate::error::{DataError, Result};
+use npy_format::Element;
 
 /// Bytes of a block at most.
 const BLOCK_BYTES: usize = 4 << 20;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::blocks::FlatFile;
-use crate::element::Element;
 use crate::error::{DataError, Result};
+use npy_format::Element;
 
 /// The environment's variable for the folder of caches.
 pub const VARIABLE: &str = "KLSWEEP_CACHE";

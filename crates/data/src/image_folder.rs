@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 
 use crate::cache::{CacheWriter, Cached};
 use crate::decode::{self, Header, MOST_BYTES};
-use crate::element::Element;
 use crate::error::{DataError, Result};
 use crate::found::{Found, Rows};
 use crate::label_file;
 use crate::labels::{Labels, Words};
 use crate::parts::Part;
 use crate::progress::Progress;
+use npy_format::Element;
 
 /// Endings of the names of images.
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];

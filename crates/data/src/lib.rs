@@ -18,7 +18,6 @@ mod dataset;
 mod decode;
 #[cfg(feature = "download")]
 mod download;
-mod element;
 mod error;
 mod found;
 mod idx;

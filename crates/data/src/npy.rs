@@ -1,36 +1,19 @@
 //! Arrays of NumPy.
-//!
-//! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use record::{DataConfig, Shape};
 
 use crate::blocks::FlatFile;
-use crate::element::Element;
 use crate::error::{DataError, Result};
 use crate::found::{Found, Rows, image_shape};
 use crate::label_file;
 use crate::labels::{Labels, Words};
 use crate::split::planar_place;
-
-const MAGIC: &[u8; 6] = b"\x93NUMPY";
-/// Bytes of a header at most: NumPy itself reads no longer one unless told to trust it.
-const LONGEST_HEADER: usize = 10_000;
-
-/// What the header of an array says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// The type of its numbers.
-    pub element: Element,
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Bytes before its first number.
-    pub length: usize,
-}
+use npy_format::{Element, Header};
 
 /// How the axes of an array are examples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,120 +38,58 @@ impl Layout {
     }
 }
 
-impl Header {
-    /// Reads the header of an array.
-    ///
-    /// # Errors
-    ///
-    /// Fails with what is wrong with it, as the end of a sentence that begins with the name of the file.
-    pub fn read(reader: &mut impl Read) -> Result<Self, String> {
-        let mut start = [0; 8];
-        fill(reader, &mut start)?;
-        if start[..6] != *MAGIC {
-            return Err("is no array of NumPy: it does not begin as one".to_string());
-        }
-        let mut length = [0; 4];
-        let prefix = match start[6] {
-            1 => 2,
-            2 | 3 => 4,
-            version => {
-                return Err(format!("is in version {version} of NumPy's format: 1, 2 and 3 are known"));
-            }
-        };
-        fill(reader, &mut length[..prefix])?;
-        let characters = u32::from_le_bytes(length) as usize;
-        if characters > LONGEST_HEADER {
-            return Err(format!("has a header of {characters} bytes: at most {LONGEST_HEADER} are read"));
-        }
-        let mut text = vec![0; characters];
-        fill(reader, &mut text)?;
-        let text = String::from_utf8_lossy(&text);
-        let damaged = || format!("has a damaged header: {}", text.trim());
-        let descr = quoted(value_of(&text, "descr").ok_or_else(damaged)?).ok_or_else(|| {
-            "holds records of several numbers: save each of them as an array of its own".to_string()
-        })?;
-        let element = Element::described(descr)
-            .ok_or_else(|| format!("holds values of the type {descr:?}: only real numbers can be read"))?;
-        let shape = value_of(&text, "shape").and_then(tuple).ok_or_else(damaged)?;
-        let by_columns = value_of(&text, "fortran_order").ok_or_else(damaged)?.starts_with("True");
-        if by_columns && shape.len() > 1 {
-            return Err("is stored column by column: save numpy.ascontiguousarray(…) of it".to_string());
-        }
-        Ok(Self { element, shape, length: start.len() + prefix + characters })
+/// The header of an array whose examples lie one after another.
+///
+/// # Errors
+///
+/// Fails with what is wrong with it, as the end of a sentence that begins with the name of the file.
+pub fn read_header(reader: &mut impl Read) -> Result<Header, String> {
+    let header = Header::read(reader)?;
+    if header.by_columns && header.shape.len() > 1 {
+        return Err("is stored column by column: save numpy.ascontiguousarray(…) of it".to_string());
     }
+    Ok(header)
+}
 
-    /// How many numbers it holds; `None` if they are more than can be counted.
-    pub fn count(&self) -> Option<usize> {
-        self.shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size))
+/// How the axes of an array are examples: `[examples, columns]`, `[examples, height, width]`, or with channels last or second.
+pub fn layout(header: &Header, path: &Path, config: &DataConfig) -> Result<Layout> {
+    let interleaved = |shape| Ok(Layout { shape, planar: false });
+    let numbers = header.shape.iter().skip(1).product();
+    if header.count().is_none_or(|count| count == 0) {
+        return Err(DataError::content(
+            path,
+            format!("has the shape {:?}: it holds no example", header.shape),
+        ));
     }
-
-    /// How its axes are examples: `[examples, columns]`, `[examples, height, width]`, or with channels last or second.
-    pub fn layout(&self, path: &Path, config: &DataConfig) -> Result<Layout> {
-        let interleaved = |shape| Ok(Layout { shape, planar: false });
-        let numbers = self.shape.iter().skip(1).product();
-        if self.count().is_none_or(|count| count == 0) {
-            return Err(DataError::content(
-                path,
-                format!("has the shape {:?}: it holds no example", self.shape),
-            ));
-        }
-        if let Some(shape) = image_shape(path, numbers, config)? {
-            return interleaved(shape);
-        }
-        match self.shape[..] {
-            [_, columns] => interleaved(Shape::Table {
-                columns: (0..columns).map(|column| format!("column {column}")).collect(),
-            }),
-            [_, height, width] => interleaved(Shape::grey(height, width)),
-            [_, height, width, channels @ (1 | 3)] => interleaved(Shape::Image { height, width, channels }),
-            [_, channels @ (1 | 3), height, width] => {
-                Ok(Layout { shape: Shape::Image { height, width, channels }, planar: channels > 1 })
-            }
-            _ => Err(DataError::content(
-                path,
-                format!(
-                    "has the shape {:?}: examples are [examples, columns], [examples, height, width], or images with 1 or 3 \
-                     channels as their last axis or their second",
-                    self.shape
-                ),
-            )),
-        }
+    if let Some(shape) = image_shape(path, numbers, config)? {
+        return interleaved(shape);
     }
-}
-
-fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> Result<(), String> {
-    reader.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => "is cut short within its header".to_string(),
-        _ => format!("cannot be read: {error}"),
-    })
-}
-
-/// What follows a key of the header's dictionary.
-fn value_of<'a>(header: &'a str, key: &str) -> Option<&'a str> {
-    let start = [format!("'{key}'"), format!("\"{key}\"")]
-        .iter()
-        .find_map(|quoted| header.find(quoted.as_str()).map(|at| at + quoted.len()))?;
-    Some(header[start..].trim_start().strip_prefix(':')?.trim_start())
-}
-
-fn quoted(text: &str) -> Option<&str> {
-    let quote = text.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
-    text[1..].split(quote).next()
-}
-
-fn tuple(text: &str) -> Option<Vec<usize>> {
-    let inner = text.strip_prefix('(')?.split(')').next()?;
-    let sizes = inner.split(',').map(str::trim).filter(|size| !size.is_empty());
-    // Python 2 wrote 3L.
-    sizes.map(|size| size.trim_end_matches('L').parse().ok()).collect()
+    match header.shape[..] {
+        [_, columns] => interleaved(Shape::Table {
+            columns: (0..columns).map(|column| format!("column {column}")).collect(),
+        }),
+        [_, height, width] => interleaved(Shape::grey(height, width)),
+        [_, height, width, channels @ (1 | 3)] => interleaved(Shape::Image { height, width, channels }),
+        [_, channels @ (1 | 3), height, width] => {
+            Ok(Layout { shape: Shape::Image { height, width, channels }, planar: channels > 1 })
+        }
+        _ => Err(DataError::content(
+            path,
+            format!(
+                "has the shape {:?}: examples are [examples, columns], [examples, height, width], or images with 1 or 3 \
+                 channels as their last axis or their second",
+                header.shape
+            ),
+        )),
+    }
 }
 
 /// The examples of an array, in memory or, where they are more than the configuration grants, left in their file.
 pub fn read_examples(path: &Path, config: &DataConfig) -> Result<Found> {
     let refused = |reason: String| DataError::content(path, reason);
     let mut file = File::open(path).map_err(DataError::io(path))?;
-    let header = Header::read(&mut file).map_err(refused)?;
-    let layout = header.layout(path, config)?;
+    let header = read_header(&mut file).map_err(refused)?;
+    let layout = layout(&header, path, config)?;
     let flat = FlatFile {
         path: path.to_path_buf(),
         offset: header.length as u64,
@@ -238,7 +159,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Found> {
 pub fn read_labels(path: &Path) -> Result<Labels> {
     let refused = |reason: String| DataError::content(path, reason);
     let mut file = File::open(path).map_err(DataError::io(path))?;
-    let header = Header::read(&mut file).map_err(refused)?;
+    let header = read_header(&mut file).map_err(refused)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(DataError::io(path))?;
     labels(&header, &bytes).map_err(refused)
@@ -261,7 +182,7 @@ pub fn labels(header: &Header, bytes: &[u8]) -> Result<Labels, String> {
 #[cfg(test)]
 pub fn write_npy(path: &Path, descr: &str, shape: &str, bytes: &[u8]) -> std::path::PathBuf {
     let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    let mut file = MAGIC.to_vec();
+    let mut file = b"\x93NUMPY".to_vec();
     file.extend([1, 0]);
     file.extend((text.len() as u16).to_le_bytes());
     file.extend(text.as_bytes());

@@ -11,7 +11,8 @@ use record::DataConfig;
 use crate::error::{DataError, Result};
 use crate::found::{Found, Source};
 use crate::labels::Labels;
-use crate::npy::{self, Header, Layout};
+use crate::npy::{self, Layout};
+use npy_format::Header;
 
 /// The names by which the examples and their labels are known.
 const EXAMPLES: [&str; 5] = ["images", "data", "x", "X", "arr_0"];
@@ -103,7 +104,7 @@ impl<'a> Archive<'a> {
 
     fn examples(&self, name: &str, labels: Option<&str>, config: &DataConfig) -> Result<Found> {
         let (header, bytes) = self.array(name)?;
-        let Layout { shape, planar } = header.layout(self.path, config)?;
+        let Layout { shape, planar } = npy::layout(&header, self.path, config)?;
         let layout = Layout { shape, planar };
         let rows = npy::rows_in_memory(header.element, bytes, &layout);
         let mut found = Found {
@@ -159,7 +160,7 @@ impl<'a> Archive<'a> {
             }
         };
         let mut entry = stored.verifying_reader(unpacked);
-        let header = Header::read(&mut entry).map_err(refused)?;
+        let header = npy::read_header(&mut entry).map_err(refused)?;
         read(header, &mut entry).map_err(refused)
     }
 

@@ -5,12 +5,12 @@ use std::fs::File;
 use record::DataConfig;
 
 use crate::columns::is_pixel;
-use crate::element::Element;
 use crate::error::{DataError, Result};
 use crate::image_folder::{Glance, glance};
 use crate::kind::{Kind, kind_of};
-use crate::npy::Header;
+use crate::npy;
 use crate::table;
+use npy_format::Element;
 
 /// The size that images are given which differ, or are larger.
 const SIDE: usize = 64;
@@ -37,7 +37,7 @@ pub fn suggest(config: DataConfig) -> Result<DataConfig> {
         }
         Kind::Npy if config.image_shape.is_empty() => {
             let mut file = File::open(path).map_err(DataError::io(path))?;
-            let header = Header::read(&mut file).map_err(|reason| DataError::content(path, reason))?;
+            let header = npy::read_header(&mut file).map_err(|reason| DataError::content(path, reason))?;
             let numbers = match header.shape[..] {
                 [_, numbers] if header.element == Element::BYTE => numbers,
                 _ => 0,

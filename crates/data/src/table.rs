@@ -14,13 +14,13 @@ use sha2::{Digest, Sha256};
 
 use crate::cache::{CacheWriter, Cached};
 use crate::columns::{Cell, Chosen, ColumnKind, chosen};
-use crate::element::Element;
 use crate::error::{DataError, Result};
 use crate::found::{Found, Rows, image_shape};
 use crate::label_file;
 use crate::labels::{Labels, Words};
 use crate::parts::Part;
 use crate::progress::Progress;
+use npy_format::Element;
 
 /// Bytes of a row at most.
 const LONGEST_ROW: usize = 16 << 20;

@@ -7,6 +7,8 @@
 
 mod activation;
 mod adam;
+#[cfg(feature = "allocator")]
+mod allocator;
 mod convolution;
 mod dense;
 mod exponential;
@@ -26,6 +28,8 @@ mod vectors;
 
 pub use activation::{Activation, activate, activate_backward};
 pub use adam::{AdamStep, adam};
+#[cfg(feature = "allocator")]
+pub use allocator::keep_freed_pages;
 pub use convolution::{
     Convolution, ConvolutionGradients, convolve, convolve_backward, convolve_transposed,
     convolve_transposed_backward,
