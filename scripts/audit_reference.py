@@ -1,8 +1,9 @@
-"""Trains small networks with PyTorch, writes their arrays with klsweep_export.py, and what `klsweep audit` has to find in them.
+"""Trains small networks with PyTorch, writes their arrays with klsweep_export.py and the networks as ONNX files, and what `klsweep audit`
+has to find in them.
 
     python scripts/audit_reference.py
 
-It needs PyTorch, SciPy and scikit-learn, and writes tests/audit/. Every number is computed here from the arrays, by definitions and
+It needs PyTorch, onnxscript, SciPy and scikit-learn, and writes tests/audit/. Every number is computed here from the arrays, by definitions and
 by these libraries, with nothing of klsweep; the test `audit` holds klsweep to them.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
+from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
@@ -67,6 +69,50 @@ class Spatial(nn.Module):
 
     decode = property(lambda self: self.decoder)
     loss = staticmethod(lambda decoded, images: ((decoded - images) ** 2).sum() / (2 * 0.1))
+
+
+class Encoder(nn.Module):
+    """A model's encoder by itself."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        return self.model.encode(images)
+
+
+def to_onnx(model, member):
+    """Both halves as PyTorch writes them: of any number of rows, by the exporter of today, whose numbers stand in files beside them; or
+    of 40 rows, by the older one, the encoder with means and log-variances as the halves of its channels."""
+    if isinstance(model, Dense):
+        batch = {0: torch.export.Dim("batch")}
+        for name, part, rows, outputs in [
+            ("encoder", Encoder(model), torch.zeros(2, 1, 8, 8), ["mean", "log_var"]),
+            ("decoder", model.decoder, torch.zeros(2, 2), ["decoded"]),
+        ]:
+            torch.onnx.export(
+                part, (rows,), member / f"{name}.onnx", output_names=outputs, dynamic_shapes=(batch,), dynamo=True, external_data=True
+            )
+    else:
+        torch.onnx.export(model.body, (torch.zeros(40, 1, 8, 8),), member / "encoder.onnx", dynamo=False)
+        torch.onnx.export(model.decoder, (torch.zeros(40, 2, 2, 2),), member / "decoder.onnx", dynamo=False)
+
+
+def log_likelihoods(model, images, reach=8.0, step=0.02):
+    """log p(x) of each image by a sum over a lattice of codes of two dimensions, in 64-bit numbers."""
+    logits = nn.Sequential(*list(model.decoder)[:-2]).double()
+    axis = np.arange(-reach, reach + step / 2, step)
+    pixels = torch.from_numpy(images.reshape(len(images), -1).astype(np.float64))
+    rows = []
+    for second in axis:
+        codes = torch.from_numpy(np.stack([axis, np.full_like(axis, second)], 1))
+        with torch.no_grad():
+            l = logits(codes)
+        of_codes = pixels @ l.T - nn.functional.softplus(l).sum(1)
+        prior = -0.5 * (codes**2).sum(1) - np.log(2 * np.pi)
+        rows.append(logsumexp((of_codes + prior).numpy(), 1))
+    return logsumexp(rows, 0) + 2 * np.log(step)
 
 
 def train(model, images, c, seed):
@@ -181,7 +227,7 @@ def main():
     images, labels = digits()
     test, rest = slice(0, TEST), slice(TEST, None)
     shutil.rmtree(OUT, ignore_errors=True)
-    reference = {"command": "python scripts/audit_reference.py", "torch": torch.__version__}
+    reference = {"command": "python scripts/audit_reference.py", "torch": torch.__version__, "likelihoods": []}
     for name, model, likelihood, coefficients in [
         ("dense", Dense, "grey_bernoulli", [0.1, 1.0]),
         ("spatial", Spatial, "gaussian", [0.5, 2.0]),
@@ -202,9 +248,15 @@ def main():
                         train_images=images[rest],
                         train_labels=labels[rest],
                     )
+                member = folder / f"c={c}" / f"seed={seed}"
                 # Of training images, losses are not judged here: that keeps the files small.
-                (folder / f"c={c}" / f"seed={seed}" / "train_decoded.npy").unlink()
+                (member / "train_decoded.npy").unlink()
                 members.append(expected(folder, c, seed, likelihood))
+                to_onnx(trained, member)
+                if model is Dense:
+                    nll = -log_likelihoods(trained, images[test])
+                    parts = {"choose": {"nll": {"mean": of_mean(nll[0::2])}}, "report": {"nll": {"mean": of_mean(nll[1::2])}}}
+                    reference["likelihoods"].append({"c": c, "seed": seed, **parts})
         reference[name] = members
     (OUT / "expected.json").write_text(json.dumps(reference, indent=1) + "\n")
     print(f"{sum(file.stat().st_size for file in OUT.rglob('*') if file.is_file())} bytes in {OUT}")

@@ -5,22 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use record::{MemberId, RunDir};
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 use serde_json::Value;
 
 use crate::program::{Folder, Ran, examples, repository};
 
-fn arrays(name: &str) -> PathBuf {
+pub fn arrays(name: &str) -> PathBuf {
     repository().join("tests/audit").join(name)
 }
 
-fn json(path: &Path) -> Value {
+pub fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).expect("the file is there")).expect("it is JSON")
 }
 
 /// Writes an array of 32-bit numbers for NumPy.
-fn write_npy(path: &Path, shape: &[usize], numbers: &[f32]) {
+pub fn write_npy(path: &Path, shape: &[usize], numbers: &[f32]) {
     let shape: String = shape.iter().map(|size| format!("{size},")).collect();
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}");
     header += &" ".repeat(63 - (10 + header.len()) % 64);
@@ -34,7 +32,7 @@ fn write_npy(path: &Path, shape: &[usize], numbers: &[f32]) {
 }
 
 /// Compares what was found with what was computed elsewhere; an estimate beside a plain number is its value.
-fn compare(path: &str, expected: &Value, found: &Value, of_part: usize) {
+pub fn compare(path: &str, expected: &Value, found: &Value, of_part: usize) {
     match expected {
         Value::Object(fields) => {
             for (key, expected) in fields {
@@ -99,7 +97,8 @@ fn networks_of_pytorch_get_the_numbers_of_scipy_and_scikit_learn() {
 #[test]
 fn the_example_of_the_page_does_what_it_says() {
     let commands = examples("docs/audit.md");
-    assert_eq!(commands.len(), 1, "{commands:?}");
+    // The other one, of networks, is run by the tests of the feature `onnx`.
+    assert_eq!(commands.len(), 2, "{commands:?}");
     let folder = Folder::new();
     let path = arrays("dense").display().to_string();
     let arguments: Vec<&str> = commands[0]
@@ -110,47 +109,17 @@ fn the_example_of_the_page_does_what_it_says() {
     assert!(folder.path().join("runs/dense/report.html").is_file());
 }
 
-/// What a member's record holds, as arrays of another program.
-fn export(run: &RunDir, id: MemberId, latent: usize, to: &Path) {
-    let examples = run.examples().unwrap().expect("there are examples");
-    let outputs = run.member(id).outputs(&examples, latent).unwrap().expect("there are outputs");
-    let mut stored: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
-    let parts = [("", outputs.test, &examples.test), ("train_", outputs.train, &examples.train)];
-    for (part, encoded, examples) in parts {
-        let encoded = encoded.expect("posteriors are recorded");
-        let bytes = |numbers: &mut dyn Iterator<Item = &f32>| -> Vec<u8> {
-            numbers.flat_map(|number| number.to_le_bytes()).collect()
-        };
-        let shape = encoded.mean.shape().to_vec();
-        stored.push((format!("{part}means"), Dtype::F32, shape.clone(), bytes(&mut encoded.mean.iter())));
-        stored.push((format!("{part}log_vars"), Dtype::F32, shape, bytes(&mut encoded.log_var.iter())));
-        let losses = encoded.reconstruction.expect("losses are recorded");
-        stored.push((format!("{part}losses"), Dtype::F32, vec![losses.len()], bytes(&mut losses.iter())));
-        let labels = examples.labels.as_ref().expect("there are labels").to_vec();
-        stored.push((format!("{part}labels"), Dtype::U8, vec![labels.len()], labels));
-    }
-    let views = stored.iter().map(|(name, dtype, shape, bytes)| {
-        (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("the shape fits"))
-    });
-    fs::create_dir_all(to).unwrap();
-    fs::write(to.join("member.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
-}
-
 #[test]
 fn a_member_of_ours_gets_the_numbers_of_its_own_report() {
     let folder = Folder::new();
     folder.smoke(&["--set", "kl_coefficients=[1.0]"]).expect_code(0);
     let run = RunDir::open(&folder.path().join("runs/smoke")).unwrap();
-    let config = run.config().unwrap();
-    let id = config.members()[0];
-    export(&run, id, config.model.latent, &folder.path().join("arrays").join(id.dir()));
+    let id = run.config().unwrap().members()[0];
+    folder.run(&["export", "runs/smoke", "--c", "1", "--to", "arrays", "--arrays"]).expect_code(0);
     // After two epochs no posterior is narrower than the prior.
-    let arguments = ["audit", "arrays", "--likelihood", "grey_bernoulli", "--figures", "none"];
+    let arguments = ["audit", "arrays", "--likelihood", "grey_bernoulli", "--logits", "--figures", "none"];
     let refused = folder.run(&arguments).expect_code(2).stderr;
-    assert!(
-        refused.contains("member.safetensors has an array \"log_vars\" that holds no number below 0"),
-        "{refused}"
-    );
+    assert!(refused.contains("log_vars.npy holds no number below 0"), "{refused}");
     folder.run(&[&arguments[..], &["--log-variances"]].concat()).expect_code(0);
     let own = json(&run.member(id).path().join("result.json"));
     let found = json(&folder.path().join("runs/arrays").join(id.dir()).join("result.json"));
@@ -166,6 +135,9 @@ fn a_member_of_ours_gets_the_numbers_of_its_own_report() {
         "total_correlation",
         "dimension_kl",
         "neighbour_kl_to_prior_nats",
+        "temperature",
+        "calibrated_elbo_loss",
+        "distortion_floor",
         "z_mean",
         "z_std",
     ] {
@@ -217,6 +189,20 @@ fn posteriors_alone_are_enough_and_what_is_left_out_is_named() {
     }
 }
 
+#[cfg(not(feature = "onnx"))]
+#[test]
+fn networks_need_the_feature_that_is_named() {
+    for flag in ["--encoder", "--decoder"] {
+        let network = |member: &Path| {
+            fs::write(member.join("network.onnx"), "some network").unwrap();
+            write_npy(&member.join("images.npy"), &[300, 8, 8], &[0.5; 300 * 64]);
+        };
+        let said =
+            audited(network, &[flag, "network.onnx", "--likelihood", "gaussian"]).expect_code(2).stderr;
+        assert!(said.contains("build it with `--features onnx`"), "{said}");
+    }
+}
+
 #[test]
 fn variances_are_read_where_it_is_said() {
     let variances: Vec<f32> = (0..600).map(|i| 0.1 + (i % 7) as f32 / 10.0).collect();
@@ -261,7 +247,7 @@ fn what_is_wrong_with_arrays_is_said_in_words() {
         (
             |member| write_npy(&member.join("losses.npy"), &[300], &[1.0; 300]),
             &[],
-            "c=1 seed=0 has losses: say with --likelihood what they are of",
+            "c=1 seed=0 has losses: say with --likelihood what its numbers are of",
         ),
         (
             |member| write_npy(&member.join("losses.npy"), &[300, 64], &[1.0; 300 * 64]),

@@ -12,6 +12,8 @@ mod likelihoods;
 mod many_processes;
 mod networks;
 mod numbers;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod own_data;
 mod program;
 mod record;

@@ -149,7 +149,7 @@ impl Decoder {
     /// The likelihood with its scales for outputs that were brought to the host.
     pub fn likelihood_on_host(&self) -> kernels::Likelihood {
         let log_scales = self.log_scales().map(|scales| scales.into_data().iter::<f32>().collect::<Vec<_>>());
-        kernels::Likelihood::new(self.likelihood.family(), self.pixels, &log_scales.unwrap_or_default())
+        self.likelihood.on_host(self.pixels, &log_scales.unwrap_or_default())
     }
 }
 

@@ -71,6 +71,11 @@ impl Likelihood {
         matches!(self, Self::Bernoulli | Self::DiscretisedLogistic)
     }
 
+    /// The likelihood of outputs that were brought to the host, with the logarithms of its scales; see [`kernels::Likelihood::new`].
+    pub fn on_host(self, pixels: usize, log_scales: &[f32]) -> kernels::Likelihood {
+        kernels::Likelihood::new(self.family(), pixels, log_scales)
+    }
+
     pub(crate) fn family(self) -> Family {
         match self {
             Self::GreyBernoulli | Self::Bernoulli => Family::Bernoulli,

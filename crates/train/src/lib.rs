@@ -43,6 +43,7 @@ pub mod tensor_file;
 pub mod tensorboard;
 mod together;
 pub mod trained_member;
+pub mod training;
 pub mod verify;
 pub mod watch;
 mod writer;

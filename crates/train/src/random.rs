@@ -81,6 +81,12 @@ pub fn noise(seed: u64, purpose: Purpose, epoch: usize, step: usize, count: usiz
     normal.sample_iter(stream(seed, purpose, epoch, step)).take(count).collect()
 }
 
+/// The numbers that [`noise`] gives to all examples of a part, one after another.
+pub fn noise_of(seed: u64, purpose: Purpose) -> impl Iterator<Item = f32> {
+    let normal: StandardNormal = StandardNormal;
+    normal.sample_iter(stream(seed, purpose, 0, 0))
+}
+
 /// What the outputs of hidden layers are multiplied with in a step, one after another: 0 with the probability `dropout`, else
 /// what keeps the mean as it is.
 pub fn dropout_masks(seed: u64, epoch: usize, step: usize, dropout: f64) -> impl Iterator<Item = f32> {
@@ -91,8 +97,7 @@ pub fn dropout_masks(seed: u64, epoch: usize, step: usize, dropout: f64) -> impl
 
 /// The numbers that [`noise`] gives the rows at some positions, which rise, where every row has `width` of them.
 pub fn noise_at(seed: u64, purpose: Purpose, positions: &[u32], width: usize) -> Vec<f32> {
-    let normal: StandardNormal = StandardNormal;
-    let mut numbers: rand_distr::Iter<_, _, f32> = normal.sample_iter(stream(seed, purpose, 0, 0));
+    let mut numbers = noise_of(seed, purpose);
     let (mut at, mut found) = (0, Vec::with_capacity(positions.len() * width));
     for &position in positions {
         let between = (position as usize - at) * width;

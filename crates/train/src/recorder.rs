@@ -1,7 +1,7 @@
 //! What a network makes of the examples of its run: everything that a report shows of a member.
 
 use anyhow::Result;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use data::{Dataset, Split};
 use model::{Activation, Likelihood, Vae};
 use ndarray::{Array1, Array2, Array3, Array4, Axis};
@@ -11,6 +11,7 @@ use record::{
 };
 use spec_math::cephes64::ndtri;
 
+use crate::diagnostics::{Decode, OnDevice};
 use crate::encode_images::{encode_images, values};
 use crate::random::Purpose;
 use crate::together::together;
@@ -45,72 +46,89 @@ impl Recorder<'_> {
     ///
     /// The codes of the test examples are those that the [diagnostics](crate::diagnostics) of the seed draw.
     pub fn outputs(&self, vae: &Vae, epoch: usize, kl_per_dim: &[f64], seed: u64) -> Result<Outputs> {
-        let Self { dataset, examples, .. } = *self;
+        let Self { dataset, examples, device, grid } = *self;
         let encoded = |images: &Split, part: &ExamplePart, purpose| {
             let positions = part.positions.as_slice().expect("positions are contiguous");
-            encode_images(vae, images, positions, seed, purpose, self.device)
+            encode_images(vae, images, positions, seed, purpose, device)
         };
         let test = encoded(dataset.evaluated(), &examples.test, Purpose::DiagnosticNoise)?;
         let train = encoded(&dataset.train, &examples.train, Purpose::TrainingExampleNoise)?;
+        let decoder = OnDevice { vae, device };
+        let decoded = DecoderRecorder { decoder: &decoder, evaluated: dataset.evaluated(), examples, grid };
+        let outputs = decoded.outputs(dense_decoder(vae), kl_per_dim, test)?;
+        Ok(Outputs { epoch, train: Some(train), ..outputs })
+    }
+}
+
+/// Where the outputs of a decoder come from, whatever runs it.
+#[derive(Clone, Copy)]
+pub struct DecoderRecorder<'a> {
+    /// The decoder.
+    pub decoder: &'a dyn Decode,
+    /// The images on which members are compared.
+    pub evaluated: &'a Split,
+    /// Those that are recorded.
+    pub examples: &'a Examples,
+    /// Rows and columns of the manifolds.
+    pub grid: usize,
+}
+
+impl DecoderRecorder<'_> {
+    /// What it makes of codes, when its latent dimensions have these KLs and the test examples are encoded so; `dense`, if a page can
+    /// compute it.
+    pub fn outputs(&self, dense: Option<DenseDecoder>, kl_per_dim: &[f64], test: Encoded) -> Result<Outputs> {
+        let examples = self.examples;
         let reconstructions = examples.reconstructed.as_ref().map(|shown| {
             let means = shown.examples.iter().flat_map(|&example| test.mean.row(example as usize).to_vec());
-            self.decode(vae, means.collect())
+            self.decode(means.collect())
         });
         let pictures = examples.shape.image().is_some();
         let prior_codes = examples.prior_codes.as_ref().filter(|_| pictures);
-        let prior_images = prior_codes.map(|codes| self.decode(vae, codes.iter().copied().collect()));
+        let prior_images = prior_codes.map(|codes| self.decode(codes.iter().copied().collect()));
         let axes = on_axes(kl_per_dim);
-        let decoder = dense_decoder(vae);
         let images = |images: Vec<u8>| {
             let [height, width] = examples.picture_size();
             Array3::from_shape_vec((images.len() / (height * width), height, width), images)
         };
         Ok(Outputs {
-            epoch,
-            reconstructions: reconstructions.map(images).transpose()?,
-            manifold: pictures.then(|| self.grid(vae, &axes, evenly_spaced(self.grid))).transpose()?,
-            manifold_quantiles: pictures.then(|| self.grid(vae, &axes, quantiles(self.grid))).transpose()?,
-            traversals: pictures.then(|| self.traversals(vae, kl_per_dim)).transpose()?,
-            plane: (pictures && decoder.is_none())
-                .then(|| self.grid(vae, &axes, closer_near_codes(&test.mean, &axes)))
+            reconstructions: reconstructions.transpose()?.map(images).transpose()?,
+            manifold: pictures.then(|| self.grid(&axes, evenly_spaced(self.grid))).transpose()?,
+            manifold_quantiles: pictures.then(|| self.grid(&axes, quantiles(self.grid))).transpose()?,
+            traversals: pictures.then(|| self.traversals(kl_per_dim)).transpose()?,
+            plane: (pictures && dense.is_none())
+                .then(|| self.grid(&axes, closer_near_codes(&test.mean, &axes)))
                 .transpose()?,
-            prior_images: prior_images.map(images).transpose()?,
-            profiles: (!pictures).then(|| self.profiles(vae, kl_per_dim, &test)).transpose()?,
-            decoder,
+            prior_images: prior_images.transpose()?.map(images).transpose()?,
+            profiles: (!pictures).then(|| self.profiles(kl_per_dim, &test)).transpose()?,
+            decoder: dense,
             test: Some(test),
-            train: Some(train),
+            ..Outputs::default()
         })
     }
 
-    fn tensor(&self, codes: Vec<f32>, latent: usize) -> Tensor<2> {
-        let shape = [codes.len() / latent, latent];
-        Tensor::from_data(TensorData::new(codes, shape), self.device)
-    }
-
     /// The decoder's means for some codes, `[codes, latent]`, as grey levels; what is beyond black or white becomes that, NaN black.
-    fn decode(&self, vae: &Vae, codes: Vec<f32>) -> Vec<u8> {
-        self.means(vae, codes).into_iter().map(|mean| (255.0 * mean).round() as u8).collect()
+    fn decode(&self, codes: Vec<f32>) -> Result<Vec<u8>> {
+        Ok(self.means(codes)?.into_iter().map(|mean| (255.0 * mean).round() as u8).collect())
     }
 
     /// The decoder's means for some codes, `[codes, latent]`.
-    fn means(&self, vae: &Vae, codes: Vec<f32>) -> Vec<f32> {
-        let latent = vae.latent();
-        let batch = together(BATCH, self.dataset.train.numbers());
+    fn means(&self, codes: Vec<f32>) -> Result<Vec<f32>> {
+        let batch = together(BATCH, self.decoder.numbers());
         let mut means = Vec::new();
-        for batch in codes.chunks(batch * latent) {
-            let outputs = vae.decoder.forward(self.tensor(batch.to_vec(), latent));
-            means.extend(values(vae.decoder.distribution(outputs).mean()));
+        for batch in codes.chunks(batch * self.decoder.latent()) {
+            means.extend(self.decoder.means(batch.to_vec())?);
         }
-        means
+        Ok(means)
     }
 
     /// The decoded codes whose coordinates along one or two dimensions are these values; the second grows upwards.
-    fn grid(&self, vae: &Vae, dimensions: &[usize], values: Vec<f32>) -> Result<Grid> {
+    fn grid(&self, dimensions: &[usize], values: Vec<f32>) -> Result<Grid> {
         let rows = if dimensions.len() == 2 { values.iter().rev().copied().collect() } else { vec![0.0] };
-        let mut codes = Vec::with_capacity(rows.len() * values.len() * vae.latent());
+        let latent = self.decoder.latent();
+        let mut codes = Vec::with_capacity(rows.len() * values.len() * latent);
         for &y in &rows {
             for &x in &values {
-                let mut code = vec![0.0; vae.latent()];
+                let mut code = vec![0.0; latent];
                 for (&dimension, value) in dimensions.iter().zip([x, y]) {
                     code[dimension] = value;
                 }
@@ -120,32 +138,32 @@ impl Recorder<'_> {
         let [height, width] = self.examples.picture_size();
         let shape = (rows.len(), values.len(), height, width);
         Ok(Grid {
-            images: Array4::from_shape_vec(shape, self.decode(vae, codes))?,
+            images: Array4::from_shape_vec(shape, self.decode(codes)?)?,
             dimensions: dimensions.iter().map(|&dimension| dimension as u32).collect(),
             values: Array1::from(values),
         })
     }
 
     /// The dimensions of highest KL, each varied by itself.
-    fn traversals(&self, vae: &Vae, kl_per_dim: &[f64]) -> Result<Traversals> {
+    fn traversals(&self, kl_per_dim: &[f64]) -> Result<Traversals> {
         let Along { dimensions, values, codes } = Along::new(kl_per_dim);
         let [height, width] = self.examples.picture_size();
         let shape = (dimensions.len(), values.len(), height, width);
-        let images = Array4::from_shape_vec(shape, self.decode(vae, codes))?;
+        let images = Array4::from_shape_vec(shape, self.decode(codes)?)?;
         Ok(Traversals { images, dimensions, values })
     }
 
     /// The same of a table, and how far off its columns are.
-    fn profiles(&self, vae: &Vae, kl_per_dim: &[f64], test: &Encoded) -> Result<Profiles> {
+    fn profiles(&self, kl_per_dim: &[f64], test: &Encoded) -> Result<Profiles> {
         let Along { dimensions, values, codes } = Along::new(kl_per_dim);
         let columns = self.examples.shape.numbers();
         let shape = (dimensions.len(), values.len(), columns);
-        let means = Array3::from_shape_vec(shape, self.means(vae, codes))?;
+        let means = Array3::from_shape_vec(shape, self.means(codes)?)?;
         let positions = self.examples.test.positions.as_slice().expect("positions are contiguous");
         let mut squares = vec![0.0f64; columns];
         for (batch, codes) in positions.chunks(BATCH).zip(test.mean.axis_chunks_iter(Axis(0), BATCH)) {
-            let seen = self.dataset.evaluated().gather(batch)?;
-            let decoded = self.means(vae, codes.iter().copied().collect());
+            let seen = self.evaluated.gather(batch)?;
+            let decoded = self.means(codes.iter().copied().collect())?;
             for (place, (seen, decoded)) in seen.into_iter().zip(decoded).enumerate() {
                 squares[place % columns] += f64::from(seen - decoded).powi(2);
             }
@@ -252,6 +270,7 @@ mod tests {
     use super::*;
     use crate::example_choice::choose_examples;
     use burn::tensor::activation::sigmoid;
+    use burn::tensor::{Tensor, TensorData};
     use model::VaeConfig;
     use rand::{SeedableRng, rngs::StdRng};
     use record::{RunConfig, Shape};

@@ -2,12 +2,13 @@
 //! versions, and for another size of grid.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use burn::tensor::Device;
 use data::{Dataset, Progress, load_at_hand};
 use record::{Claims, Examples, MemberDir, Outputs, RunConfig, RunDir};
+use report::{Report, ReportOptions, Written};
 
 use crate::checkpoint;
 use crate::device::any_device;
@@ -121,8 +122,20 @@ impl Recording {
 struct Stale {
     dir: MemberDir,
     epoch: usize,
-    network: std::path::PathBuf,
+    network: PathBuf,
     kl_per_dim: Vec<f64>,
+}
+
+/// Makes a report on the runs in some directories, after bringing what is recorded of them up to date.
+///
+/// # Errors
+///
+/// Fails when a directory is no run's, or the record or the report cannot be written.
+pub fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -> Result<Written> {
+    for dir in dirs {
+        Recording::open(dir)?.update(grid)?;
+    }
+    Ok(Report::read(dirs)?.write(options)?)
 }
 
 /// Chooses the examples of a run and writes them.

@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+/// The exit code after Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
 /// The signals and the exit codes that follow them: 130 for Ctrl-C by the convention of shells; 75, `EX_TEMPFAIL` of BSD's
 /// `sysexits.h`, where a scheduler takes the machine away and is to start the job again.
 const STOPPING: &[(i32, u8)] = &[
-    (SIGINT, 130),
+    (SIGINT, INTERRUPTED),
     (SIGTERM, 75),
     #[cfg(unix)]
     (signal_hook::consts::SIGUSR1, 75),
@@ -45,6 +48,16 @@ pub fn exit_code() -> Option<u8> {
         0 => None,
         code => Some(code as u8),
     }
+}
+
+/// Asks to stop as Ctrl-C does: for programs that catch signals themselves.
+pub fn interrupt() {
+    RECEIVED.get_or_init(Arc::default).store(INTERRUPTED.into(), Ordering::Relaxed);
+}
+
+/// Forgets what asked to stop, so that such a program can go on.
+pub fn forget() {
+    RECEIVED.get_or_init(Arc::default).store(0, Ordering::Relaxed);
 }
 
 /// Waits, not longer than until a signal asks to stop.

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use burn::tensor::Device;
-use model::Vae;
+use burn::tensor::{Device, Tensor, TensorData};
+use model::{Posterior, Vae};
 use record::{DataRecord, MemberId, MemberResult, RunConfig, RunDir};
 
+use crate::diagnostics::OnDevice;
+use crate::encode_images::values;
 use crate::saved_network::read_network;
 
 /// A trained network with what is known of it.
@@ -21,6 +23,16 @@ pub struct TrainedMember {
     pub result: MemberResult,
     /// The network.
     pub vae: Vae,
+    /// Where it is.
+    pub device: Device,
+}
+
+/// Posteriors of examples, on the host.
+pub struct EncodedRows {
+    /// Means, `[examples, latent]`.
+    pub means: Vec<f32>,
+    /// Logarithms of the variances, `[examples, latent]`.
+    pub log_vars: Vec<f32>,
 }
 
 impl TrainedMember {
@@ -29,7 +41,7 @@ impl TrainedMember {
     /// # Errors
     ///
     /// Fails when there is no such member, or it is not trained to its end.
-    pub fn open(path: &Path, c: f64, seed: Option<u64>, device: &Device) -> Result<Self> {
+    pub fn open(path: &Path, c: f64, seed: Option<u64>, device: Device) -> Result<Self> {
         let run = RunDir::open(path)?;
         let config = run.config()?;
         let record = run.record()?.with_context(|| format!("{} has no run.json", path.display()))?;
@@ -57,9 +69,23 @@ impl TrainedMember {
                 path.display()
             );
         };
-        let vae = read_network(&run.member(id).weights(), &config, &record.data.shape(), device)
+        let vae = read_network(&run.member(id).weights(), &config, &record.data.shape(), &device)
             .with_context(|| format!("cannot read the network of {id}"))?;
-        Ok(Self { config, data: record.data, result, vae, run })
+        Ok(Self { config, data: record.data, result, vae, run, device })
+    }
+
+    /// Encodes examples as the network sees them, `[examples, numbers]`.
+    pub fn encode(&self, examples: Vec<f32>) -> EncodedRows {
+        let numbers = self.vae.decoder.pixels();
+        let shape = [examples.len() / numbers, numbers];
+        let examples = Tensor::from_data(TensorData::new(examples, shape), &self.device);
+        let Posterior { mean, log_var } = self.vae.encoder.forward(examples);
+        EncodedRows { means: values(mean), log_vars: values(log_var) }
+    }
+
+    /// Its decoder.
+    pub fn decoder(&self) -> OnDevice<'_> {
+        OnDevice { vae: &self.vae, device: &self.device }
     }
 
     /// Its coefficient and seed.

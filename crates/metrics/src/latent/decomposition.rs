@@ -1,12 +1,12 @@
 //! What the KL of a variational autoencoder is made of.
 
 use kernels::{EXP_F64_LEAST, Vectorized, exp_f64, vectorized};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::dimensions::kl_to_standard_normal;
+use super::information_upper::information_upper;
 use super::posteriors::Posteriors;
-use crate::families::cholesky;
 use crate::samples::{Estimate, SampleError};
 
 /// Densities of posteriors that are computed at most: about half a second of one core. All of them for 10,000 images of
@@ -163,61 +163,6 @@ pub fn decompose_kl(
     })
 }
 
-/// `1/2 ln det S - 1/(2N) sum_i ln det S_i`.
-///
-/// The standard error is that of the mean of what an image adds to first order,
-/// `1/2 ((m_i - m)' S^-1 (m_i - m) + tr(S^-1 S_i) - ln det S_i)`.
-fn information_upper(posteriors: Posteriors<'_>) -> Estimate {
-    let (means, log_vars) = (posteriors.means(), posteriors.log_vars());
-    let (images, dimensions) = means.dim();
-    let variances = log_vars.mapv(f64::exp);
-    let mean = means.mean_axis(Axis(0)).expect("there are images");
-    let centred = &means - &mean;
-    let mut covariance = centred.t().dot(&centred) / images as f64;
-    for (d, variance) in variances.mean_axis(Axis(0)).expect("there are images").iter().enumerate() {
-        covariance[[d, d]] += variance;
-    }
-    // Of correlations, so that a collapsed dimension does not drown beside a wide one.
-    let deviation: Vec<f64> = covariance.diag().iter().map(|variance| variance.sqrt()).collect();
-    let correlation: Vec<f64> = covariance
-        .indexed_iter()
-        .map(|((i, j), value)| if i == j { 1.0 } else { value / (deviation[i] * deviation[j]) })
-        .collect();
-    // Without the correlations, should dimensions depend on each other to the last bit, it is a bound as well.
-    let factor = cholesky(&correlation, dimensions)
-        .unwrap_or_else(|_| Array2::eye(dimensions).into_raw_vec_and_offset().0);
-    let log_determinant: f64 =
-        (0..dimensions).map(|d| 2.0 * (factor[d * dimensions + d].ln() + deviation[d].ln())).sum();
-    let log_determinants = log_vars.sum_axis(Axis(1));
-    let value = 0.5 * (log_determinant - log_determinants.mean().expect("there are images"));
-    let inverse = inverse_of_factor(&factor, dimensions);
-    // The diagonal of S^-1.
-    let precisions: Vec<f64> = (0..dimensions)
-        .map(|d| (d..dimensions).map(|row| inverse[[row, d]].powi(2)).sum::<f64>() / deviation[d].powi(2))
-        .collect();
-    let of_image = |i: usize| {
-        let scaled = Array1::from_shape_fn(dimensions, |d| centred[[i, d]] / deviation[d]);
-        let distance: f64 = inverse.dot(&scaled).iter().map(|x| x * x).sum();
-        let spread: f64 = variances.row(i).iter().zip(&precisions).map(|(v, p)| v * p).sum();
-        0.5 * (distance + spread - log_determinants[i])
-    };
-    let of_images: Vec<f64> = (0..images).into_par_iter().map(of_image).collect();
-    Estimate { value, ..Estimate::of_mean(of_images.into_iter()) }
-}
-
-/// The inverse of a lower triangular matrix.
-fn inverse_of_factor(factor: &[f64], size: usize) -> Array2<f64> {
-    let mut inverse = Array2::zeros((size, size));
-    for column in 0..size {
-        inverse[[column, column]] = 1.0 / factor[column * size + column];
-        for row in column + 1..size {
-            let sum: f64 = (column..row).map(|k| factor[row * size + k] * inverse[[k, column]]).sum();
-            inverse[[row, column]] = -sum / factor[row * size + row];
-        }
-    }
-    inverse
-}
-
 /// The posteriors column by column, as the exponents of their densities need them.
 struct Mixture {
     dimensions: Vec<Dimension>,
@@ -338,7 +283,7 @@ fn information_anywhere(exponents: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array2, Axis, array};
 
     use super::*;
     use crate::samples::draws::Draws;
@@ -427,21 +372,6 @@ mod tests {
             assert!(lower.value > information - shortfall - noise, "{lower:?} of {information}");
             assert_eq!(parts.saturated, information > 5.5, "{lower:?} of {information}");
         }
-    }
-
-    #[test]
-    fn dependent_dimensions_have_the_bound_of_their_determinant() {
-        // q(z) = N(0, [[1, r], [r, 1]]) and posteriors of variance v: ln det S / 2 - ln v.
-        let (r, v): (f64, f64) = (0.8, 0.05);
-        let mut draws = Draws::seeded(13);
-        let x = draws.normals((20_000, 2), 0.0, 1.0);
-        let (plus, minus) = (0.5 * (1.0 - v + r).sqrt(), 0.5 * (1.0 - v - r).sqrt());
-        let means = x.dot(&array![[plus + minus, plus - minus], [plus - minus, plus + minus]]);
-        let log_vars = Array2::from_elem(means.dim(), v.ln());
-        let found = information_upper(Posteriors::new(means.view(), log_vars.view()).unwrap());
-        let expected = 0.5 * (1.0 - r * r).ln() - v.ln();
-        assert!((found.value - expected).abs() < 5.0 * found.standard_error, "{found:?}, not {expected}");
-        assert!(found.standard_error < 0.01, "{found:?}");
     }
 
     #[test]

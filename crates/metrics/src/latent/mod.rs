@@ -9,6 +9,7 @@
 
 mod decomposition;
 mod dimensions;
+mod information_upper;
 mod posteriors;
 mod prior;
 

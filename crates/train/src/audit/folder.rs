@@ -13,6 +13,9 @@ pub const ARRAYS: [&str; 6] = ["means", "log_vars", "labels", "losses", "decoded
 pub const TRAIN: &str = "train_";
 pub const VALIDATION: &str = "validation_";
 
+/// The endings of files that hold the arrays of a member.
+const ENDINGS: [&str; 2] = [".npz", ".safetensors"];
+
 /// A folder with members.
 pub struct AuditFolder {
     /// By rising coefficients and seeds.
@@ -23,6 +26,8 @@ pub struct AuditFolder {
 pub struct MemberArrays {
     /// Whose they are.
     pub id: MemberId,
+    /// The folder that is the member's own.
+    pub dir: PathBuf,
     /// By their names.
     pub arrays: BTreeMap<String, NamedArray>,
 }
@@ -43,12 +48,14 @@ impl AuditFolder {
             let seeds = if path.is_dir() { numbered(&path, "seed=", seed)? } else { Vec::new() };
             let shared: BTreeMap<_, _> = of_all.clone().into_iter().chain(of_coefficient).collect();
             if seeds.is_empty() {
-                members.push(MemberArrays { id: MemberId { kl_coefficient, seed: 0 }, arrays: shared });
+                let id = MemberId { kl_coefficient, seed: 0 };
+                members.push(MemberArrays { id, dir: own_folder(&path), arrays: shared });
                 continue;
             }
             for (seed, path) in seeds {
                 let arrays = shared.clone().into_iter().chain(arrays_in(&path)?).collect();
-                members.push(MemberArrays { id: MemberId { kl_coefficient, seed }, arrays });
+                let id = MemberId { kl_coefficient, seed };
+                members.push(MemberArrays { id, dir: own_folder(&path), arrays });
             }
         }
         ensure!(
@@ -73,6 +80,10 @@ impl MemberArrays {
     fn check_names(&self) -> Result<()> {
         let all =
             || ["", TRAIN, VALIDATION].iter().flat_map(|part| ARRAYS.map(|name| format!("{part}{name}")));
+        // Parameters of networks, whose file may stand beside the arrays, have dots in their names.
+        if self.arrays.keys().any(|name| name.contains('.')) {
+            return Ok(());
+        }
         for name in self.arrays.keys() {
             // By its own name, or for --variances.
             if all().any(|known| known == *name) || name.ends_with("variances") {
@@ -91,6 +102,15 @@ impl MemberArrays {
     }
 }
 
+/// The folder of a member, which where its arrays are one file is called as that without its ending.
+fn own_folder(path: &Path) -> PathBuf {
+    ENDINGS
+        .iter()
+        .find_map(|end| Some(PathBuf::from(path.to_str()?.strip_suffix(end)?)))
+        .filter(|_| !path.is_dir())
+        .unwrap_or_else(|| path.to_path_buf())
+}
+
 /// The folders and files whose names are a key and a value.
 fn numbered<T: PartialOrd + Copy>(
     dir: &Path,
@@ -103,7 +123,7 @@ fn numbered<T: PartialOrd + Copy>(
         let path = entry.with_context(|| format!("cannot read {}", dir.display()))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some(value) = name.strip_prefix(key) else { continue };
-        let value = [".npz", ".safetensors"].iter().find_map(|end| value.strip_suffix(end)).unwrap_or(value);
+        let value = ENDINGS.iter().find_map(|end| value.strip_suffix(end)).unwrap_or(value);
         let number = parse(value).with_context(|| {
             format!("{} should be named {key} and a number, such as {key}1", path.display())
         })?;

@@ -1,26 +1,42 @@
 //! One member of an audit: its arrays become a result, losses of single images, and outputs.
 
 use anyhow::Result;
+use data::Split;
 use ndarray::{Array1, Array2, Array3};
-use record::{Diagnostics, Encoded, Examples, HeldOut, ImageTerms, Losses, MemberResult, Outputs, Terms};
+use record::{
+    Diagnostics, Encoded, Examples, HeldOut, ImageTerms, Likelihood, Losses, MemberResult, OfParts, Outputs,
+    Terms,
+};
 
 use super::AuditOptions;
+use super::decoded_codes::{losses, optimal_variance};
 use super::folder::MemberArrays;
-use super::posteriors::{DimensionUse, ReadPosteriors, read_posteriors};
+use super::networks::OnnxDecoder;
+use super::posteriors::{DimensionUse, ReadPosteriors, code_of, read_posteriors};
 use super::reconstruction::Decoded;
 use super::sets::{Set, Sets, column};
 use crate::diagnostics::{
-    Calibrated, EncodedImages, Measured, Probes, calibrated, calibration_rows, latent_diagnostics,
-    term_errors,
+    Calibrated, DataReference, Decode, EncodedImages, Floors, Measured, Subject, calibrated,
+    calibration_rows, latent_diagnostics,
 };
 use crate::network::likelihood_of;
 use crate::random::{Purpose, noise_at};
+use crate::recorder::{CLASSIC_GRID, DecoderRecorder};
 
 /// What becomes of a member's arrays.
 pub struct AuditedMember {
     pub result: MemberResult,
     pub losses: Losses,
     pub outputs: Outputs,
+}
+
+/// What a member is measured with.
+pub struct AuditContext<'a> {
+    pub sets: &'a Sets,
+    pub examples: &'a Examples,
+    pub options: &'a AuditOptions,
+    /// What decoded images are held against, where that is at hand.
+    pub reference: Option<&'a DataReference>,
 }
 
 /// A part of the data under a member.
@@ -34,18 +50,26 @@ struct SeenSet<'a> {
     dimensions: Vec<DimensionUse>,
 }
 
-/// Reads and measures a member.
+/// Reads and measures a member, with its decoder where there is one.
 ///
 /// # Errors
 ///
-/// Fails when its arrays are damaged, or do not fit each other.
+/// Fails when its arrays are damaged, or do not fit each other, and when the decoder does.
 pub fn audit_member(
     member: &MemberArrays,
-    sets: &Sets,
-    examples: &Examples,
-    options: &AuditOptions,
+    decoder: Option<OnnxDecoder>,
+    context: &AuditContext<'_>,
 ) -> Result<AuditedMember> {
-    let see = |set, purpose| SeenSet::read(member, set, purpose, options);
+    let AuditContext { sets, examples, options, reference } = *context;
+    let decoder = match decoder {
+        Some(decoder) if decoder.lacks_variance() => {
+            let variance = optimal_variance(member, sets.evaluated(), &decoder, options)?;
+            Some(decoder.with_variance(variance))
+        }
+        decoder => decoder,
+    };
+    let decoder = decoder.as_ref().map(|decoder| decoder as &dyn Decode);
+    let see = |set, purpose| SeenSet::read(member, decoder, set, purpose, options);
     let test = see(&sets.test, Purpose::DiagnosticNoise)?;
     let validation = sets.validation.as_ref().map(|set| see(set, Purpose::DiagnosticNoise)).transpose()?;
     let train = sets.train.as_ref().map(|set| see(set, Purpose::TrainingExampleNoise)).transpose()?;
@@ -54,7 +78,6 @@ pub fn audit_member(
     let mut not_measured = evaluated.not_measured();
     let codes = evaluated.measured.codes.mapv(f64::from);
     let of_codes = latent_diagnostics(&evaluated.measured.encoded, &codes, &mut not_measured)?;
-    let of_codes = evaluated.of_all_images(of_codes);
     let [choose, report] = match &validation {
         Some(validation) => [&validation.measured, &test.measured].map(Measured::clone),
         None => HeldOut::ALL.map(|part| {
@@ -62,26 +85,38 @@ pub fn audit_member(
             test.measured.select(&dealt.iter().map(|&row| row as usize).collect::<Vec<_>>())
         }),
     };
-    let learnt = train.as_ref().map(|train| &train.measured);
-    let probes = Probes::of_codes(learnt, [&choose, &report], &mut not_measured);
-    let calibration = calibration(member, evaluated, &choose, options)?;
-    if calibration.is_none() {
-        not_measured.push("Temperature: it needs decoded images beside the images.".to_string());
-    }
-    not_measured
-        .push("−log p(x), density and coverage, and the latent explorer: they need the decoder.".to_string());
-    let term_errors = term_errors(&[&evaluated.terms()], None, member.id.kl_coefficient);
-    let [choose, report] = [(HeldOut::Choose, choose), (HeldOut::Report, report)]
-        .map(|(part, measured)| measured.part(probes.of_part(part), None, None, None));
-    let diagnostics = Diagnostics {
-        term_errors,
-        temperature: calibration.as_ref().map(|calibration| calibration.temperature),
-        calibrated_elbo_loss: calibration.and_then(|calibration| calibration.elbo_loss),
-        choose: choose.diagnostics,
-        report: report.diagnostics,
-        not_measured,
-        ..of_codes
+    let of_decoded = match decoder {
+        Some(_) => None,
+        None => calibration(member, evaluated, &choose, options)?,
     };
+    match (decoder, reference) {
+        (None, _) => {
+            if of_decoded.is_none() {
+                not_measured.push("Temperature: it needs decoded images beside the images.".to_string());
+            }
+            let reason = "−log p(x), density and coverage, and the latent explorer: they need the decoder.";
+            not_measured.push(reason.to_string());
+        }
+        (Some(_), None) => {
+            not_measured.push("Density and coverage: they need training images.".to_string());
+        }
+        _ => {}
+    }
+    let terms = evaluated.terms();
+    let subject = Subject {
+        member: member.id,
+        of_codes: evaluated.of_all_images(of_codes),
+        train: train.as_ref().map(|train| train.measured.clone()),
+        floors: floors(evaluated, &choose, &report, options)?,
+        held_out: [choose, report],
+        evaluated: vec![terms],
+        likelihood: options.likelihood.map(|likelihood| likelihood_of(likelihood, options.variance())),
+        numbers: sets.shape.as_ref().map(|shape| shape.numbers()),
+        decoder,
+        reference,
+        calibrated: of_decoded,
+    };
+    let measurement = subject.measure(not_measured)?;
     let terms = Terms {
         reconstruction: evaluated.reconstruction.as_ref().map_or(f64::NAN, mean),
         kl: mean(&evaluated.kl),
@@ -94,32 +129,57 @@ pub fn audit_member(
         objective: terms.objective(member.id.kl_coefficient),
         elbo_loss: terms.elbo_loss(),
         clamped_log_vars: 0,
-        diagnostics,
+        diagnostics: measurement.diagnostics,
         warnings: Vec::new(),
         kernels: None,
         seconds: None,
         diagnostics_seconds: None,
     };
-    let outputs = Outputs {
-        test: Some(evaluated.encoded(member, &examples.test.positions, Purpose::DiagnosticNoise, options)?),
-        train: match &train {
-            Some(train) => Some(train.encoded(
-                member,
-                &examples.train.positions,
-                Purpose::TrainingExampleNoise,
-                options,
-            )?),
-            None => None,
+    let of_test = evaluated.encoded(member, &examples.test.positions, Purpose::DiagnosticNoise, options)?;
+    let of_train = match &train {
+        Some(train) => {
+            let purpose = Purpose::TrainingExampleNoise;
+            Some(train.encoded(member, &examples.train.positions, purpose, options)?)
+        }
+        None => None,
+    };
+    let outputs = match (decoder, &evaluated.set.images) {
+        (Some(decoder), Some(images)) => {
+            let recorder = DecoderRecorder { decoder, evaluated: images, examples, grid: CLASSIC_GRID };
+            recorder.outputs(None, &result.diagnostics.kl_per_dim, of_test)?
+        }
+        _ => Outputs {
+            test: Some(of_test),
+            reconstructions: reconstructions(member, evaluated.set, examples, options)?,
+            ..Outputs::default()
         },
-        reconstructions: reconstructions(member, evaluated.set, examples, options)?,
-        ..Outputs::default()
     };
-    let losses = Losses {
-        choose: choose.losses,
-        report: report.losses,
-        train: train.map(|train| train.measured.terms),
+    Ok(AuditedMember { result, losses: measurement.losses, outputs: Outputs { train: of_train, ..outputs } })
+}
+
+/// The losses that grey levels cost any decoder.
+fn floors(
+    evaluated: &SeenSet<'_>,
+    choose: &Measured<'_>,
+    report: &Measured<'_>,
+    options: &AuditOptions,
+) -> Result<Option<Floors>> {
+    if options.likelihood != Some(Likelihood::GreyBernoulli) {
+        return Ok(None);
+    }
+    let (Some(images), [Some(choose), Some(report)]) =
+        (&evaluated.set.images, [choose.subset(), report.subset()])
+    else {
+        return Ok(None);
     };
-    Ok(AuditedMember { result, losses, outputs })
+    let of = |images: &Split, positions: &[u32]| images.grey_entropies(positions);
+    Ok(Some(Floors {
+        evaluated: of(images, &(0..images.count() as u32).collect::<Vec<_>>())?,
+        of_parts: OfParts {
+            choose: of(choose.images, &choose.positions)?,
+            report: of(report.images, &report.positions)?,
+        },
+    }))
 }
 
 fn mean(values: &Array1<f32>) -> f64 {
@@ -127,13 +187,21 @@ fn mean(values: &Array1<f32>) -> f64 {
 }
 
 impl<'a> SeenSet<'a> {
-    fn read(member: &MemberArrays, set: &'a Set, purpose: Purpose, options: &AuditOptions) -> Result<Self> {
+    fn read(
+        member: &MemberArrays,
+        decoder: Option<&dyn Decode>,
+        set: &'a Set,
+        purpose: Purpose,
+        options: &AuditOptions,
+    ) -> Result<Self> {
         let ReadPosteriors { kept, kl, dimensions } =
             read_posteriors(member, set.part, options.spread, &set.positions)?;
-        let reconstruction = match (set.array(member, "losses")?, set.decoded(member, options)?) {
-            (Some(losses), _) => Some(column(losses)?),
-            (None, Some(decoded)) => Some(decoded.losses()?),
-            (None, None) => None,
+        let decoder = decoder.filter(|_| set.images.is_some());
+        let reconstruction = match (set.array(member, "losses")?, decoder, set.decoded(member, options)?) {
+            (Some(losses), ..) => Some(column(losses)?),
+            (None, Some(decoder), _) => Some(losses(member, set, decoder, purpose, options)?),
+            (None, None, Some(decoded)) => Some(decoded.losses()?),
+            (None, None, None) => None,
         };
         let at =
             |values: &Array1<f32>| set.positions.iter().map(|&position| values[position as usize]).collect();
@@ -231,7 +299,7 @@ fn codes(encoded: &EncodedImages, seed: u64, purpose: Purpose, positions: &[u32]
     let noise = noise_at(seed, purpose, positions, encoded.means.ncols());
     let mut codes = encoded.means.mapv(|mean| mean as f32);
     for ((code, log_var), noise) in codes.iter_mut().zip(&encoded.log_vars).zip(noise) {
-        *code += (0.5 * *log_var as f32).exp() * noise;
+        *code = code_of(f64::from(*code), *log_var, noise);
     }
     codes
 }
@@ -255,7 +323,7 @@ fn calibration(
         }
     })?;
     let kl: Vec<f64> = rows.iter().map(|&row| f64::from(choose.terms.kl[row])).collect();
-    let likelihood = likelihood_of(likelihood, options.variance.unwrap_or(record::Variance::Fixed(1.0)));
+    let likelihood = likelihood_of(likelihood, options.variance());
     Ok(calibrated(likelihood, &outputs, &values, decoded.images.numbers(), &kl))
 }
 

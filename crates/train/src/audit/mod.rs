@@ -2,13 +2,18 @@
 //!
 //! What stands in the folder becomes the record of a run, and the report is made of that.
 
+mod decoded_codes;
 mod folder;
 mod member;
+mod nesting;
+mod networks;
+mod onnx;
 mod posteriors;
 mod reconstruction;
 mod sets;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
@@ -19,9 +24,10 @@ use record::{
 };
 
 use self::folder::AuditFolder;
-use self::member::{AuditedMember, audit_member};
-use self::sets::Sets;
-use crate::diagnostics::SharedReference;
+use self::member::{AuditContext, AuditedMember, audit_member};
+use self::networks::{OnnxDecoder, encode, file_of};
+use self::sets::{Set, Sets};
+use crate::diagnostics::{DataReference, SharedReference, Subset};
 use crate::recording::{record_baselines, record_collapse};
 
 /// How the arrays of a folder are to be read.
@@ -35,6 +41,17 @@ pub struct AuditOptions {
     pub logits: bool,
     /// What the spread of posteriors is given by.
     pub spread: Spread,
+    /// The encoder's ONNX file, in the folder of each member; it takes the place of arrays.
+    pub encoder: Option<PathBuf>,
+    /// The decoder's.
+    pub decoder: Option<PathBuf>,
+}
+
+impl AuditOptions {
+    /// The variance of Gaussian pixels, where nothing else is said.
+    fn variance(&self) -> Variance {
+        self.variance.unwrap_or(Variance::Fixed(1.0))
+    }
 }
 
 /// What the spread of posteriors is given by.
@@ -70,14 +87,28 @@ pub fn audit(
     progress: &dyn Progress,
 ) -> Result<Audited> {
     let started = now();
-    let folder = AuditFolder::open(from)?;
+    let mut folder = AuditFolder::open(from)?;
+    check_likelihood(&folder, options)?;
+    // It is there as long as what stands in it is read.
+    let _posteriors =
+        options.encoder.as_ref().map(|named| encode(&mut folder, named, progress)).transpose()?;
     let sets = Sets::read(&folder, options)?;
     let config = config(&folder, &sets, name, from, options)?;
-    let examples = sets.examples()?;
+    let reference = match &options.decoder {
+        Some(_) => reference(&sets)?.map(Arc::new),
+        None => None,
+    };
+    let examples = sets.examples(options.decoder.is_some())?;
+    let context = AuditContext { sets: &sets, examples: &examples, options, reference: reference.as_deref() };
     let mut measured = Vec::new();
     for (done, member) in folder.members.iter().enumerate() {
         progress.at("members measured", done as u64, folder.members.len() as u64);
-        let found = audit_member(member, &sets, &examples, options);
+        let decoder = options.decoder.as_ref().map(|named| {
+            let path = file_of(&folder, member, named, "--decoder")?;
+            let images = member.require("images")?;
+            OnnxDecoder::load(&path, member.require("means")?, images, options, device)
+        });
+        let found = decoder.transpose().and_then(|decoder| audit_member(member, decoder, &context));
         measured.push(found.with_context(|| format!("cannot audit {}", member.id))?);
     }
 
@@ -116,7 +147,8 @@ pub fn audit(
     };
     if let Some(dataset) = sets.into_dataset() {
         record_collapse(&run, &config, &dataset, device)?;
-        record_baselines(&run, &dataset, &SharedReference::default(), progress)?;
+        let shared = reference.map(SharedReference::from).unwrap_or_default();
+        record_baselines(&run, &dataset, &shared, progress)?;
     }
     let members: Vec<MemberId> = folder.members.iter().map(|member| member.id).collect();
     record.files = run.hashes(&config, FileHashes::new(), &members)?;
@@ -135,6 +167,36 @@ fn open_run(to: &Path, config: &RunConfig) -> Result<RunDir> {
     Ok(RunDir::create(to, config)?)
 }
 
+/// Refuses what means nothing without a likelihood, and a variance that the likelihood does not have.
+fn check_likelihood(folder: &AuditFolder, options: &AuditOptions) -> Result<()> {
+    let needs_likelihood = folder.members.iter().find_map(|member| {
+        let given = ["losses", "decoded"].into_iter().find(|name| member.arrays.contains_key(*name));
+        Some((member.id, given.or(options.decoder.as_ref().map(|_| "a decoder"))?))
+    });
+    if let (Some((id, given)), None) = (needs_likelihood, options.likelihood) {
+        bail!(
+            "{id} has {given}: say with --likelihood what its numbers are of: grey_bernoulli for binary cross-entropy of grey levels, \
+             bernoulli of black and white, gaussian for squared errors (with --variance), continuous_bernoulli or \
+             discretised_logistic"
+        );
+    }
+    ensure!(
+        options.likelihood.unwrap_or_default() == Likelihood::Gaussian || options.variance.is_none(),
+        "--variance is that of --likelihood gaussian"
+    );
+    Ok(())
+}
+
+/// What decoded images are held against, where the images of all parts are at hand.
+fn reference(sets: &Sets) -> Result<Option<DataReference>> {
+    fn images(set: &Option<Set>) -> Option<&data::Split> {
+        set.as_ref()?.images.as_ref()
+    }
+    let (Some(train), Some(test)) = (images(&sets.train), &sets.test.images) else { return Ok(None) };
+    let parts = Subset::dealt(images(&sets.validation), test);
+    Ok(Some(DataReference::of_parts(train, parts)?))
+}
+
 /// The configuration that the record has: as much of it as is known.
 fn config(
     folder: &AuditFolder,
@@ -143,22 +205,7 @@ fn config(
     from: &Path,
     options: &AuditOptions,
 ) -> Result<RunConfig> {
-    let needs_likelihood = folder.members.iter().find_map(|member| {
-        let given = ["losses", "decoded"].into_iter().find(|name| member.arrays.contains_key(*name))?;
-        Some((member.id, given))
-    });
-    if let (Some((id, given)), None) = (needs_likelihood, options.likelihood) {
-        bail!(
-            "{id} has {given}: say with --likelihood what they are of: grey_bernoulli for binary cross-entropy of grey levels, \
-             bernoulli of black and white, gaussian for squared errors (with --variance), continuous_bernoulli or \
-             discretised_logistic"
-        );
-    }
     let likelihood = options.likelihood.unwrap_or_default();
-    ensure!(
-        likelihood == Likelihood::Gaussian || options.variance.is_none(),
-        "--variance is that of --likelihood gaussian"
-    );
     let MemberIds { kl_coefficients, seeds } = MemberIds::of(folder.members.iter().map(|member| member.id));
     let model = NetworkConfig {
         encoder_hidden: Vec::new(),

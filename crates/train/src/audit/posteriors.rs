@@ -8,6 +8,7 @@ use record::COLLAPSED_KL;
 use super::Spread;
 use super::folder::MemberArrays;
 use crate::diagnostics::EncodedImages;
+use crate::random::{Purpose, noise_of};
 
 /// The variance of the means from which on a dimension is in use, as in [`record::LatentUse`].
 const ACTIVE: f64 = 0.01;
@@ -111,7 +112,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// Calls `each` for every image with its means and log-variances.
-    fn for_each(&self, mut each: impl FnMut(usize, &[f64], &[f64])) -> Result<()> {
+    fn for_each(&self, mut each: impl FnMut(usize, &[f64], &[f64]) -> Result<()>) -> Result<()> {
         let mut all_positive = true;
         let mut log_vars = Vec::new();
         self.means.read_rows(|means| {
@@ -125,16 +126,16 @@ impl<'a> Parameters<'a> {
                     if self.spread == Spread::Variances {
                         if let Some(value) = spread.iter().find(|value| **value <= 0.0) {
                             let reason = format!("holds {value} in row {image}: a variance is above 0");
-                            return Err(self.spreads.refused(reason));
+                            return Err(self.spreads.refused(reason).into());
                         }
                         log_vars.extend(spread.iter().map(|variance| variance.ln()));
                     } else {
                         log_vars.extend(spread);
                     }
-                    each(image, mean, &log_vars);
+                    each(image, mean, &log_vars)?;
                     image += 1;
                 }
-                Ok(())
+                Ok::<_, anyhow::Error>(())
             })
         })?;
         ensure!(
@@ -156,6 +157,33 @@ pub fn check_finite(array: &NamedArray, row: usize, numbers: &[f64]) -> Result<(
         }
         None => Ok(()),
     }
+}
+
+/// Calls `each` for every image of a part, from the first on, with a code of its posterior, drawn with the seed's noise.
+///
+/// # Errors
+///
+/// Fails as [`read_posteriors`], and as `each` does.
+pub fn for_each_code(
+    member: &MemberArrays,
+    part: &str,
+    spread: Spread,
+    purpose: Purpose,
+    mut each: impl FnMut(&[f32]) -> Result<()>,
+) -> Result<()> {
+    let mut noise = noise_of(member.id.seed, purpose);
+    let mut code = Vec::new();
+    Parameters::of(member, part, spread)?.for_each(|_, means, log_vars| {
+        code.clear();
+        let parameters = means.iter().zip(log_vars).zip(&mut noise);
+        code.extend(parameters.map(|((mean, log_var), noise)| code_of(*mean, *log_var, noise)));
+        each(&code)
+    })
+}
+
+/// A coordinate of a code, by the posterior and the noise.
+pub fn code_of(mean: f64, log_var: f64, noise: f32) -> f32 {
+    mean as f32 + (0.5 * log_var as f32).exp() * noise
 }
 
 /// How many images a part has posteriors of, and how many latent dimensions these have.
@@ -188,6 +216,7 @@ pub fn read_posteriors(
             means.extend(mean);
             log_vars.extend(log_var);
         }
+        Ok(())
     })?;
     let array = |numbers| Array2::from_shape_vec((positions.len(), latent), numbers);
     let kept = EncodedImages { means: array(means)?, log_vars: array(log_vars)? };

@@ -54,10 +54,11 @@ impl<'a> Decoded<'a> {
             let mut row = 0;
             while let Some(decoded) = rows.next()? {
                 check_finite(self.array, row, decoded)?;
-                if probabilities && let Some(beyond) = decoded.iter().find(|p| !(0.0..=1.0).contains(*p)) {
-                    return Err(self.array.refused(format!(
-                        "holds {beyond} in row {row}, and probabilities go from 0 to 1: say with --logits that they are logits"
-                    )));
+                if probabilities {
+                    decoded
+                        .iter()
+                        .try_for_each(|p| check_probability(*p))
+                        .map_err(|reason| self.array.refused(format!("holds {reason} (in row {row})")))?;
                 }
                 let image = self.images.gather(&[row as u32])?;
                 each(row, &layout.channels_last(decoded), &image);
@@ -131,10 +132,23 @@ impl<'a> Decoded<'a> {
     pub fn logit(&self, output: f64) -> f64 {
         match (self.likelihood, self.logits) {
             (Likelihood::Gaussian, _) | (_, true) => output,
-            (_, false) => {
-                let probability = output.clamp(PROBABILITIES[0], PROBABILITIES[1]);
-                probability.ln() - (-probability).ln_1p()
-            }
+            (_, false) => logit(output),
         }
     }
+}
+
+/// Refuses what is no probability, with what is wrong.
+pub fn check_probability(probability: f64) -> Result<(), String> {
+    match (0.0..=1.0).contains(&probability) {
+        true => Ok(()),
+        false => Err(format!(
+            "{probability}, and probabilities go from 0 to 1: say with --logits that they are logits"
+        )),
+    }
+}
+
+/// The logit of a probability; of 0 and 1 that of the least and greatest one that has a logit.
+pub fn logit(probability: f64) -> f64 {
+    let probability = probability.clamp(PROBABILITIES[0], PROBABILITIES[1]);
+    probability.ln() - (-probability).ln_1p()
 }

@@ -84,15 +84,14 @@ impl Sets {
         Some(Dataset::new(self.train?.images?, validation, self.test.images?))
     }
 
-    /// The examples by which members are shown.
-    pub fn examples(&self) -> Result<Examples> {
+    /// The examples by which members are shown; with codes from the prior where there are decoders for them.
+    pub fn examples(&self, decoders: bool) -> Result<Examples> {
         let shape = self.shape.clone().unwrap_or_else(|| Shape::grey(0, 0));
         let nothing = ExampleSource { count: 0, labels: None, images: None };
         let train = self.train.as_ref().map_or(nothing, Set::source);
         let test = self.evaluated().source();
         let examples = choose_examples_of(self.latent, shape, Vec::new(), &test, &train)?;
-        // There is no decoder for them.
-        Ok(Examples { prior_codes: None, ..examples })
+        Ok(Examples { prior_codes: examples.prior_codes.filter(|_| decoders), ..examples })
     }
 
     /// What `run.json` says of the data.

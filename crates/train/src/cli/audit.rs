@@ -10,11 +10,12 @@ use record::{Likelihood, Variance};
 use report::{FigureSet, ReportOptions};
 
 use super::arguments::figure_set;
-use super::report::{make_report, open_in_browser, print_written};
+use super::report::{open_in_browser, print_written};
 use crate::audit::{AuditOptions, Spread, audit};
 use crate::device::any_device;
 use crate::own_data::name_of;
 use crate::progress::{ReadingProgress, Style};
+use crate::recording::make_report;
 
 /// What is judged.
 #[derive(Args, Debug)]
@@ -43,6 +44,15 @@ pub(super) struct AuditArgs {
     /// The logarithms of variances are that, though none is below 0
     #[arg(long, conflicts_with = "variances")]
     log_variances: bool,
+
+    /// An ONNX file in the folder of each network, or of the only one: its encoder, which encodes the images in place of means and
+    /// log_vars. It needs a build with --features onnx
+    #[arg(long, value_name = "FILE")]
+    encoder: Option<PathBuf>,
+
+    /// The same of its decoder: with it there are log p(x), samples and the latent explorer too
+    #[arg(long, value_name = "FILE")]
+    decoder: Option<PathBuf>,
 
     /// Where the record and the report are written, instead of a folder of the same name in runs/
     #[arg(long, value_name = "DIR")]
@@ -84,7 +94,14 @@ pub(super) fn run(args: &AuditArgs) -> Result<ExitCode> {
         (_, true) => Spread::LogVariances,
         _ => Spread::Expected,
     };
-    let options = AuditOptions { likelihood, variance, logits: *logits, spread };
+    let options = AuditOptions {
+        likelihood,
+        variance,
+        logits: *logits,
+        spread,
+        encoder: args.encoder.clone(),
+        decoder: args.decoder.clone(),
+    };
     let name = name_of(dir);
     let to = output.clone().unwrap_or_else(|| Path::new("runs").join(&name));
     let progress = ReadingProgress::new(Style::detect(*quiet));

@@ -26,7 +26,7 @@ pub(super) struct MemberArgs {
 
 impl MemberArgs {
     /// Reads the network.
-    pub(super) fn open(&self, device: &Device) -> Result<TrainedMember> {
+    pub(super) fn open(&self, device: Device) -> Result<TrainedMember> {
         TrainedMember::open(&self.run, self.c, self.member_seed, device)
     }
 }

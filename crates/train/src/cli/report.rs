@@ -11,7 +11,7 @@ use report::{FigureSet, Report, ReportOptions, Written};
 use super::NAMED;
 use super::arguments::{figure_set, grid, nats};
 use crate::recorder::CLASSIC_GRID;
-use crate::recording::Recording;
+use crate::recording::make_report;
 
 /// Which report.
 #[derive(Args, Debug)]
@@ -63,14 +63,6 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
         open_in_browser(written.page.as_os_str())?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Makes a report on what is recorded, after bringing that up to date.
-pub(super) fn make_report(dirs: &[PathBuf], options: &ReportOptions, grid: Option<usize>) -> Result<Written> {
-    for dir in dirs {
-        Recording::open(dir)?.update(grid)?;
-    }
-    Ok(Report::read(dirs)?.write(options)?)
 }
 
 /// Prints which coefficient to keep for what, for programs.

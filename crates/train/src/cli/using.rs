@@ -4,22 +4,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
-use burn::tensor::{Device, Tensor, TensorData};
 use clap::{Args, ValueEnum};
 use metrics::samples::mixture::GaussianMixture;
-use model::Posterior;
 use ndarray::Array2;
 use record::Backend;
 
 use super::arguments::backend;
 use super::member::MemberArgs;
 use crate::device::{any_device, device};
-use crate::diagnostics::{Decode, OnDevice};
-use crate::encode_images::values;
+use crate::diagnostics::Decode;
 use crate::progress::{ReadingProgress, Style};
 use crate::random::{Purpose, noise};
 use crate::rows::{BLOCK, Content, Input, Output, Seen};
-use crate::trained_member::TrainedMember;
+use crate::trained_member::{EncodedRows, TrainedMember};
 
 /// Numbers of components of a mixture that are tried.
 const COMPONENTS: [usize; 7] = [1, 2, 5, 10, 20, 50, 100];
@@ -129,7 +126,6 @@ pub(super) struct ReconstructArgs {
 /// A network at work.
 struct AtWork {
     member: TrainedMember,
-    device: Device,
     output: Output,
     progress: ReadingProgress,
     total: Option<usize>,
@@ -155,7 +151,7 @@ impl AtWork {
             Some(backend) => device(backend)?,
             None => any_device()?,
         };
-        let member = member.open(&device)?;
+        let member = member.open(device)?;
         let content = match rows {
             Rows::Examples => Content::examples(&member.data.shape(), &member.data.scaling),
             Rows::Codes { log_vars } => {
@@ -171,24 +167,14 @@ impl AtWork {
             args.output.clone().unwrap_or_else(|| PathBuf::from(if pictures { "klsweep.png" } else { "-" }));
         let output = Output::begin(&path, content, together)?;
         let progress = ReadingProgress::new(Style::detect(args.quiet || output.is_standard()));
-        Ok(Self { member, device, output, progress, total, done: 0 })
-    }
-
-    fn decoder(&self) -> OnDevice<'_> {
-        OnDevice { vae: &self.member.vae, device: &self.device }
+        Ok(Self { member, output, progress, total, done: 0 })
     }
 
     /// Decodes codes and writes the means.
     fn decode(&mut self, codes: Vec<f32>) -> Result<()> {
         let count = codes.len() / self.member.vae.latent();
-        let means = self.decoder().means(codes)?;
+        let means = self.member.decoder().means(codes)?;
         self.write(&means, count)
-    }
-
-    fn encode(&self, examples: Vec<f32>) -> Posterior {
-        let numbers = self.decoder().numbers();
-        let shape = [examples.len() / numbers, numbers];
-        self.member.vae.encoder.forward(Tensor::from_data(TensorData::new(examples, shape), &self.device))
     }
 
     fn write(&mut self, rows: &[f32], count: usize) -> Result<()> {
@@ -258,15 +244,15 @@ fn mixture(member: &TrainedMember) -> Result<GaussianMixture> {
 pub(super) fn encode(EncodeArgs { member, input, log_vars, output }: &EncodeArgs) -> Result<ExitCode> {
     let input = Input::open(input)?;
     let mut work = AtWork::begin(member, output, Rows::Codes { log_vars: *log_vars }, 1, input.count())?;
-    let data = work.member.data.clone();
+    let (data, latent) = (work.member.data.clone(), work.member.vae.latent());
     input.for_each_block(&Seen::Examples(&data), |block| {
-        let Posterior { mean, log_var } = work.encode(block);
-        let [count, latent] = mean.dims();
-        let (mean, log_var) = (values(mean), values(log_var));
+        let EncodedRows { means, log_vars: spreads } = work.member.encode(block);
+        let count = means.len() / latent;
         let rows: Vec<f32> = match log_vars {
-            false => mean,
+            false => means,
             true => {
-                mean.chunks(latent).zip(log_var.chunks(latent)).flat_map(|(a, b)| [a, b].concat()).collect()
+                let posteriors = means.chunks(latent).zip(spreads.chunks(latent));
+                posteriors.flat_map(|(mean, spread)| [mean, spread].concat()).collect()
             }
         };
         work.write(&rows, count)
@@ -341,11 +327,11 @@ pub(super) fn reconstruct(
     let data = work.member.data.clone();
     let numbers = data.shape().numbers();
     input.for_each_block(&Seen::Examples(&data), |block| {
-        let mean = values(work.encode(block.clone()).mean);
+        let mean = work.member.encode(block.clone()).means;
         if !beside {
             return work.decode(mean);
         }
-        let decoded = work.decoder().means(mean)?;
+        let decoded = work.member.decoder().means(mean)?;
         let pairs = block.chunks(numbers).zip(decoded.chunks(numbers));
         let rows: Vec<f32> = pairs.flat_map(|(example, decoded)| [example, decoded].concat()).collect();
         work.write(&rows, block.len() / numbers)

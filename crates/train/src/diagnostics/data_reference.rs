@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use data::{Dataset, Progress, Result};
+use data::{Dataset, Progress, Result, Split};
 use metrics::samples::SampleError;
 use metrics::samples::coverage::{DensityCoverage, Neighbourhoods};
 use ndarray::Array2;
@@ -41,8 +41,16 @@ impl DataReference {
     ///
     /// Fails when a file that it is read from has changed.
     pub fn of(dataset: &Dataset) -> Result<Self> {
-        let components = Components::of(&dataset.train)?;
-        let parts = HeldOut::ALL.map(|part| Subset::held_out(dataset, part));
+        Self::of_parts(&dataset.train, HeldOut::ALL.map(|part| Subset::held_out(dataset, part)))
+    }
+
+    /// Of training images, and of those of the part that chooses and of the one that reports.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file that they are read from has changed.
+    pub fn of_parts(train: &Split, parts: [Subset<'_>; 2]) -> Result<Self> {
+        let components = Components::of(train)?;
         let generated = parts.iter().map(Subset::count).min().unwrap_or(0).min(MOST_GENERATED);
         let [choose, report] = parts.map(|part| places(&components, &part, generated));
         let balls = |places: Array2<f64>| Neighbourhoods::new(places.view(), NEIGHBOURS);
@@ -84,6 +92,12 @@ impl DataReference {
 /// The reference of a run, made once by whoever needs it first.
 #[derive(Debug, Default)]
 pub struct SharedReference(Mutex<Option<Arc<DataReference>>>);
+
+impl From<Arc<DataReference>> for SharedReference {
+    fn from(reference: Arc<DataReference>) -> Self {
+        Self(Mutex::new(Some(reference)))
+    }
+}
 
 impl SharedReference {
     /// The reference of a data set, which is the same one in every call.
@@ -219,7 +233,6 @@ fn classify(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use data::Split;
     use record::Shape;
 
     /// Images of three classes, each bright in another third, with noise.

@@ -16,12 +16,20 @@ impl<'a> Subset<'a> {
     /// The images of a part: validation chooses, test reports. The classic experiment trains on all of its training images,
     /// as the literature has it: there the test images are dealt to both parts.
     pub fn held_out(dataset: &'a Dataset, part: HeldOut) -> Self {
+        let [choose, report] = Self::dealt(dataset.validation.as_ref(), &dataset.test);
+        match part {
+            HeldOut::Choose => choose,
+            HeldOut::Report => report,
+        }
+    }
+
+    /// The same of both parts.
+    pub fn dealt(validation: Option<&'a Split>, test: &'a Split) -> [Self; 2] {
         let all = |images: &'a Split| Self { images, positions: (0..images.count() as u32).collect() };
-        match (&dataset.validation, part) {
-            (Some(validation), HeldOut::Choose) => all(validation),
-            (Some(_), HeldOut::Report) => all(&dataset.test),
-            (None, part) => {
-                Self { images: &dataset.test, positions: part.dealt(dataset.test.count()).to_vec() }
+        match validation {
+            Some(validation) => [all(validation), all(test)],
+            None => {
+                HeldOut::ALL.map(|part| Self { images: test, positions: part.dealt(test.count()).to_vec() })
             }
         }
     }

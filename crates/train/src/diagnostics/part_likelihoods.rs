@@ -4,11 +4,11 @@ use anyhow::{Context, Result};
 use ndarray::Axis;
 use record::{Estimate, LogLikelihoods, Nll, NllMethod, NllOfSamples};
 
-use super::diagnose::{Measurer, at_hand};
 use super::integrated_likelihood::{Integrands, integrated_likelihoods};
 use super::measured::Measured;
 use super::quadrature::{Integral, MOST_DIMENSIONS, coarse_cells};
 use super::sampled_likelihood::{SampledLikelihood, sampled_likelihoods};
+use super::subject::{Measurer, at_hand};
 
 /// Codes an image where its likelihood is sampled.
 const SAMPLES: usize = 100;

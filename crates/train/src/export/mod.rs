@@ -1,5 +1,6 @@
 //! `klsweep export`: a trained network for other programs.
 
+mod arrays;
 mod card;
 pub mod network;
 mod onnx;
@@ -11,6 +12,7 @@ use std::path::Path;
 use anyhow::Result;
 use record::{create_dir, write_atomically};
 
+pub use self::arrays::export_arrays;
 use self::network::Network;
 use crate::trained_member::TrainedMember;
 

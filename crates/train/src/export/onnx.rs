@@ -34,10 +34,12 @@ pub fn encoder(network: &Network) -> Vec<u8> {
     let [low, high] = network.log_var_bounds.map(|bound| graph.constant(&[bound], &[]));
     graph.node_to("Clip", &[&log_var, &low, &high], "log_var");
     let latent = network.latent;
-    graph.model("encoder", ("images", network.numbers), &[("mean", latent), ("log_var", latent)])
+    let outputs = [rows("mean", latent), rows("log_var", latent)];
+    graph.model("encoder", rows("images", network.numbers), outputs.to_vec())
 }
 
-/// The decoder: `codes`, `[batch, latent]`, to `outputs`, which the likelihood is of, and `means`, `[batch, numbers]`.
+/// The decoder: `codes`, `[batch, latent]`, to `outputs`, which the likelihood is of, and `means`, `[batch, numbers]`; and where there
+/// are some the logarithms of its variances or scales, `log_scales`, `[1]` or `[numbers]`.
 pub fn decoder(network: &Network) -> Vec<u8> {
     let mut graph = Graph::default();
     let outputs = graph.steps("codes", &network.decoder);
@@ -45,7 +47,13 @@ pub fn decoder(network: &Network) -> Vec<u8> {
     let means = graph.means(&outputs, network.means);
     graph.node_to("Identity", &[&means], "means");
     let numbers = network.numbers;
-    graph.model("decoder", ("codes", network.latent), &[("outputs", numbers), ("means", numbers)])
+    let mut outputs = vec![rows("outputs", numbers), rows("means", numbers)];
+    if let Some(log_scales) = &network.log_scales {
+        let constant = graph.constant(log_scales, &[log_scales.len()]);
+        graph.node_to("Identity", &[&constant], "log_scales");
+        outputs.push(value("log_scales", [size(log_scales.len())]));
+    }
+    graph.model("decoder", rows("codes", network.latent), outputs)
 }
 
 impl Graph {
@@ -243,13 +251,13 @@ impl Graph {
         }
     }
 
-    fn model(self, name: &str, input: (&str, usize), outputs: &[(&str, usize)]) -> Vec<u8> {
+    fn model(self, name: &str, input: Message, outputs: Vec<Message>) -> Vec<u8> {
         let graph = Message::default()
             .messages(1, self.nodes)
             .text(2, name)
             .messages(5, self.initializers)
-            .message(11, value(input))
-            .messages(12, outputs.iter().map(|&output| value(output)));
+            .message(11, input)
+            .messages(12, outputs);
         let opset = Message::default().text(1, "").int(2, OPSET);
         Message::default()
             .int(1, IR_VERSION)
@@ -278,9 +286,18 @@ fn text(name: &str, text: &str) -> Message {
 }
 
 /// A value of 32-bit numbers, `[batch, width]`.
-fn value((name, width): (&str, usize)) -> Message {
-    let dimensions = [Message::default().text(2, "batch"), Message::default().int(1, width as u64)];
-    let shape = Message::default().messages(1, dimensions);
+fn rows(name: &str, width: usize) -> Message {
+    value(name, [Message::default().text(2, "batch"), size(width)])
+}
+
+/// An axis of this size.
+fn size(size: usize) -> Message {
+    Message::default().int(1, size as u64)
+}
+
+/// A value of 32-bit numbers with these axes.
+fn value<const AXES: usize>(name: &str, axes: [Message; AXES]) -> Message {
+    let shape = Message::default().messages(1, axes);
     let tensor = Message::default().int(1, FLOAT).message(2, shape);
     Message::default().text(1, name).message(2, Message::default().message(1, tensor))
 }

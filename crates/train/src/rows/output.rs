@@ -49,11 +49,16 @@ impl Content {
         }
     }
 
-    /// A number outside of a network.
-    fn unscaled(&self, column: usize, number: f32) -> f32 {
+    /// Rows of a network as they are outside of it.
+    pub fn in_units_of_data(&self, rows: &[f32]) -> Vec<f32> {
         match self {
-            Self::Images(_) => number,
-            Self::Columns(_, scaling) => scaling.undo(column, f64::from(number)) as f32,
+            Self::Images(_) => rows.to_vec(),
+            Self::Columns(names, scaling) => {
+                let undo = |(place, number): (usize, &f32)| {
+                    scaling.undo(place % names.len(), f64::from(*number)) as f32
+                };
+                rows.iter().enumerate().map(undo).collect()
+            }
         }
     }
 }
@@ -146,16 +151,11 @@ impl Output {
     ///
     /// Fails when they cannot be written.
     pub fn write(&mut self, rows: &[f32]) -> Result<()> {
-        let (width, content) = (self.content.width(), &self.content);
-        let unscaled = |row: &[f32]| -> Vec<f32> {
-            row.iter().enumerate().map(|(column, number)| content.unscaled(column, *number)).collect()
-        };
-        for row in rows.chunks_exact(width) {
+        for row in self.content.in_units_of_data(rows).chunks_exact(self.content.width()) {
             match &mut self.sink {
-                Sink::Csv(writer) => writer.serialize(unscaled(row))?,
+                Sink::Csv(writer) => writer.serialize(row)?,
                 Sink::Npy(file) => {
-                    let bytes: Vec<u8> =
-                        unscaled(row).iter().flat_map(|number| number.to_le_bytes()).collect();
+                    let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
                     file.write_all(&bytes)?;
                 }
                 Sink::Grid(path, bytes) => {
