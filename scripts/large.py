@@ -14,6 +14,8 @@ import tempfile
 import threading
 import time
 
+# The exit code of a command whose input cannot be worked with.
+REFUSED = 2
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 SMOKE = ["--config", REPOSITORY / "configs/smoke.toml"]
 
@@ -61,6 +63,10 @@ RUNS = {
 }
 
 
+class Refused(Exception):
+    """What a command said that did not begin."""
+
+
 def watch(process, found):
     """Keeps the greatest number of threads of a process in found[0], and its peak memory in kB in found[1]."""
     while process.poll() is None:
@@ -75,17 +81,21 @@ def watch(process, found):
 
 
 def run(command, folder):
-    """Seconds, seconds of processor time, threads and peak memory in MB of a command."""
+    """Seconds, seconds of processor time, threads and peak memory in MB of a command; or why it refused to begin."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    said = folder / "said"
+    with said.open("w") as stderr:
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=stderr)
     found = [0, 0]
     watcher = threading.Thread(target=watch, args=(process, found))
     watcher.start()
     code = process.wait()
     seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     watcher.join()
+    if code == REFUSED:
+        raise Refused(said.read_text().strip())
     if code != 0:
-        sys.exit(f"{command} ended with {code}")
+        sys.exit(f"{command} ended with {code}: {said.read_text()}")
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return seconds, processor, found[0], found[1] / 1e3
 
@@ -109,7 +119,10 @@ def main():
     print(f"| {columns} |\n|{'---|' * columns.count('|')}---|")
     for name, prepare in RUNS.items():
         if not sys.argv[2:] or name in sys.argv[2:]:
-            print(f"| {name} | {measure(klsweep, prepare)} |", flush=True)
+            try:
+                print(f"| {name} | {measure(klsweep, prepare)} |", flush=True)
+            except Refused as refused:
+                print(f"| {name} | refused: {refused} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use data::{Rows, arrays_in, load_at_hand, read_idx, suggest};
-use record::{DataConfig, MemberId, RunConfig, RunDir, read_history};
+use record::{Checkpoint, DataConfig, MemberId, RunConfig, RunDir, TrainingPosition, read_history};
 use tempfile::TempDir;
 
 /// A target by its name, with what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("idx", idx),
     ("npy", npy),
     ("npz", npz),
@@ -23,6 +23,7 @@ pub const TARGETS: [Target; 8] = [
     ("safetensors", safetensors),
     ("configuration", configuration),
     ("record", record_files),
+    ("checkpoint", checkpoint),
 ];
 
 /// Examples of a run, of which outputs are read.
@@ -142,6 +143,22 @@ pub fn record_files(bytes: &[u8]) {
         written(&folder, name, bytes);
     }
     let _ = (run.record(), run.baselines(), run.collapse(), run.examples());
+}
+
+/// Where a member stands, and its tensors; those of files without a checksum too, as the first version wrote them.
+pub fn checkpoint(bytes: &[u8]) {
+    let folder = folder();
+    let path = written(&folder, "state.safetensors", bytes);
+    let _ = TrainingPosition::of_file(&path);
+    if let Ok(Checkpoint { tensors, .. }) = Checkpoint::read(&path) {
+        for tensor in tensors.values() {
+            assert_eq!(
+                tensor.values().len(),
+                tensor.shape.iter().product::<usize>(),
+                "a tensor fills its shape"
+            );
+        }
+    }
 }
 
 fn arrays(path: &Path) {

@@ -64,9 +64,9 @@ fn assert_in_words(ran: &Ran, what: &str) {
 
 /// The calls by which files are written, and what each is refused with.
 const CALLS: [(&str, &str); 9] = [
-    ("write", "ENOSPC"),
-    ("write", "EIO"),
-    ("fsync", "EIO"),
+    ("write,writev,pwrite64,copy_file_range", "ENOSPC"),
+    ("write,writev,pwrite64,copy_file_range", "EIO"),
+    ("fsync,fdatasync", "EIO"),
     ("rename,renameat,renameat2,link,linkat", "EIO"),
     ("openat", "EIO"),
     ("mkdir", "ENOSPC"),

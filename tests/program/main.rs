@@ -8,6 +8,7 @@ mod diagnostics;
 mod faults;
 mod hostile_names;
 mod interruption;
+mod kills;
 mod likelihoods;
 mod many_processes;
 mod networks;

@@ -25,6 +25,21 @@ fn folder(name: &str) -> Folder {
     folder
 }
 
+/// A folder with a folder `digits` of images: the digits of the table, of 255 levels instead of 16.
+pub fn folder_of_digits() -> Folder {
+    let images = Folder::new();
+    let mut table = csv::Reader::from_path(fixture("digits.csv")).unwrap();
+    for (number, row) in table.records().enumerate() {
+        let row: Vec<u8> = row.unwrap().iter().map(|cell| cell.parse().unwrap()).collect();
+        let dir = images.path().join("digits").join(row[64].to_string());
+        fs::create_dir_all(&dir).unwrap();
+        let levels: Vec<u8> = row[..64].iter().map(|&level| (u16::from(level) * 255 / 16) as u8).collect();
+        let png = figure::Pixels::new(8, 8, 1, levels).to_png();
+        fs::write(dir.join(format!("{number:04}.png")), png).unwrap();
+    }
+    images
+}
+
 /// Trains on data with few networks for a short while, and gives back what is said.
 fn trained(folder: &Folder, arguments: &[&str]) -> Ran {
     let mut command =
@@ -93,17 +108,7 @@ fn a_table_of_pixels_is_images_and_the_same_as_a_folder_of_them() {
     assert!(said.contains("likelihood: continuous_bernoulli"), "{said}");
     assert!(said.contains("parts: 480 training, 60 validation, 60 test"), "{said}");
 
-    // The same digits as images, of 255 levels instead of 16.
-    let images = Folder::new();
-    let mut table = csv::Reader::from_path(fixture("digits.csv")).unwrap();
-    for (number, row) in table.records().enumerate() {
-        let row: Vec<u8> = row.unwrap().iter().map(|cell| cell.parse().unwrap()).collect();
-        let dir = images.path().join("digits").join(row[64].to_string());
-        fs::create_dir_all(&dir).unwrap();
-        let levels: Vec<u8> = row[..64].iter().map(|&level| (u16::from(level) * 255 / 16) as u8).collect();
-        let png = figure::Pixels::new(8, 8, 1, levels).to_png();
-        fs::write(dir.join(format!("{number:04}.png")), png).unwrap();
-    }
+    let images = folder_of_digits();
     let said = trained(&images, &["digits"]).stdout;
     assert!(said.contains("a folder of images, digits: 600 examples of 8 x 8 grey pixels"), "{said}");
     assert_eq!(record(&images, "digits").data.classes, record(&digits, "digits").data.classes);

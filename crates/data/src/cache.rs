@@ -4,10 +4,12 @@
 //! own digest is right: one that is damaged, cut short or of other data is made anew.
 
 use std::env;
-use std::fs::{self, File};
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use record::{GrowingFile, RecordError, create_dir, remove_abandoned_files};
 use sha2::{Digest, Sha256};
 
 use crate::blocks::FlatFile;
@@ -20,11 +22,12 @@ pub const VARIABLE: &str = "KLSWEEP_CACHE";
 const MAGIC: &[u8; 16] = b"klsweep cache 1\n";
 /// Bytes before the first row: how it begins, what it was made from, the digest of the rest, and the length of the rows.
 const HEADER: u64 = 16 + 32 + 32 + 8;
+/// How long before a new cache was begun another one that is no longer written was last written to.
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// A cache that is being written.
 pub struct CacheWriter {
-    file: BufWriter<File>,
-    temporary: PathBuf,
+    file: BufWriter<GrowingFile>,
     path: PathBuf,
     key: [u8; 32],
     digest: Sha256,
@@ -102,7 +105,7 @@ impl Cached {
 }
 
 impl CacheWriter {
-    /// A new cache of what has this digest.
+    /// A new cache of what has this digest. Two processes may make the same one at the same time: the last name wins.
     ///
     /// # Errors
     ///
@@ -110,54 +113,50 @@ impl CacheWriter {
     pub fn create(key: &[u8; 32]) -> Result<Self> {
         let path = path_of(key);
         let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(DataError::io(folder))?;
-        // Two processes may make the same cache at the same time: each writes its own file, and the last name wins.
-        let temporary = path.with_extension(format!("{}.part", std::process::id()));
-        let create = || {
-            let mut file = BufWriter::new(File::create(&temporary)?);
-            file.write_all(&[0; HEADER as usize])?;
-            Ok(file)
-        };
-        let file = create().map_err(DataError::io(&temporary))?;
-        Ok(Self { file, temporary, path, key: *key, digest: Sha256::new(), length: 0 })
+        create_dir(folder)?;
+        let file = BufWriter::new(GrowingFile::begin(&path)?);
+        // Whatever cannot be tidied up is in nobody's way.
+        let _ = remove_abandoned_files(folder, file.get_ref(), ABANDONED);
+        let mut writer = Self { file, path, key: *key, digest: Sha256::new(), length: 0 };
+        writer.write(&[0; HEADER as usize])?;
+        Ok(writer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|source| cannot_write(&self.path, source))
     }
 
     /// Appends some rows.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
         self.digest.update(bytes);
         self.length += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(DataError::io(&self.temporary))
+        self.write(bytes)
     }
 
     /// Gives the cache its name, with what is kept beside the rows.
     pub fn finish(mut self, beside: &[u8]) -> Result<Cached> {
         self.digest.update(beside);
         let digest: [u8; 32] = std::mem::take(&mut self.digest).finalize().into();
-        let mut write = || {
-            self.file.write_all(beside)?;
-            self.file.seek(SeekFrom::Start(0))?;
-            for part in [&MAGIC[..], &self.key, &digest, &self.length.to_le_bytes()] {
-                self.file.write_all(part)?;
-            }
-            self.file.flush()?;
-            self.file.get_ref().sync_all()?;
-            fs::rename(&self.temporary, &self.path)
-        };
-        write().map_err(DataError::io(&self.path))?;
-        Ok(Cached { path: self.path.clone(), length: self.length, beside: beside.to_vec() })
+        self.write(beside)?;
+        self.file.seek(SeekFrom::Start(0)).map_err(|source| cannot_write(&self.path, source))?;
+        let (key, length) = (self.key, self.length.to_le_bytes());
+        for part in [&MAGIC[..], &key, &digest, &length] {
+            self.write(part)?;
+        }
+        let Self { file, path, length, .. } = self;
+        file.into_inner().map_err(|error| cannot_write(&path, error.into_error()))?.finish()?;
+        Ok(Cached { path, length, beside: beside.to_vec() })
     }
 }
 
-impl Drop for CacheWriter {
-    fn drop(&mut self) {
-        // Of a finished one there is nothing to remove.
-        fs::remove_file(&self.temporary).ok();
-    }
+fn cannot_write(path: &Path, source: io::Error) -> DataError {
+    RecordError::Io { action: "write", path: path.to_path_buf(), source }.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     /// A cache in the folder of this machine's caches, under a key of the test's own.
     fn written(name: &str, rows: &[u8]) -> ([u8; 32], Cached) {

@@ -17,6 +17,9 @@ pub enum DataError {
         /// What the system or the unpacker said.
         source: io::Error,
     },
+    /// What was decoded cannot be kept.
+    #[error(transparent)]
+    Cache(#[from] record::RecordError),
     /// A folder lacks a file.
     #[error("there is no {name} and no {name}.gz in {}", dir.display())]
     Missing {

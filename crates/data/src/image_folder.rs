@@ -274,11 +274,11 @@ fn pixels(
         return Ok((rows(&cached)?, positions(&cached.beside)));
     }
     // Where no cache can be written, images that fit into memory need none.
-    let mut cache = match CacheWriter::create(&key) {
-        Ok(cache) => Some(cache),
-        Err(_) if fits => None,
-        Err(error) => return Err(error),
+    let if_needed = |written: Result<CacheWriter>| match written {
+        Err(_) if fits => Ok(None),
+        written => written.map(Some),
     };
+    let mut cache = if_needed(CacheWriter::create(&key))?;
     let done = progress.counter("decoding images", images.len() as u64);
     let (mut kept, mut corrupt) = (Vec::new(), Vec::new());
     for (number, images) in images.chunks(AT_ONCE).enumerate() {
@@ -293,7 +293,9 @@ fn pixels(
         for (position, pixels) in pixels.into_iter().enumerate() {
             match pixels {
                 Ok(bytes) => {
-                    cache.as_mut().map_or(Ok(()), |cache| cache.push(&bytes))?;
+                    if let Some(mut writer) = cache {
+                        cache = if_needed(writer.push(&bytes).map(|()| writer))?;
+                    }
                     if fits {
                         kept.extend(bytes);
                     }
@@ -306,9 +308,8 @@ fn pixels(
         }
     }
     let beside: Vec<u8> = corrupt.iter().flat_map(|position| position.to_le_bytes()).collect();
-    let cached = cache.map(|cache| cache.finish(&beside)).transpose()?;
-    Ok(match cached {
-        Some(cached) if !fits => (rows(&cached)?, corrupt),
+    Ok(match cache.map(|cache| cache.finish(&beside)) {
+        Some(cached) if !fits => (rows(&cached?)?, corrupt),
         _ => (Rows::Bytes(kept), corrupt),
     })
 }

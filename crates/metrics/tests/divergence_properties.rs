@@ -1,4 +1,7 @@
-//! What the divergences satisfy for all distributions, on random ones.
+//! What the divergences satisfy for all distributions, on random ones and on those that the fuzzer found.
+
+#[path = "../../../fuzz/src/divergences.rs"]
+mod fuzzed;
 
 use std::f64::consts::LN_2;
 
@@ -93,6 +96,17 @@ const MONOTONE: [(&str, Divergence); 9] = [
     ("renyi 3", |p, q| renyi_divergence(p, q, 3.0).unwrap()),
     ("tsallis 1/2", |p, q| tsallis_divergence(p, q, 0.5).unwrap()),
 ];
+
+#[test]
+fn what_the_fuzzer_found_has_its_bounds() {
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/divergences");
+    let mut count = 0;
+    for seed in std::fs::read_dir(seeds).unwrap() {
+        fuzzed::divergences(&std::fs::read(seed.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "there are no seeds");
+}
 
 proptest! {
     #[test]

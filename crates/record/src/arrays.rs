@@ -213,7 +213,7 @@ pub(crate) fn header_number(path: &Path, key: &str) -> Option<usize> {
 }
 
 /// A text in the header of a safetensors file, without reading the tensors; `None` if there is no such file or no such text.
-pub fn header_text(path: &Path, key: &str) -> Option<String> {
+pub(crate) fn header_text(path: &Path, key: &str) -> Option<String> {
     /// More than any header of klsweep's.
     const LONGEST: u64 = 1 << 20;
 

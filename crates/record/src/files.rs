@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{RecordError, Result};
 
@@ -23,7 +24,7 @@ pub fn write_keeping_previous(path: &Path, previous: &Path, bytes: &[u8]) -> Res
 }
 
 fn replace(path: &Path, previous: Option<&Path>, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = dir_of(path);
     let mut file = new_file_builder().prefix(".klsweep").suffix(TEMPORARY).tempfile_in(dir)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -35,6 +36,11 @@ fn replace(path: &Path, previous: Option<&Path>, bytes: &[u8]) -> io::Result<()>
     }
     file.persist(path)?;
     sync_dir(dir)
+}
+
+/// The directory that a file is in.
+fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Of temporary files with the permissions of any other new file: the process's mask decides, and nobody else is shut out.
@@ -53,13 +59,29 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Removes what a process that was killed while it wrote has left in a directory; nobody else may be writing there.
-pub(crate) fn remove_temporary_files(dir: &Path) -> Result<()> {
+pub fn remove_temporary_files(dir: &Path) -> Result<()> {
+    remove_temporary_files_if(dir, |_| Ok(true))
+}
+
+/// The same where others may be writing: what was last written so long before `new` was begun, by the clock of the file
+/// system alone.
+pub fn remove_abandoned_files(dir: &Path, new: &GrowingFile, before: Duration) -> Result<()> {
+    let begun = new.file.as_file().metadata().and_then(|new| new.modified());
+    let begun = begun.map_err(RecordError::io("read", &new.path))?;
+    remove_temporary_files_if(dir, |path| {
+        let age = begun.duration_since(fs::metadata(path)?.modified()?);
+        Ok(age.is_ok_and(|age| age > before))
+    })
+}
+
+fn remove_temporary_files_if(dir: &Path, abandoned: impl Fn(&Path) -> io::Result<bool>) -> Result<()> {
     let remove = || -> io::Result<()> {
         for entry in fs::read_dir(dir)? {
-            let name = entry?.file_name();
+            let entry = entry?;
+            let (name, path) = (entry.file_name(), entry.path());
             let text = name.to_string_lossy();
-            if text.starts_with(".klsweep") && text.ends_with(TEMPORARY) {
-                fs::remove_file(dir.join(name))?;
+            if text.starts_with(".klsweep") && text.ends_with(TEMPORARY) && abandoned(&path)? {
+                fs::remove_file(path)?;
             }
         }
         Ok(())
@@ -80,15 +102,19 @@ pub struct GrowingFile {
 impl GrowingFile {
     /// Begins a file.
     pub fn begin(path: &Path) -> Result<Self> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = new_file_builder().prefix(".klsweep").suffix(TEMPORARY).tempfile_in(dir);
+        let file = new_file_builder().prefix(".klsweep").suffix(TEMPORARY).tempfile_in(dir_of(path));
         Ok(Self { path: path.to_path_buf(), file: file.map_err(RecordError::io("write", path))? })
     }
 
     /// Puts it into its place.
     pub fn finish(self) -> Result<()> {
-        let synced = self.file.as_file().sync_all().and_then(|()| Ok(self.file.persist(&self.path)?));
-        synced.map(|_| ()).map_err(RecordError::io("write", &self.path))
+        let Self { path, file } = self;
+        let finish = || {
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            sync_dir(dir_of(&path))
+        };
+        finish().map_err(RecordError::io("write", &path))
     }
 }
 
@@ -178,5 +204,22 @@ mod tests {
         remove_temporary_files(dir.path()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
         remove_temporary_files(&dir.path().join("absent")).unwrap();
+    }
+
+    #[test]
+    fn of_what_others_write_only_what_stood_still_for_long_is_cleared() {
+        let dir = TempDir::new().unwrap();
+        let new = GrowingFile::begin(&dir.path().join("a")).unwrap();
+        let begun = new.file.as_file().metadata().unwrap().modified().unwrap();
+        for (name, hours) in [("old", 25), ("live", 23), ("future", -30)] {
+            let file = fs::File::create(dir.path().join(format!(".klsweep{name}.tmp"))).unwrap();
+            let hours_of = |hours: i64| Duration::from_secs(3600 * hours.unsigned_abs());
+            let at = if hours > 0 { begun - hours_of(hours) } else { begun + hours_of(hours) };
+            file.set_modified(at).unwrap();
+        }
+        remove_abandoned_files(dir.path(), &new, Duration::from_secs(24 * 3600)).unwrap();
+        let is_there = |name: &str| dir.path().join(format!(".klsweep{name}.tmp")).exists();
+        assert_eq!(["old", "live", "future"].map(is_there), [false, true, true]);
+        new.finish().unwrap();
     }
 }

@@ -10,6 +10,7 @@ mod arrays;
 mod backend;
 mod baselines;
 mod binarise;
+mod checkpoint;
 mod claim;
 mod collapse;
 mod config;
@@ -44,13 +45,14 @@ mod schema;
 mod seeds;
 mod shape;
 mod summary;
+mod tensor_file;
 mod terms;
 mod warnings;
 
-pub use arrays::header_text;
 pub use backend::Backend;
 pub use baselines::{Baselines, Classified, Generated, OfParts};
 pub use binarise::Binarise;
+pub use checkpoint::{Checkpoint, TrainingPosition};
 pub use claim::{Claim, Claims, Owner, Taken};
 pub use config::{Margin, OptimizerConfig, RunConfig};
 pub use data_config::{DataConfig, Missing, Scale};
@@ -62,7 +64,10 @@ pub use error::{RecordError, Result};
 pub use estimate::Estimate;
 pub use examples::{ExamplePart, Examples, MOST_EXAMPLES, ShownImages, example_positions, picture_size};
 pub use failure::{Failure, NotFinite};
-pub use files::{GrowingFile, create_dir, write_atomically, write_keeping_previous};
+pub use files::{
+    GrowingFile, create_dir, remove_abandoned_files, remove_temporary_files, write_atomically,
+    write_keeping_previous,
+};
 pub use hashes::{Change, FileHashes};
 pub use held_out::HeldOut;
 pub use history::{EpochRow, HistoryFile, read_history};
@@ -79,8 +84,9 @@ pub use result::{
 };
 pub use run_dir::{MemberDir, RunDir};
 pub use run_record::{RunRecord, Status, now};
-pub use schema::{SCHEMA, VERSION, check_schema};
+pub use schema::{SCHEMA, VERSION};
 pub use seeds::{Group, Spread, by_coefficient};
 pub use shape::Shape;
+pub use tensor_file::{SavedTensor, TensorFile};
 pub use terms::{LatentUse, Terms};
 pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, standing, still_improving, warnings};

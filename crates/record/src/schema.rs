@@ -38,7 +38,7 @@ struct Stamped<'a, T> {
 /// # Errors
 ///
 /// [`RecordError::OtherSchema`], with the version of klsweep that wrote the file.
-pub fn check_schema(path: &Path, schema: u32, version: &str) -> Result<()> {
+pub(crate) fn check_schema(path: &Path, schema: u32, version: &str) -> Result<()> {
     if schema > SCHEMA { Err(other_schema(path, schema, version)) } else { Ok(()) }
 }
 

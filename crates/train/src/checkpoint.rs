@@ -1,52 +1,24 @@
 //! Where a member stands: saved so that it goes on bit for bit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use burn::tensor::{Device, Tensor, TensorData};
 use model::{Adam, Moments, NamedTensor, Vae, load_parameters, named_parameters};
 use record::{
-    MemberDir, NotFinite, OptimizerConfig, SCHEMA, VERSION, check_schema, create_dir, header_text,
-    write_keeping_previous,
+    Checkpoint, MemberDir, NotFinite, OptimizerConfig, TrainingPosition, create_dir, write_keeping_previous,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::finiteness::not_finite;
 use crate::network::adam_config;
 use crate::state::{EpochSums, TrainState};
-use crate::tensor_file::{SafetensorsFile, read_safetensors, to_safetensors};
-
-/// The key of the safetensors header under which everything that is no tensor stands, as TOML: what reads it gives every
-/// number back bit for bit, which `serde_json` does not without a feature that all of Burn would have to be built with.
-const POSITION_KEY: &str = "klsweep";
-
-/// What a checkpoint holds beside tensors.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Position {
-    #[serde(default)]
-    schema: u32,
-    #[serde(default)]
-    version: String,
-    /// The instruction set of the kernels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    kernels: Option<String>,
-    /// Epochs finished.
-    pub epoch: usize,
-    step: usize,
-    updates: u64,
-    /// Seconds of training up to here.
-    pub seconds: f64,
-    /// Of everything else in the file, so that a bit that changed on disk is noticed. Checkpoints of the first version have
-    /// none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    checksum: Option<u32>,
-}
+use crate::tensor_file::{tensor_data, to_safetensors};
 
 /// The state of a member in training, apart from the training itself, so that it can be written while that goes on.
 pub struct Snapshot {
     tensors: Vec<NamedTensor>,
-    position: Position,
+    position: TrainingPosition,
 }
 
 impl Snapshot {
@@ -68,22 +40,14 @@ impl Snapshot {
         for (name, sum) in [("reconstruction", reconstruction), ("kl", kl), ("saturated", clamped)] {
             tensors.push(NamedTensor { name: format!("sums.{name}"), data: sum.to_data() });
         }
-        let position = Position {
-            schema: SCHEMA,
-            version: VERSION.to_string(),
-            kernels: kernels.map(str::to_string),
-            epoch: state.epoch,
-            step: state.step,
-            updates: state.adam.updates(),
-            seconds: state.seconds(),
-            checksum: None,
-        };
+        let updates = state.adam.updates();
+        let position = TrainingPosition::new(kernels, state.epoch, state.step, updates, state.seconds());
         Self { tensors, position }
     }
 
     /// What of it is NaN or infinite; `None` if every number is finite.
     pub fn not_finite(&self) -> Option<NotFinite> {
-        let Position { epoch, step, .. } = self.position;
+        let TrainingPosition { epoch, step, .. } = self.position;
         let [epoch, step] = if step == 0 { [epoch, 0] } else { [epoch + 1, step] };
         let tensor = not_finite(&self.tensors)?;
         Some(NotFinite { tensor, epoch, step: (step > 0).then_some(step) })
@@ -99,27 +63,13 @@ impl Snapshot {
         if let Some(not_finite) = self.not_finite() {
             return Err(not_finite.into());
         }
-        let Self { tensors, mut position } = self;
-        position.checksum = Some(position.checksum(tensors.iter().map(|t| (t.name.as_str(), &t.data)))?);
-        let position = position.to_toml()?;
-        let file = to_safetensors(&tensors, HashMap::from([(POSITION_KEY.to_string(), position)]))?;
+        let Self { tensors, position } = self;
+        let bytes = tensors.iter().map(|NamedTensor { name, data }| (name.as_str(), data.as_bytes()));
+        let position = position.header(bytes).context("cannot write the position as TOML")?;
+        let file = to_safetensors(&tensors, HashMap::from([position]))?;
         let path = dir.checkpoint();
         create_dir(path.parent().expect("the path has a directory"))?;
         Ok(write_keeping_previous(&path, &dir.previous_checkpoint(), &file)?)
-    }
-}
-
-impl Position {
-    fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).context("cannot write the position as TOML")
-    }
-
-    /// CRC-32C of the position and the bytes of the tensors.
-    fn checksum<'a>(&self, tensors: impl Iterator<Item = (&'a str, &'a TensorData)>) -> Result<u32> {
-        let in_order: BTreeMap<&str, &TensorData> = tensors.collect();
-        let position = Self { checksum: None, ..self.clone() }.to_toml()?;
-        let add = |sum, data: &&TensorData| crc32c::crc32c_append(sum, data.as_bytes());
-        Ok(in_order.values().fold(crc32c::crc32c(position.as_bytes()), add))
     }
 }
 
@@ -134,8 +84,8 @@ pub struct Saved {
 }
 
 /// Where a member's checkpoint stands, without its tensors being read; `None` if there is none, or it cannot be read.
-pub fn position(dir: &MemberDir) -> Option<Position> {
-    toml::from_str(&header_text(&dir.checkpoint(), POSITION_KEY)?).ok()
+pub fn position(dir: &MemberDir) -> Option<TrainingPosition> {
+    TrainingPosition::of_file(&dir.checkpoint())
 }
 
 /// The state of a member as it was last saved; `None` if it never was. Where the last checkpoint is damaged, it is the one
@@ -169,19 +119,11 @@ pub fn load(
 }
 
 fn read(path: &Path, vae: Vae, optimizer: &OptimizerConfig, device: &Device) -> Result<Saved> {
-    let SafetensorsFile { mut tensors, metadata } = read_safetensors(path)?;
-    let position = metadata.get(POSITION_KEY).with_context(|| format!("it has no entry {POSITION_KEY:?}"))?;
-    let position: Position = toml::from_str(position).context("its position is damaged")?;
-    check_schema(path, position.schema, &position.version)?;
-    if let Some(expected) = position.checksum {
-        let found = position.checksum(tensors.iter().map(|(name, data)| (name.as_str(), data)))?;
-        ensure!(
-            found == expected,
-            "{} is damaged: its checksum is {found:08x} instead of {expected:08x}",
-            path.display()
-        );
-    }
-    let mut take = |name: String| tensors.remove(&name).ok_or_else(|| anyhow!("it lacks {name}"));
+    let Checkpoint { position, mut tensors } = Checkpoint::read(path)?;
+    let mut take = |name: String| {
+        let saved = tensors.remove(&name).with_context(|| format!("{} lacks {name}", path.display()))?;
+        Ok::<TensorData, anyhow::Error>(tensor_data(&saved))
+    };
 
     let mut parameters = Vec::new();
     let mut moments = Vec::new();
@@ -221,7 +163,7 @@ fn vector(data: TensorData, elements: usize, name: &str, device: &Device) -> Res
 mod tests {
     use super::*;
     use crate::network::initial_vae;
-    use record::{RunConfig, RunDir, Shape};
+    use record::{RunConfig, RunDir, SCHEMA, Shape, TensorFile, VERSION};
     use tempfile::TempDir;
 
     fn saved(kernels: Option<&str>) -> (TempDir, MemberDir, Vae) {
@@ -256,9 +198,11 @@ mod tests {
     #[test]
     fn a_checkpoint_of_a_newer_version_is_named_as_one() {
         let (_root, dir, vae) = saved(None);
-        let SafetensorsFile { tensors, metadata } = read_safetensors(&dir.checkpoint()).unwrap();
-        let tensors: Vec<NamedTensor> =
-            tensors.into_iter().map(|(name, data)| NamedTensor { name, data }).collect();
+        let TensorFile { tensors, metadata } = TensorFile::read(&dir.checkpoint()).unwrap();
+        let tensors: Vec<NamedTensor> = tensors
+            .iter()
+            .map(|(name, saved)| NamedTensor { name: name.clone(), data: tensor_data(saved) })
+            .collect();
         let newer = |(key, position): (String, String)| {
             let schema =
                 position.replace(&format!("schema = {SCHEMA}\n"), &format!("schema = {}\n", SCHEMA + 1));
@@ -295,7 +239,7 @@ mod tests {
             error.starts_with("no checkpoint of c=1 seed=0 can be used; to train it from its"),
             "{error}"
         );
-        assert!(error.contains("state.safetensors is damaged or cut short"), "{error}");
+        assert!(error.contains("state.safetensors is damaged: it is no whole safetensors file"), "{error}");
     }
 
     #[test]

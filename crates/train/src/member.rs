@@ -69,14 +69,10 @@ pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) ->
         Err(error) => error,
         outcome => return outcome,
     };
-    let error = match error.downcast() {
-        Ok(RecordError::TakenOver { owner, .. }) => {
-            observer.say(&format!("{id} was taken over by {owner}"));
-            return Ok(Outcome::Taken { owner: None, alive: true });
-        }
-        Ok(other) => other.into(),
-        Err(other) => other,
-    };
+    if let Some(RecordError::TakenOver { owner, .. }) = error.downcast_ref() {
+        observer.say(&format!("{id} was taken over by {owner}"));
+        return Ok(Outcome::Taken { owner: None, alive: true });
+    }
     let error = match error.downcast() {
         Ok(found) => explain(run, &dir, found),
         Err(other) => other,

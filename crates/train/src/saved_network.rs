@@ -6,11 +6,11 @@ use anyhow::{Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use model::{NamedTensor, Vae, load_parameters};
-use record::{RunConfig, Shape};
+use record::{RunConfig, Shape, TensorFile};
 
 use crate::network::vae_config;
 use crate::random::{Purpose, stream};
-use crate::tensor_file::{SafetensorsFile, read_safetensors};
+use crate::tensor_file::tensor_data;
 
 /// The network of a file of weights, or of a checkpoint, for examples of a shape.
 ///
@@ -18,11 +18,11 @@ use crate::tensor_file::{SafetensorsFile, read_safetensors};
 ///
 /// Fails when the file is damaged, holds another network, or weights that are not finite.
 pub fn read_network(path: &Path, config: &RunConfig, shape: &Shape, device: &Device) -> Result<Vae> {
-    let SafetensorsFile { tensors, .. } = read_safetensors(path)?;
+    let TensorFile { tensors, .. } = TensorFile::read(path)?;
     let weights: Vec<NamedTensor> = tensors
         .into_iter()
         .filter(|(name, _)| name.starts_with("encoder.") || name.starts_with("decoder."))
-        .map(|(name, data)| NamedTensor { name, data })
+        .map(|(name, saved)| NamedTensor { name, data: tensor_data(&saved) })
         .collect();
     for NamedTensor { name, data } in &weights {
         let broken = data.iter::<f32>().filter(|value| !value.is_finite()).count();

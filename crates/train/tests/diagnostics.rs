@@ -9,12 +9,12 @@ use data::{Dataset, Split};
 use model::{LOG_VAR_MAX, LOG_VAR_MIN, NamedTensor, Vae, VaeConfig, load_parameters};
 use record::{
     DIMENSION_QUANTITIES, DataConfig, Diagnostics, Estimate, HeldOut, Kind, MemberId, MemberResult, OfParts,
-    Shape, Terms, quantities_of,
+    Shape, TensorFile, Terms, quantities_of,
 };
 use serde::Deserialize;
 use train::diagnostics::{DataReference, Measurement, diagnose};
 use train::random::{Purpose, stream};
-use train::tensor_file::read_safetensors;
+use train::tensor_file::tensor_data;
 
 const SEED: u64 = 0;
 /// The kept networks were trained with this coefficient; to the others it is all the same.
@@ -54,8 +54,9 @@ fn trained(latent: usize) -> Vae {
     let config =
         VaeConfig { encoder_hidden: vec![8], latent, decoder_hidden: vec![8], ..VaeConfig::default() };
     let file =
-        read_safetensors(&kept(&format!("latent_{latent}.safetensors"))).expect("the weights are kept");
-    let parameters = file.tensors.into_iter().map(|(name, data)| NamedTensor { name, data }).collect();
+        TensorFile::read(&kept(&format!("latent_{latent}.safetensors"))).expect("the weights are kept");
+    let parameter = |(name, saved)| NamedTensor { name, data: tensor_data(&saved) };
+    let parameters = file.tensors.into_iter().map(parameter).collect();
     load_parameters(network(&config, 784), parameters).expect("they are of this network")
 }
 

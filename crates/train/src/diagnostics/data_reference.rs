@@ -178,7 +178,7 @@ pub fn baselines(dataset: &Dataset, reference: &DataReference, progress: &dyn Pr
                         Represented { samples: report?, labels: of_report },
                     ],
                 };
-                Ok(Some(classify(&probed, name, &mut not_measured, &mut steps)))
+                Ok::<_, data::DataError>(Some(classify(&probed, name, &mut not_measured, &mut steps)))
             };
             let of = if dataset.train.shape().image().is_some() { "pixels" } else { "columns" };
             pixels = classified(of, &numbers)?;

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 /// Dimensions that are integrated over at most.
 pub const MOST_DIMENSIONS: usize = 2;
 /// Cells along an axis of the coarse lattice, in one and in two dimensions.
-const COARSE: [u32; MOST_DIMENSIONS] = [1024, 64];
+pub(super) const COARSE: [u32; MOST_DIMENSIONS] = [1024, 64];
 /// Cells of a tile along each axis, in one and in two dimensions.
 const TILES: [[u32; 2]; MOST_DIMENSIONS] = [[64, 1], [8, 8]];
 /// Tiles that are decoded together.

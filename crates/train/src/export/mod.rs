@@ -10,7 +10,7 @@ mod pytorch;
 use std::path::Path;
 
 use anyhow::Result;
-use record::{create_dir, write_atomically};
+use record::{create_dir, remove_temporary_files, write_atomically};
 
 pub use self::arrays::export_arrays;
 use self::network::Network;
@@ -32,6 +32,8 @@ pub fn export(member: &TrainedMember, to: &Path) -> Result<Vec<&'static str>> {
         ("README.md", card::model_card(member)?.into_bytes()),
     ];
     create_dir(to)?;
+    // Of an export that was killed.
+    remove_temporary_files(to)?;
     for (name, content) in &files {
         write_atomically(&to.join(name), content)?;
     }
