@@ -1,5 +1,6 @@
 //! Numbers about distributions.
 
+use anyhow::anyhow;
 use metrics::families::{Distribution, FamilyError, KlDivergence};
 use metrics::latent::{self, BinnedComparison, Posteriors, PriorComparison};
 use metrics::samples::Estimate;
@@ -96,9 +97,10 @@ pub fn decompose_kl<'py>(
     let codes = codes.as_array();
     if codes.dim() != (posteriors.images(), posteriors.dimensions()) {
         let shapes = (codes.dim(), means.as_array().dim());
-        return Err(value_error(format!(
+        return Err(value_error(anyhow!(
             "codes are {:?} and means {:?}: every posterior has a code",
-            shapes.0, shapes.1
+            shapes.0,
+            shapes.1
         )));
     }
     let found = py.detach(|| latent::decompose_kl(posteriors, codes)).map_err(value_error)?;

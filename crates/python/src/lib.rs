@@ -22,7 +22,7 @@ mod _native {
     use super::runs::{answers, audit_arrays, decode_file, encode_file, sweep, write_report};
 }
 
-/// An error in words.
-fn value_error(error: impl std::fmt::Display) -> PyErr {
-    pyo3::exceptions::PyValueError::new_err(format!("{error:#}"))
+/// An error in words, with what caused it.
+fn value_error(error: impl Into<anyhow::Error>) -> PyErr {
+    pyo3::exceptions::PyValueError::new_err(format!("{:#}", error.into()))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use numpy::{IntoPyArray, PyArray2};
 use pyo3::prelude::*;
 use record::{Likelihood, Variance};
@@ -87,7 +87,7 @@ fn likelihood_called(name: &str) -> Result<Likelihood> {
     Likelihood::ALL
         .into_iter()
         .find(|likelihood| likelihood.name() == name)
-        .ok_or_else(|| anyhow::anyhow!("no likelihood is called {name:?}: the known ones are {}", known()))
+        .ok_or_else(|| anyhow!("no likelihood is called {name:?}: the known ones are {}", known()))
 }
 
 /// Makes the report and gives back where the page is.
@@ -95,7 +95,7 @@ fn likelihood_called(name: &str) -> Result<Likelihood> {
 pub fn write_report(py: Python<'_>, run: PathBuf, figures: &str) -> PyResult<PathBuf> {
     let figures = FigureSet::ALL.into_iter().find(|set| set.name() == figures).ok_or_else(|| {
         let known = FigureSet::ALL.map(FigureSet::name).join(", ");
-        value_error(format!("no set of figures is called {figures:?}: the known ones are {known}"))
+        value_error(anyhow!("no set of figures is called {figures:?}: the known ones are {known}"))
     })?;
     interruptible(py, || {
         let options = ReportOptions { figures, ..ReportOptions::default() };

@@ -15,7 +15,7 @@ import pytest
 import klsweep
 from conftest import REPOSITORY
 
-SETTINGS = {"epochs": 3, "batch_size": 40, "seeds": [0, 1], "model": {"encoder_hidden": [32], "decoder_hidden": [32]}}
+SETTINGS = {"epochs": 40, "batch_size": 40, "seeds": [0, 1], "model": {"encoder_hidden": [32], "decoder_hidden": [32]}}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_command_line_gives_the_same_bits(trained, tmp_path):
         assert not os.environ.get("CI"), "KLSWEEP has to be the path of the program"
         pytest.skip("KLSWEEP is not the path of the program")
     data = next(path for path in trained.path.parent.glob("sweep-*.npy") if "labels" not in path.name)
-    overrides = ["epochs=3", "batch_size=40", "seeds=[0, 1]", "model.encoder_hidden=[32]", "model.decoder_hidden=[32]", "name='cli'"]
+    overrides = ["epochs=40", "batch_size=40", "seeds=[0, 1]", "model.encoder_hidden=[32]", "model.decoder_hidden=[32]", "name='cli'"]
     arguments = [word for override in overrides for word in ("--set", override)]
     subprocess.run([klsweep_program, data, "--c", "0.1,1", "--quiet", "--no-report", *arguments], cwd=tmp_path, check=True)
     files = ["weights.safetensors", "outputs.safetensors", "losses.safetensors", "history.csv"]
