@@ -48,7 +48,8 @@ mod tests {
         let metadata = HashMap::from([("key".to_string(), "value".to_string())]);
         let data = TensorData::from([[1.0f32, -0.0, f32::MIN_POSITIVE], [f32::MAX, 1e-45, 3.0]]);
         let tensor = NamedTensor { name: "a.b".to_string(), data };
-        std::fs::write(&path, to_safetensors(&[tensor.clone()], metadata.clone()).unwrap()).unwrap();
+        std::fs::write(&path, to_safetensors(std::slice::from_ref(&tensor), metadata.clone()).unwrap())
+            .unwrap();
         let read = TensorFile::read(&path).unwrap();
         assert_eq!(read.metadata, metadata);
         assert_eq!(tensor_data(&read.tensors["a.b"]).as_bytes(), tensor.data.as_bytes());
