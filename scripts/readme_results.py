@@ -50,7 +50,7 @@ def caption(rows, run):
     entropy = f"{floor:.1f} nats of every reconstruction are the entropy of the grey pixels." if floor else ""
     if seeds == 1:
         return f"{begin}. One seed: retraining with another rounding moves the ELBO by about 0.1 nat, another seed by more. {entropy}\n"
-    return f"{begin}: means over {seeds} seeds and half their intervals of 95 %. {entropy}\n"
+    return f"{begin}: means over {seeds} seeds\nand half their intervals of 95 %. {entropy}\n"
 
 
 def main(run):

@@ -70,9 +70,10 @@ fn the_readmes_table_is_the_kept_summary() {
 
 #[test]
 fn the_kept_summary_is_within_what_independent_runs_of_the_network_gave() {
-    // In nats per image, from runs of the same network in another framework.
+    // In nats per image, from runs of the same network in another framework. At c = 0 seeds differ most: by
+    // `python scripts/seed_reference.py` PyTorch reaches 140.9 and 142.0 from two seeds.
     let expected: [(f64, RangeInclusive<f64>, RangeInclusive<f64>); 5] = [
-        (0.0, 142.0..=147.0, 100.0..=f64::MAX),
+        (0.0, 139.5..=147.0, 100.0..=f64::MAX),
         (0.02, 141.0..=146.0, 25.0..=37.0),
         (1.0, 143.5..=148.5, 5.6..=6.4),
         (2.0, 145.0..=151.5, 4.6..=5.4),

@@ -120,7 +120,7 @@ fn encode_part(
         while let Some(row) = rows.next()? {
             let row: Vec<f32> =
                 layout.channels_last(row).iter().map(|number| (number / unit) as f32).collect();
-            block.extend(pixels.of_network(row));
+            block.extend(pixels.planes_last_to_first(row));
             count += 1;
             if count % BLOCK == 0 {
                 write(&std::mem::take(&mut block))?;
@@ -203,7 +203,7 @@ impl Pixels {
         Self { planes: if planar { channels } else { 1 } }
     }
 
-    fn of_network(&self, row: Vec<f32>) -> Vec<f32> {
+    fn planes_last_to_first(&self, row: Vec<f32>) -> Vec<f32> {
         let planes = self.planes;
         match planes {
             1 => row,
@@ -211,7 +211,7 @@ impl Pixels {
         }
     }
 
-    fn channels_last(&self, row: &[f32]) -> Vec<f32> {
+    fn planes_first_to_last(&self, row: &[f32]) -> Vec<f32> {
         let (planes, size) = (self.planes, row.len() / self.planes);
         (0..row.len()).map(|place| row[place % planes * size + place / planes]).collect()
     }
@@ -383,7 +383,7 @@ impl Decode for OnnxDecoder {
                         .map_err(|reason| anyhow::anyhow!("{path} gave {reason}"))?;
                 }
             }
-            let row = self.pixels.channels_last(row);
+            let row = self.pixels.planes_first_to_last(row);
             match self.probabilities {
                 true => outputs.extend(row.iter().map(|probability| logit(f64::from(*probability)) as f32)),
                 false => outputs.extend(row),
