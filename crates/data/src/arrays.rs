@@ -154,7 +154,7 @@ impl NamedArray {
 
     /// Numbers of a row: all axes but the first.
     pub fn row_numbers(&self) -> usize {
-        self.shape.iter().skip(1).product()
+        self.shape.iter().skip(1).fold(1, |numbers, size| numbers.saturating_mul(*size))
     }
 
     /// How its axes are examples. Rows of as many numbers as a square image of 8 x 8 pixels or more has are taken for one.

@@ -15,6 +15,9 @@ use crate::labels::{Labels, Words};
 use crate::split::planar_place;
 use npy_format::{Element, Header};
 
+/// Columns of a table at most: each has a name, whatever bytes there are for it.
+const MOST_COLUMNS: usize = 1 << 20;
+
 /// How the axes of an array are examples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -54,17 +57,21 @@ pub fn read_header(reader: &mut impl Read) -> Result<Header, String> {
 /// How the axes of an array are examples: `[examples, columns]`, `[examples, height, width]`, or with channels last or second.
 pub fn layout(header: &Header, path: &Path, config: &DataConfig) -> Result<Layout> {
     let interleaved = |shape| Ok(Layout { shape, planar: false });
-    let numbers = header.shape.iter().skip(1).product();
     if header.count().is_none_or(|count| count == 0) {
         return Err(DataError::content(
             path,
             format!("has the shape {:?}: it holds no example", header.shape),
         ));
     }
+    let numbers = header.shape.iter().skip(1).product();
     if let Some(shape) = image_shape(path, numbers, config)? {
         return interleaved(shape);
     }
     match header.shape[..] {
+        [_, columns] if columns > MOST_COLUMNS => Err(DataError::content(
+            path,
+            format!("has the shape {:?}: a table has at most {MOST_COLUMNS} columns", header.shape),
+        )),
         [_, columns] => interleaved(Shape::Table {
             columns: (0..columns).map(|column| format!("column {column}")).collect(),
         }),
@@ -265,6 +272,8 @@ mod tests {
         let path = dir.path().join("a.npy");
         for (descr, shape, bytes, expected) in [
             ("<f4", "(4, 2)", &[0; 31][..], "should be"),
+            // Before a name is made for each column that the file does not have.
+            ("<f2", "(1, 1099511627776)", &[0; 16], "a table has at most 1048576 columns"),
             ("<c8", "(1, 2)", &[0; 16], "values of the type \"<c8\""),
             ("|u1", "(8,)", &[0; 8], "has the shape [8]"),
             ("|u1", "(0, 8)", &[], "holds no example"),
