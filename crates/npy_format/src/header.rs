@@ -33,7 +33,7 @@ impl Header {
         let mut start = [0; 8];
         fill(reader, &mut start)?;
         if start[..6] != *MAGIC {
-            return Err("is no array of NumPy: it does not begin as one".to_string());
+            return Err("is no array of NumPy: it does not begin with \\x93NUMPY".to_string());
         }
         let mut length = [0; 4];
         let prefix = match start[6] {

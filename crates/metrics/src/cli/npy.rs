@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let refused = |bytes: &[u8]| format!("{:#}", read(bytes).unwrap_err());
-        assert!(refused(b"1,2\n3,4\n5").contains("does not begin as one"));
+        assert!(refused(b"1,2\n3,4\n5").contains("does not begin with"));
         let of = |descr: &str, shape: &str| {
             refused(&file(
                 1,
