@@ -18,16 +18,33 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, None, bytes).map_err(RecordError::io("write", path))
 }
 
-/// The same, and the old file is kept as `previous`. A crash in between leaves the old one under that name alone.
+/// Writes a file as [`write_atomically`] does that must not be there yet: of several that write it at once, one succeeds.
+pub(crate) fn write_first(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_new(path, bytes).map_err(RecordError::io("write", path))
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = dir_of(path);
+    let file = synced_file(dir, bytes)?;
+    if let Err(error) = file.persist_noclobber(path) {
+        match error.error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => return Err(error.error),
+            // Of a file system that can neither link nor rename to a free name alone.
+            _ => error.file.persist(path)?,
+        };
+    }
+    sync_dir(dir)
+}
+
+/// Writes a file as [`write_atomically`] does, and keeps the old one as `previous`. A crash in between leaves the old one
+/// under that name alone.
 pub fn write_keeping_previous(path: &Path, previous: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, Some(previous), bytes).map_err(RecordError::io("write", path))
 }
 
 fn replace(path: &Path, previous: Option<&Path>, bytes: &[u8]) -> io::Result<()> {
     let dir = dir_of(path);
-    let mut file = new_file_builder().prefix(".klsweep").suffix(TEMPORARY).tempfile_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
+    let file = synced_file(dir, bytes)?;
     if let Some(previous) = previous
         && let Err(error) = fs::rename(path, previous)
         && error.kind() != io::ErrorKind::NotFound
@@ -36,6 +53,14 @@ fn replace(path: &Path, previous: Option<&Path>, bytes: &[u8]) -> io::Result<()>
     }
     file.persist(path)?;
     sync_dir(dir)
+}
+
+/// A temporary file in a directory with the content of another that is to come there.
+fn synced_file(dir: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let mut file = new_file_builder().prefix(".klsweep").suffix(TEMPORARY).tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// The directory that a file is in.

@@ -12,7 +12,7 @@ use crate::config::RunConfig;
 use crate::error::{RecordError, Result};
 use crate::examples::Examples;
 use crate::failure::Failure;
-use crate::files::{create_dir, remove_temporary_files, write_atomically};
+use crate::files::{create_dir, remove_temporary_files, write_atomically, write_first};
 use crate::history::{EpochRow, HistoryFile, read_history};
 use crate::losses::Losses;
 use crate::member_id::MemberId;
@@ -57,11 +57,7 @@ impl RunDir {
     pub fn create(path: &Path, config: &RunConfig) -> Result<Self> {
         let dir = Self { path: path.to_path_buf() };
         if dir.config_path().exists() {
-            let found = RunConfig::load(&dir.config_path(), &[])?;
-            return match found.difference(config) {
-                Some([there, here]) => Err(RecordError::OtherRun { dir: dir.path, there, here }),
-                None => Ok(dir),
-            };
+            return dir.of_same_configuration(config);
         }
         create_dir(path)?;
         let visible = fs::read_dir(path)
@@ -72,8 +68,18 @@ impl RunDir {
         if let Some(file) = visible.filter(|_| !dir.config_path().exists()) {
             return Err(RecordError::NotEmpty { dir: dir.path, file });
         }
-        write_atomically(&dir.config_path(), config.to_toml().as_bytes())?;
-        Ok(dir)
+        match write_first(&dir.config_path(), config.to_toml().as_bytes()) {
+            // Whoever was first may also have cleared away what this process had begun to write.
+            Err(_) if dir.config_path().exists() => dir.of_same_configuration(config),
+            written => written.map(|()| dir),
+        }
+    }
+
+    fn of_same_configuration(self, config: &RunConfig) -> Result<Self> {
+        match RunConfig::load(&self.config_path(), &[])?.difference(config) {
+            Some([there, here]) => Err(RecordError::OtherRun { dir: self.path, there, here }),
+            None => Ok(self),
+        }
     }
 
     /// A number that changes with what is recorded of the run and of its members.
@@ -390,6 +396,7 @@ mod tests {
     use crate::for_tests::finished;
     use crate::run_record::{Status, now};
     use crate::shape::Shape;
+    use std::thread;
     use tempfile::TempDir;
 
     fn config() -> RunConfig {
@@ -409,6 +416,32 @@ mod tests {
         );
         assert_eq!(dir.config().unwrap(), config());
         assert_eq!(RunDir::open(&path).unwrap(), dir);
+    }
+
+    /// As the tasks of a job array do, which a scheduler starts at the same moment.
+    #[test]
+    fn of_processes_that_begin_a_run_at_once_all_join_it_and_none_of_another_configuration() {
+        for attempt in 0..100 {
+            let root = TempDir::new().unwrap();
+            let path = root.path().join("runs/a");
+            let begin = |epochs| {
+                let dir = RunDir::create(&path, &RunConfig { epochs, ..config() })?;
+                drop(dir.claim(&Claims::new(false))?);
+                Ok::<_, RecordError>(epochs)
+            };
+            let begun: Vec<Result<usize>> = thread::scope(|scope| {
+                let threads = [3, 3, 3, 4].map(|epochs| scope.spawn(move || begin(epochs)));
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let chosen = RunDir::open(&path).unwrap().config().unwrap().epochs;
+            for (begun, epochs) in begun.into_iter().zip([3, 3, 3, 4]) {
+                match begun {
+                    Ok(_) => assert_eq!(epochs, chosen, "attempt {attempt}"),
+                    Err(RecordError::OtherRun { .. }) => assert_ne!(epochs, chosen, "attempt {attempt}"),
+                    Err(error) => panic!("attempt {attempt}: {error}"),
+                }
+            }
+        }
     }
 
     #[test]
