@@ -47,4 +47,6 @@ export -f fuzz
 export work keep seconds
 # As cargo-fuzz runs them.
 export ASAN_OPTIONS=detect_odr_violation=0
+# As the process of a network has it, and one thread, so that what is found is found again.
+export RUST_MIN_STACK=8388608 RTEN_NUM_THREADS=1
 printf '%s\n' "${targets[@]}" | xargs -P "${KLSWEEP_FUZZ_JOBS:-$(nproc)}" -I{} bash -euo pipefail -c 'fuzz {}'

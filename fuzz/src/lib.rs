@@ -14,11 +14,13 @@ use tempfile::TempDir;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("idx", idx),
     ("npy", npy),
     ("npz", npz),
     ("csv", csv),
+    ("parquet", parquet),
+    ("cifar", cifar),
     ("images", images),
     ("safetensors", safetensors),
     ("configuration", configuration),
@@ -32,7 +34,7 @@ const EXAMPLES: &[u8] = include_bytes!("../fixtures/examples.safetensors");
 const CONFIG: &str = include_str!("../fixtures/config.toml");
 
 /// A folder of this call's own, in memory where there is such a file system.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     let in_memory = Path::new("/dev/shm");
     let made = if in_memory.is_dir() { TempDir::new_in(in_memory) } else { TempDir::new() };
     made.expect("a temporary folder can be made")
@@ -92,6 +94,21 @@ pub fn csv(bytes: &[u8]) {
         load(&path);
         let _ = suggest(DataConfig { path, ..DataConfig::default() });
     }
+}
+
+/// A Parquet file.
+pub fn parquet(bytes: &[u8]) {
+    let folder = folder();
+    load(&written(&folder, "a.parquet", bytes));
+}
+
+/// CIFAR-10's files, the names of its classes among them.
+pub fn cifar(bytes: &[u8]) {
+    let folder = folder();
+    for name in ["data_batch_1.bin", "test_batch.bin", "batches.meta.txt"] {
+        written(&folder, name, bytes);
+    }
+    load(folder.path());
 }
 
 /// A folder of two images with the same content.

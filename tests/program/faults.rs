@@ -3,7 +3,7 @@
 //!
 //! `scripts/crashes.sh` refuses every call of every kind; by itself the test that does so takes a few of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -117,6 +117,67 @@ fn a_call_that_the_system_refuses_costs_no_bit() {
             folder.run(&["verify", "runs/smoke"]).expect_code(0);
         }
     }
+}
+
+/// What a power failure leaves: a name stands for a file whose content is on the disk, and whatever was renamed is in its folder on the
+/// disk before anything relies on it. The kills cannot show it, since what a killed process wrote is in the system's memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_renamed_was_synced_before_and_its_folder_is_after() {
+    if !has("strace", &["-qq", "-o", "/dev/null", "true"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let mut command = Command::new("strace");
+    command.args([
+        "-f",
+        "-qq",
+        "-y",
+        "-s",
+        "0",
+        "-o",
+        "trace",
+        "-e",
+        "trace=write,fsync,fdatasync,rename,renameat,renameat2",
+    ]);
+    command.arg(env!("CARGO_BIN_EXE_klsweep")).args(arguments()).current_dir(folder.path());
+    ran(command.stdin(Stdio::null())).expect_code(0);
+    let trace = fs::read_to_string(folder.path().join("trace")).unwrap();
+    // Where it was written and not synced since, and folders in which something was renamed since they were.
+    let (mut unsynced, mut folders) = (BTreeSet::new(), BTreeSet::new());
+    let mut renamed = 0;
+    for line in trace.lines() {
+        // `1234 fsync(5</tmp/a/b>) = 0`, `1234 rename("a", "b") = 0`: a call of one thread may be shown in two parts.
+        let Some((call, rest)) = line.split_once('(') else { continue };
+        let call = call.rsplit(' ').next().unwrap_or_default();
+        let of_descriptor =
+            || rest.split_once('<').and_then(|(_, path)| Some(PathBuf::from(path.split_once('>')?.0)));
+        match call {
+            "write" => {
+                unsynced.extend(of_descriptor().filter(|path| path.starts_with(folder.path().join("runs"))))
+            }
+            "fsync" | "fdatasync" => {
+                let path = of_descriptor().expect("a file is synced");
+                unsynced.remove(&path);
+                folders.remove(&path);
+            }
+            _ => {
+                let named: Vec<&str> = rest.split('"').skip(1).step_by(2).collect();
+                let [from, to] = [named[0], named[1]].map(|path| folder.path().join(path));
+                assert!(!unsynced.contains(&from), "{line}: its content may not be on the disk");
+                let member = to.parent().and_then(Path::parent).unwrap();
+                let history = member.join("history.csv");
+                assert!(
+                    !unsynced.contains(&history),
+                    "{line}: the checkpoint knows rows that may not be on the disk"
+                );
+                folders.insert(to.parent().unwrap().to_path_buf());
+                renamed += 1;
+            }
+        }
+    }
+    assert!(renamed > 20, "{renamed} files");
+    assert!(folders.is_empty() && unsynced.is_empty(), "not synced at the end: {folders:?} {unsynced:?}");
 }
 
 /// Runs a script in a namespace of mounts of its own; `$1` is the program, the others are its arguments.

@@ -3,12 +3,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use onnx_network::{Bounds, OnnxNetwork};
 use record::{MemberId, RunDir};
 use serde_json::Value;
 
 use crate::audit::{arrays, compare, json, write_npy};
 use crate::program::{Folder, Ran, examples, repository};
+
+#[path = "../../fuzz/src/onnx.rs"]
+mod of_strangers;
 
 const NETWORKS: [&str; 4] = ["--encoder", "encoder.onnx", "--decoder", "decoder.onnx"];
 
@@ -344,4 +349,75 @@ fn nested(depth: usize) -> Vec<u8> {
         graph = wrap(1, wrap(5, wrap(6, graph)));
     }
     wrap(7, graph)
+}
+
+fn klsweep() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_klsweep"))
+}
+
+/// Every seed of the fuzzer is run or refused by the process that runs networks, which survives all of them. See `scripts/fuzz.sh`.
+#[test]
+fn seeds_of_the_fuzzer_are_run_or_refused_in_words() {
+    let bounds = Bounds { memory: 4 << 30, seconds: 60 };
+    let mut run = 0;
+    for seed in fs::read_dir(repository().join("fuzz/seeds/onnx")).unwrap() {
+        let (seed, folder) = (seed.unwrap().path(), Folder::new());
+        let path = of_strangers::written(folder.path(), &fs::read(&seed).unwrap());
+        let said = match OnnxNetwork::load_by(klsweep(), bounds, &path) {
+            Ok(network) => {
+                run += 1;
+                of_strangers::run_once(&network)
+            }
+            Err(error) => vec![error.to_string()],
+        };
+        let crashed = said.iter().find(|said| said.contains("the process that ran it ended"));
+        assert_eq!(crashed, None, "{}", seed.display());
+    }
+    assert!(run > 0, "a seed is a network");
+}
+
+/// The file names weights beyond its folder, where there are some.
+#[test]
+fn weights_outside_of_the_folder_are_not_read() {
+    let folder = Folder::new();
+    let beside = folder.path().join("beside");
+    fs::create_dir(&beside).unwrap();
+    let bytes = fs::read(repository().join("tests/data/onnx/outside.onnx")).unwrap();
+    let path = of_strangers::written(&beside, &bytes);
+    fs::copy(beside.join("a.onnx.data"), folder.path().join("a.onnx.data")).unwrap();
+    let bounds = Bounds::default();
+    let said = OnnxNetwork::load_by(klsweep(), bounds, &path).err().expect("it is refused").to_string();
+    assert!(said.contains("../a.onnx.data"), "{said}");
+    // The same weights in the file's own folder are read: nothing else was wrong.
+    let inside = fs::read(repository().join("tests/data/onnx/inside.onnx")).unwrap();
+    let path = of_strangers::written(&beside, &inside);
+    assert!(OnnxNetwork::load_by(klsweep(), bounds, &path).is_ok());
+}
+
+/// Of 128 TB of weights, of 4 PB of numbers, of a loop without end: see `scripts/onnx_fixtures.py`.
+#[test]
+fn networks_beyond_all_bounds_are_ended_in_words() {
+    let bounds = Bounds { memory: 4 << 30, seconds: 2 };
+    for (name, expected) in [
+        ("weights", "needs more than the 4.0 GiB of memory"),
+        ("memory", "needs more than the 4.0 GiB of memory"),
+        ("time", "was not done after 2 seconds"),
+    ] {
+        let folder = Folder::new();
+        let bytes = fs::read(repository().join(format!("tests/data/onnx/{name}.onnx"))).unwrap();
+        let path = of_strangers::written(folder.path(), &bytes);
+        let said = OnnxNetwork::load_by(klsweep(), bounds, &path)
+            .and_then(|network| network.run(&[0.5, 0.5], &[2], &["y"]))
+            .unwrap_err()
+            .to_string();
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    let said = audited(
+        |member| {
+            fs::copy(repository().join("tests/data/onnx/memory.onnx"), member.join("decoder.onnx")).unwrap();
+        },
+        &[&NETWORKS[..], &["--likelihood", "grey_bernoulli"]].concat(),
+    );
+    let said = said.expect_code(2).stderr;
+    assert!(said.contains("needs more than the 16.0 GiB of memory"), "{said}");
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -373,6 +373,19 @@ fn watch_serves_the_page_as_it_changes_until_the_run_has_ended() {
     set_status(&folder, "running", "finished");
     assert_eq!(page_data(&get("/"))["live"], Value::Bool(false));
     assert!(child.0.wait().unwrap().success(), "it ends with the last page");
+}
+
+/// Also while a client is silent.
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_watch() {
+    let folder = Folder::new();
+    folder.smoke(&["--set", "epochs=1"]).expect_code(0);
+    set_status(&folder, "finished", "running");
+    let (mut child, address) = watch(&folder);
+    let _silent = TcpStream::connect(&address).unwrap();
+    let kill = Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().unwrap();
+    assert!(kill.success() && child.0.wait().unwrap().success(), "it is how one ends it");
 }
 
 #[test]

@@ -128,15 +128,16 @@ impl Report {
             (None, [run]) => run.dir.join("report.html"),
             (None, _) => return Err(ReportError::NoPlace),
         };
-        let (figures, left_out) = self.write_figures(options)?;
-        write_atomically(&page, self.render(false, options.budget)?.as_bytes())?;
+        let recommendation = self.recommendation(options.budget);
+        let (figures, left_out) = self.write_figures(options.figures, &recommendation)?;
+        write_atomically(&page, self.render(false, recommendation)?.as_bytes())?;
         Ok(Written { page, figures, left_out })
     }
 
     /// Writes the figures of every run and, where all are wanted, of every member; gives back how many, and what was left
     /// out.
-    fn write_figures(&self, options: &ReportOptions) -> Result<(usize, Vec<String>)> {
-        if options.figures == FigureSet::None {
+    fn write_figures(&self, set: FigureSet, recommendation: &Recommendation) -> Result<(usize, Vec<String>)> {
+        if set == FigureSet::None {
             return Ok((0, Vec::new()));
         }
         let members = self.members();
@@ -145,8 +146,8 @@ impl Report {
         let common_range = common_range(
             clouds.filter_map(|(member, kl_per_dim)| Some((member.encoded()?, kl_per_dim.as_slice()))),
         );
-        let all = options.figures == FigureSet::All;
-        let kept = self.recommendation(None).generate.coefficients.first().copied();
+        let all = set == FigureSet::All;
+        let kept = recommendation.generate.coefficients.first().copied();
         let (mut count, mut left_out) = (0, Vec::new());
         let mut draw =
             |dir: &Path, of: &str, Drawing { figures, left_out: missing }: Drawing| -> Result<()> {
@@ -189,11 +190,10 @@ impl Report {
 
     /// The page, which asks its server for news if it is `live`.
     pub fn page(&self, live: bool) -> Result<String> {
-        self.render(live, None)
+        self.render(live, self.recommendation(None))
     }
 
-    fn render(&self, live: bool, budget: Option<Budget>) -> Result<String> {
-        let recommendation = self.recommendation(budget);
+    fn render(&self, live: bool, recommendation: Recommendation) -> Result<String> {
         render(&self.runs, &self.members(), &self.evidence, recommendation, &self.notes, live)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use kernels::{EXP_F64_LEAST, Vectorized, exp_f64, vectorized};
+use kernels::{Vectorized, exp_f64, vectorized};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, s};
 use rayon::prelude::*;
 
@@ -10,6 +10,10 @@ use super::error::SampleError;
 
 /// Samples taken together. It decides the order of sums, hence their last bits.
 const BLOCK: usize = 1024;
+/// Samples side by side in vectors.
+const LANES: usize = 16;
+/// Classes whose sums over samples are computed side by side.
+const CLASSES: usize = 4;
 /// Steps of the descent at most: well before, the classes no longer change.
 const MOST_STEPS: usize = 200;
 /// The greatest component of the gradient at which the descent ends, in nats a standard deviation.
@@ -87,8 +91,8 @@ impl LogisticRegression {
             _ => {}
         }
         let place = |label: &u8| classes.binary_search(label).expect("it was listed");
-        let places = labels.iter().map(place).collect();
-        let problem = Problem { scale: Standard::of(samples), samples, places };
+        let places: Vec<usize> = labels.iter().map(place).collect();
+        let problem = Problem::of(samples, &places);
         let mut at = Array2::zeros((dimensions + 1, classes.len()));
         let fit = |&ridge: &f64| {
             at = minimise(at.clone(), |at| problem.loss(at, ridge));
@@ -104,18 +108,19 @@ impl LogisticRegression {
     ///
     /// Panics if the samples have other dimensions than those that the regression was fitted to.
     pub fn classify(&self, samples: ArrayView2<'_, f32>) -> Vec<u8> {
-        let class = |scores: ndarray::ArrayView1<'_, f32>| {
-            let mut best = 0;
-            for (place, score) in scores.iter().enumerate() {
-                if *score > scores[best] {
-                    best = place;
-                }
-            }
-            self.classes[best]
-        };
         let of_block = |samples: ArrayView2<'_, f32>| -> Vec<u8> {
-            let scores = samples.dot(&self.weights) + &self.intercepts;
-            scores.axis_iter(Axis(0)).map(class).collect()
+            let block = Block::of(samples, &[]);
+            let scores = block.scores(&self.weights, &self.intercepts);
+            let of_sample = |sample: usize| {
+                let (mut best, mut greatest) = (0, f32::NEG_INFINITY);
+                for (place, &score) in scores.iter().skip(sample).step_by(block.width).enumerate() {
+                    if score > greatest {
+                        (best, greatest) = (place, score);
+                    }
+                }
+                self.classes[best]
+            };
+            (0..samples.nrows()).map(of_sample).collect()
         };
         samples.axis_chunks_iter(Axis(0), BLOCK).into_par_iter().flat_map_iter(of_block).collect()
     }
@@ -161,10 +166,9 @@ impl Standard {
     }
 }
 
-struct Problem<'a> {
-    samples: ArrayView2<'a, f32>,
-    /// The place of each sample's class among the classes.
-    places: Vec<usize>,
+struct Problem {
+    blocks: Vec<Block>,
+    count: usize,
     scale: Standard,
 }
 
@@ -174,17 +178,22 @@ struct Point {
     gradient: Array2<f64>,
 }
 
-impl Problem<'_> {
+impl Problem {
+    /// Of samples `[samples, dimensions]` and the place of each one's class among the classes.
+    fn of(samples: ArrayView2<'_, f32>, places: &[usize]) -> Self {
+        let blocks = samples.axis_chunks_iter(Axis(0), BLOCK).zip(places.chunks(BLOCK));
+        Self {
+            blocks: blocks.map(|(samples, places)| Block::of(samples, places)).collect(),
+            count: places.len(),
+            scale: Standard::of(samples),
+        }
+    }
+
     fn loss(&self, at: &Array2<f64>, ridge: f64) -> Point {
         let (weights, intercepts) = self.scale.unscaled(at);
-        let blocks: Vec<Point> = (0..self.places.len())
-            .into_par_iter()
-            .step_by(BLOCK)
-            .map(|start| {
-                self.loss_of_block(&weights, &intercepts, start..(start + BLOCK).min(self.places.len()))
-            })
-            .collect();
-        let count = self.places.len() as f64;
+        let blocks: Vec<Point> =
+            self.blocks.par_iter().map(|block| block.loss(&weights, &intercepts)).collect();
+        let count = self.count as f64;
         let mut value = 0.0;
         let mut gradient = Array2::zeros(at.dim());
         for block in blocks {
@@ -198,48 +207,177 @@ impl Problem<'_> {
         gradient.scaled_add(ridge, &penalised);
         Point { value, gradient }
     }
+}
 
-    /// The sums over a block of samples, and their gradient with respect to the weights for these samples.
-    fn loss_of_block(
-        &self,
-        weights: &Array2<f32>,
-        intercepts: &Array1<f32>,
-        range: std::ops::Range<usize>,
-    ) -> Point {
-        let samples = self.samples.slice(s![range.clone(), ..]);
-        let places = &self.places[range];
-        let mut errors = (samples.dot(weights) + intercepts).mapv(f64::from);
-        let mut value = 0.0;
-        for (mut row, &place) in errors.rows_mut().into_iter().zip(places) {
-            let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            row.mapv_inplace(|score| score - greatest);
-            value -= row[place];
+/// Some samples. Dimensions are few and so are classes: what vectors hold is one number of many samples.
+struct Block {
+    /// `[dimensions, width]`: the samples side by side, then zeros.
+    samples: Vec<f32>,
+    /// Samples, up to a whole number of vectors.
+    width: usize,
+    /// The place of each sample's class.
+    places: Vec<usize>,
+}
+
+impl Block {
+    fn of(samples: ArrayView2<'_, f32>, places: &[usize]) -> Self {
+        let width = samples.nrows().next_multiple_of(LANES);
+        let mut beside = vec![0.0; samples.ncols() * width];
+        for (to, from) in beside.chunks_exact_mut(width).zip(samples.axis_iter(Axis(1))) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
         }
-        vectorized(Exponentials(errors.as_slice_mut().expect("it was just made")));
-        for (mut row, &place) in errors.rows_mut().into_iter().zip(places) {
-            let sum = row.sum();
-            value += sum.ln();
-            row /= sum;
-            row[place] -= 1.0;
-        }
-        let mut gradient = Array2::zeros((samples.ncols() + 1, weights.ncols()));
-        let of_weights = samples.t().dot(&errors.mapv(|error| error as f32));
-        gradient.slice_mut(s![..samples.ncols(), ..]).assign(&of_weights.mapv(f64::from));
-        gradient.row_mut(samples.ncols()).assign(&errors.sum_axis(Axis(0)));
+        Self { samples: beside, width, places: places.to_vec() }
+    }
+
+    /// `[classes, width]`.
+    fn scores(&self, weights: &Array2<f32>, intercepts: &Array1<f32>) -> Vec<f32> {
+        let mut scores = vec![0.0; weights.ncols() * self.width];
+        vectorized(Scores {
+            block: self,
+            weights: weights.as_slice().expect("they are by rows"),
+            intercepts: intercepts.as_slice().expect("they are side by side"),
+            scores: &mut scores,
+        });
+        scores
+    }
+
+    /// The sums over the samples, and their gradient with respect to the weights for these samples.
+    fn loss(&self, weights: &Array2<f32>, intercepts: &Array1<f32>) -> Point {
+        let classes = weights.ncols();
+        let mut errors = self.scores(weights, intercepts);
+        let value = vectorized(Softmax { block: self, scores: &mut errors });
+        let padded = classes.next_multiple_of(CLASSES);
+        errors.resize(padded * self.width, 0.0);
+        let mut sums = vec![0.0; (weights.nrows() + 1) * padded];
+        vectorized(Sums { block: self, errors: &errors, sums: &mut sums });
+        let gradient =
+            Array2::from_shape_fn((weights.nrows() + 1, classes), |(row, class)| sums[row * padded + class]);
         Point { value, gradient }
     }
 }
 
-/// The exponential of every number, none of which is above 0.
-struct Exponentials<'a>(&'a mut [f64]);
+/// `b_c + w_c · x` of every class and sample.
+struct Scores<'a> {
+    block: &'a Block,
+    weights: &'a [f32],
+    intercepts: &'a [f32],
+    scores: &'a mut [f32],
+}
 
-impl Vectorized for Exponentials<'_> {
+impl Vectorized for Scores<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for value in self.0 {
-            *value = exp_f64(if *value < EXP_F64_LEAST { EXP_F64_LEAST } else { *value });
+        let (width, classes) = (self.block.width, self.intercepts.len());
+        for (scores, intercept) in self.scores.chunks_exact_mut(width).zip(self.intercepts) {
+            scores.fill(*intercept);
+        }
+        for (samples, weights) in
+            self.block.samples.chunks_exact(width).zip(self.weights.chunks_exact(classes))
+        {
+            for (scores, weight) in self.scores.chunks_exact_mut(width).zip(weights) {
+                for (score, x) in scores.iter_mut().zip(samples) {
+                    *score += weight * x;
+                }
+            }
+        }
+    }
+}
+
+/// The sum of `-ln p(class | x)` over the samples, of scores, which become `p(c | x)`, less 1 for the class that it is.
+struct Softmax<'a> {
+    block: &'a Block,
+    /// `[classes, width]`.
+    scores: &'a mut [f32],
+}
+
+impl Vectorized for Softmax<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Self { block: Block { width, places, .. }, scores } = self;
+        let mut exponentials = vec![[0.0; LANES]; scores.len() / width];
+        let mut value = 0.0;
+        for start in (0..*width).step_by(LANES) {
+            let mut greatest = [f64::NEG_INFINITY; LANES];
+            for scores in scores.chunks_exact(*width) {
+                for (greatest, score) in greatest.iter_mut().zip(&scores[start..start + LANES]) {
+                    let score = f64::from(*score);
+                    *greatest = if score > *greatest { score } else { *greatest };
+                }
+            }
+            let mut sums = [0.0; LANES];
+            for (exponentials, scores) in exponentials.iter_mut().zip(scores.chunks_exact(*width)) {
+                let scores = &scores[start..start + LANES];
+                for lane in 0..LANES {
+                    exponentials[lane] = exp_f64(f64::from(scores[lane]) - greatest[lane]);
+                    sums[lane] += exponentials[lane];
+                }
+            }
+            let mut inverses = [0.0; LANES];
+            for (inverse, sum) in inverses.iter_mut().zip(sums) {
+                *inverse = 1.0 / sum;
+            }
+            let places = &places[start..places.len().min(start + LANES)];
+            // One logarithm for all of them: sums are between 1 and the number of classes.
+            let mut product = 1.0;
+            for (lane, place) in places.iter().enumerate() {
+                product *= sums[lane];
+                value += greatest[lane] - f64::from(scores[place * width + start + lane]);
+            }
+            value += f64::ln(product);
+            for (exponentials, scores) in exponentials.iter().zip(scores.chunks_exact_mut(*width)) {
+                let scores = &mut scores[start..start + LANES];
+                for lane in 0..LANES {
+                    scores[lane] = (exponentials[lane] * inverses[lane]) as f32;
+                }
+                scores[places.len()..].fill(0.0);
+            }
+            for (lane, &place) in places.iter().enumerate() {
+                let error = exponentials[place][lane] * inverses[lane] - 1.0;
+                scores[place * width + start + lane] = error as f32;
+            }
+        }
+        value
+    }
+}
+
+/// The sums over the samples of their errors times each of their numbers, and of the errors alone in the last row.
+struct Sums<'a> {
+    block: &'a Block,
+    /// `[classes, width]`, the classes up to a whole number of [`CLASSES`], as in `sums`.
+    errors: &'a [f32],
+    sums: &'a mut [f64],
+}
+
+impl Vectorized for Sums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let width = self.block.width;
+        let ones = vec![1.0; width];
+        let samples = self.block.samples.chunks_exact(width).chain([&ones[..]]);
+        for (samples, sums) in samples.zip(self.sums.chunks_exact_mut(self.errors.len() / width)) {
+            for (sums, errors) in
+                sums.chunks_exact_mut(CLASSES).zip(self.errors.chunks_exact(CLASSES * width))
+            {
+                let mut of_lanes = [[0.0; LANES]; CLASSES];
+                for start in (0..width).step_by(LANES) {
+                    let samples = &samples[start..start + LANES];
+                    for (of_lanes, errors) in of_lanes.iter_mut().zip(errors.chunks_exact(width)) {
+                        let errors = &errors[start..start + LANES];
+                        for lane in 0..LANES {
+                            of_lanes[lane] += samples[lane] * errors[lane];
+                        }
+                    }
+                }
+                for (sum, of_lanes) in sums.iter_mut().zip(of_lanes) {
+                    *sum = of_lanes.iter().map(|of_lane| f64::from(*of_lane)).sum();
+                }
+            }
         }
     }
 }
@@ -334,8 +472,8 @@ mod tests {
         let mut draws = Draws::seeded(2);
         let samples = draws.normals((BLOCK + 30, 3), 0.0, 1.0);
         let samples = samples.mapv(|x| 2.0 + 3.0 * x as f32);
-        let places = (0..BLOCK + 30).map(|i| i % 4).collect();
-        let problem = Problem { scale: Standard::of(samples.view()), samples: samples.view(), places };
+        let places: Vec<usize> = (0..BLOCK + 30).map(|i| i % 4).collect();
+        let problem = Problem::of(samples.view(), &places);
         let weights = draws.normals((4, 4), 0.0, 1.0);
         let gradient = problem.loss(&weights, 0.3).gradient;
         const STEP: f64 = 1e-2;

@@ -3,7 +3,7 @@
 use record::Group;
 use serde::Serialize;
 
-use super::paired::{PairedLosses, TwoWayMean, are_paired, average, seed_means};
+use super::paired::{PairedLosses, TwoWayMean, are_paired, average, quantiles, seed_means};
 
 /// The probability that any member is wrongly called beaten.
 const WRONG: f64 = 0.05;
@@ -56,16 +56,19 @@ pub fn cross_objectives(
     let objective: Vec<Vec<f64>> = distortions.iter().zip(&rates).map(of_member).collect();
     let count = coefficients.len();
     let level = 2.0 * WRONG / (count * count.saturating_sub(1)).max(1) as f64;
+    let seeds = &reconstruction[0].values;
+    let quantiles = quantiles(seeds.len(), seeds[0].len(), level);
     // Of the members that are better by the mean, from the best on: the first for which it is beyond doubt.
     let beaten_by = |of: usize| {
         let behind = |by: usize| objective[of][of] - objective[by][of];
         let least = margin * objective[of][of].abs();
         let mut better: Vec<usize> = (0..count).filter(|&by| behind(by) > least).collect();
         better.sort_by(|&a, &b| behind(b).total_cmp(&behind(a)));
+        let scored = |member: usize| scored(&reconstruction[member], &kl[member], coefficients[of]);
+        let own = scored(of);
         better.into_iter().find_map(|by| {
-            let pair = [of, by].map(|member| scored(&reconstruction[member], &kl[member], coefficients[of]));
-            let difference = PairedLosses::new(&pair)?.difference(0, 1);
-            let beyond_doubt = difference.mean > difference.half_width(level);
+            let difference = PairedLosses::new(&[less(&own, scored(by))])?.mean(0);
+            let beyond_doubt = difference.mean > difference.scaled(quantiles);
             beyond_doubt.then_some(Beaten { c: coefficients[of], by: coefficients[by], difference })
         })
     };
@@ -79,6 +82,14 @@ fn scored(distortion: &Group<Vec<f32>>, rate: &Group<Vec<f32>>, at: f64) -> Grou
         distortion.iter().zip(rate).map(|(distortion, rate)| distortion + at as f32 * rate).collect()
     };
     Group { c: distortion.c, values: distortion.values.iter().zip(&rate.values).map(of_seed).collect() }
+}
+
+/// The one losses less the other ones, image by image.
+fn less(of: &Group<Vec<f32>>, mut by: Group<Vec<f32>>) -> Group<Vec<f32>> {
+    for (of, by) in of.values.iter().flatten().zip(by.values.iter_mut().flatten()) {
+        *by = of - *by;
+    }
+    by
 }
 
 #[cfg(test)]

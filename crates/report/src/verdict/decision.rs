@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::paired::{PairedLosses, TwoWayMean};
+use super::paired::{PairedLosses, TwoWayMean, quantiles};
 
 /// The probability of any wrong statement that two coefficients differ, and of any wrong one that they are as good.
 const WRONG: f64 = 0.05;
@@ -102,6 +102,8 @@ pub fn decide(losses: &PairedLosses, margin: f64, reservations: &Reservations) -
     let different = different(losses);
     let bounded = |at: usize| reservations.bounded.contains(&coefficients[at]);
     let one_seed = losses.seeds() < 2;
+    // A one-sided test: twice its level lies outside of both ends.
+    let quantiles = quantiles(losses.seeds(), losses.images(), 2.0 * WRONG / (count - 1) as f64);
 
     let mut found: [Vec<usize>; 2] = Default::default();
     let mut compared = Vec::with_capacity(count);
@@ -110,8 +112,7 @@ pub fn decide(losses: &PairedLosses, margin: f64, reservations: &Reservations) -
         let worse = different[at][leader] && !bounded(at);
         compared.push(Compared { c: coefficients[at], loss, behind, worse });
         let Some(behind) = behind else { continue };
-        // A one-sided test: twice its level lies outside of both ends.
-        let at_most = behind.mean + behind.half_width(2.0 * WRONG / (count - 1) as f64);
+        let at_most = behind.mean + behind.scaled(quantiles);
         let is_as_good = at_most <= margin && !one_seed && !bounded(at) && !bounded(leader);
         match (is_as_good, worse) {
             (true, _) => found[0].push(at),
@@ -166,8 +167,8 @@ fn different(losses: &PairedLosses) -> Vec<Vec<bool>> {
         .map(|(a, b)| (a, b, losses.difference(a, b)))
         .collect();
     let mut different = vec![vec![false; count]; count];
-    while let Some((.., first)) = left.first() {
-        let quantiles = first.quantiles(WRONG / left.len() as f64);
+    while !left.is_empty() {
+        let quantiles = quantiles(losses.seeds(), losses.images(), WRONG / left.len() as f64);
         let before = left.len();
         left.retain(|&(a, b, difference)| {
             let differs = difference.mean.abs() > difference.scaled(quantiles);

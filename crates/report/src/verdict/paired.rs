@@ -163,13 +163,7 @@ impl TwoWayMean {
     /// too narrow with few seeds. Source: Banerjee, *Approximate confidence interval for linear functions
     /// of means of k populations when the population variances are not equal* (1960).
     pub fn half_width(&self, outside: f64) -> f64 {
-        self.scaled(self.quantiles(outside))
-    }
-
-    /// `t_S` and `t_n`, the same for all means over as many seeds and images.
-    pub(super) fn quantiles(&self, outside: f64) -> [f64; 2] {
-        [self.seeds, self.images]
-            .map(|count| if count > 1 { t_quantile((count - 1) as f64, outside) } else { f64::NAN })
+        self.scaled(quantiles(self.seeds, self.images, outside))
     }
 
     /// The interval of 95 %.
@@ -184,6 +178,12 @@ impl TwoWayMean {
         let of_images = by_images.powi(2) * self.image_variance / self.images as f64;
         (if self.seeds > 1 { of_seeds } else { 0.0 } + of_images).sqrt()
     }
+}
+
+/// `t_S` and `t_n` of a [`half_width`](TwoWayMean::half_width). To find them takes longer than all else of it: what looks at many means
+/// finds them once.
+pub(super) fn quantiles(seeds: usize, images: usize, outside: f64) -> [f64; 2] {
+    [seeds, images].map(|count| if count > 1 { t_quantile((count - 1) as f64, outside) } else { f64::NAN })
 }
 
 #[cfg(test)]

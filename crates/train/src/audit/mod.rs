@@ -5,9 +5,7 @@
 mod decoded_codes;
 mod folder;
 mod member;
-mod nesting;
 mod networks;
-mod onnx;
 mod posteriors;
 mod reconstruction;
 mod sets;

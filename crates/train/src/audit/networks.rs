@@ -6,11 +6,11 @@ use anyhow::{Result, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use data::{NamedArray, Progress, arrays_in};
 use model::{Likelihood, PixelDistribution, Variance};
+use onnx_network::{OnnxNetwork, OnnxOutput};
 use tempfile::TempDir;
 
 use super::AuditOptions;
 use super::folder::{AuditFolder, MemberArrays, TRAIN, VALIDATION};
-use super::onnx::{OnnxNetwork, OnnxOutput};
 use super::reconstruction::{check_probability, logit};
 use crate::diagnostics::Decode;
 use crate::encode_images::values;

@@ -18,6 +18,8 @@ mod verify;
 mod watch;
 
 use std::path::Path;
+#[cfg(feature = "onnx")]
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -81,6 +83,17 @@ enum Command {
     Submit(Job),
     /// Check the training and the diagnostics of this program against cases whose answers are known; 1 if one is missed
     Selftest(SelftestArgs),
+    /// Run the network of an ONNX file for another process of this program
+    #[cfg(feature = "onnx")]
+    #[command(name = onnx_network::COMMAND, hide = true)]
+    RunNetwork {
+        /// The file
+        path: PathBuf,
+        /// Bytes of memory that it may take
+        memory: u64,
+        /// Seconds that it may take at a time
+        seconds: u64,
+    },
     /// Print the completions of a shell, to be put where that looks for them
     Completions {
         /// The shell
@@ -163,6 +176,10 @@ fn run(args: &Args) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Selftest(args) => selftest::run(args),
+        #[cfg(feature = "onnx")]
+        Command::RunNetwork { path, memory, seconds } => {
+            Ok(onnx_network::serve(path, onnx_network::Bounds { memory: *memory, seconds: *seconds }))
+        }
         Command::Completions { shell } => {
             let mut command = Args::command();
             let name = command.get_name().to_string();

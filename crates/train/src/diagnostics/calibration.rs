@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 
+use kernels::{Vectorized, exp_f64, vectorized};
 use model::{Likelihood, Variance};
 use record::Estimate;
 
@@ -62,7 +63,7 @@ pub fn calibrate(
         Likelihood::GreyBernoulli => {
             let inverse = images.likeliest_inverse();
             let nll = |pairs: &mut dyn Iterator<Item = (f64, f64)>| {
-                pairs.map(|(l, x)| Normaliser::of(l * inverse).log - x * l * inverse).sum()
+                pairs.map(|(l, x)| log_normaliser(l * inverse) - x * l * inverse).sum()
             };
             let temperature =
                 Estimate { value: inverse.recip(), standard_error: images.error_of_temperature(inverse) };
@@ -80,11 +81,44 @@ struct Pairs<'a> {
 }
 
 /// Derivatives of the logarithm of tempered densities by the inverse temperature.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Derivatives {
     slope: f64,
     /// Of the other sign.
     curvature: f64,
+}
+
+/// Pixels whose sums are computed side by side.
+const LANES: usize = 16;
+
+/// The derivatives of an image under continuous Bernoulli densities of the logits times `inverse`.
+struct OfImage<'a> {
+    logits: &'a [f32],
+    values: &'a [f32],
+    inverse: f64,
+}
+
+impl Vectorized for OfImage<'_> {
+    type Output = Derivatives;
+
+    #[inline(always)]
+    fn run(self) -> Derivatives {
+        let Self { logits, values, inverse } = self;
+        let (mut slopes, mut curvatures) = ([0.0; LANES], [0.0; LANES]);
+        for (logits, values) in logits.chunks(LANES).zip(values.chunks(LANES)) {
+            // Pixels of the logit 0 add nothing.
+            let (mut l, mut x) = ([0.0; LANES], [0.0; LANES]);
+            l[..logits.len()].copy_from_slice(logits);
+            x[..values.len()].copy_from_slice(values);
+            for lane in 0..LANES {
+                let (l, x) = (f64::from(l[lane]), f64::from(x[lane]));
+                let Moments { mean, variance } = Moments::of(l * inverse);
+                slopes[lane] += l * (x - mean);
+                curvatures[lane] += l * l * variance;
+            }
+        }
+        Derivatives { slope: slopes.iter().sum(), curvature: curvatures.iter().sum() }
+    }
 }
 
 impl Pairs<'_> {
@@ -96,12 +130,8 @@ impl Pairs<'_> {
 
     /// The derivatives of each image under continuous Bernoulli densities of the logits times `inverse`.
     fn derivatives(&self, inverse: f64) -> Vec<Derivatives> {
-        self.each(|pairs| {
-            pairs.fold(Derivatives::default(), |Derivatives { slope, curvature }, (l, x)| {
-                let Normaliser { mean, variance, .. } = Normaliser::of(l * inverse);
-                Derivatives { slope: slope + l * (x - mean), curvature: curvature + l * l * variance }
-            })
-        })
+        let images = self.outputs.chunks_exact(self.pixels).zip(self.values.chunks_exact(self.pixels));
+        images.map(|(logits, values)| vectorized(OfImage { logits, values, inverse })).collect()
     }
 
     /// The inverse temperature at which grey levels are likeliest.
@@ -158,24 +188,50 @@ impl Normaliser {
         if mean > 0.0 && mean < 1.0 { found } else { Self { variance: 0.0, ..found } }
     }
 
-    /// `A = l/2 + log(sinh h / h)` with `h = l / 2`, near 0 by its series: the terms left out are below 1e-12.
     pub(crate) fn of(l: f64) -> Self {
+        let Moments { mean, variance } = Moments::of(l);
+        Self { log: log_normaliser(l), mean, variance }
+    }
+}
+
+/// `A(l) = l/2 + log(sinh h / h)` with `h = l / 2`, near 0 by its series: the terms left out are below 1e-12.
+fn log_normaliser(l: f64) -> f64 {
+    let half = 0.5 * l.abs();
+    if half < SERIES {
+        let square = l * l;
+        return 0.5 * l + square / 24.0 - square * square / 2880.0 + square.powi(3) / 181_440.0;
+    }
+    0.5 * l + half + ((1.0 - (-2.0 * half).exp()) / (2.0 * half)).ln()
+}
+
+/// Half logits below it take series, in which nothing cancels.
+const SERIES: f64 = 0.05;
+
+/// The derivatives of [`Normaliser::log`].
+struct Moments {
+    mean: f64,
+    variance: f64,
+}
+
+impl Moments {
+    /// `1/2 + sign(l) (coth h - 1/h) / 2` and `1/l² - e/(1 - e)²` with `h = |l| / 2` and `e = exp(-2h)`; near 0 by their series.
+    /// Without a branch, so that it can be computed in vectors.
+    #[inline(always)]
+    fn of(l: f64) -> Self {
         let half = 0.5 * l.abs();
-        if half < 0.05 {
-            let square = l * l;
-            Self {
-                log: 0.5 * l + square / 24.0 - square * square / 2880.0 + square.powi(3) / 181_440.0,
-                mean: 0.5 + l / 12.0 - l * square / 720.0 + l * square * square / 30_240.0,
-                variance: 1.0 / 12.0 - square / 240.0 + square * square / 6048.0,
-            }
-        } else {
-            let e = (-2.0 * half).exp();
-            let hyperbolic = 0.5 * (1.0 + e) / (1.0 - e) - 0.25 / (0.5 * half);
-            Self {
-                log: 0.5 * l + half + ((1.0 - e) / (2.0 * half)).ln(),
-                mean: 0.5 + hyperbolic.copysign(l),
-                variance: 1.0 / (l * l) - e / (1.0 - e).powi(2),
-            }
+        let square = l * l;
+        let mean_series = l * (1.0 / 12.0 - square * (1.0 / 720.0 - square / 30_240.0));
+        let variance_series = 1.0 / 12.0 - square * (1.0 / 240.0 - square / 6048.0);
+        // Where the series are taken, these must only be finite.
+        let far = if half < SERIES { 1.0 } else { half };
+        let e = exp_f64(-2.0 * far);
+        let (ratio, inverse) = (1.0 / (1.0 - e), 0.5 / far);
+        let mean_far = (0.5 * (1.0 + e) * ratio - inverse).copysign(l);
+        let variance_far = inverse * inverse - e * ratio * ratio;
+        let near = half < SERIES;
+        Self {
+            mean: 0.5 + if near { mean_series } else { mean_far },
+            variance: if near { variance_series } else { variance_far },
         }
     }
 }
