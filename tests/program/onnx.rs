@@ -251,7 +251,7 @@ fn what_is_wrong_with_networks_is_said_in_words() {
         (
             |member| fs::write(member.join("encoder.onnx"), "not a network").unwrap(),
             &[&NETWORKS[..], &GREY].concat(),
-            "encoder.onnx cannot be run",
+            "encoder.onnx is damaged or no ONNX file",
         ),
         (
             |member| fs::remove_file(member.join("decoder.onnx.data")).unwrap(),

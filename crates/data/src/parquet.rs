@@ -7,6 +7,7 @@ use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::{Field, Row};
 use record::{DataConfig, Shape};
 
+use crate::catch_panic::catch_panic;
 use crate::columns::{Cell, ColumnKind, chosen};
 use crate::error::{DataError, Result};
 use crate::found::{Found, Rows, image_shape};
@@ -20,6 +21,13 @@ use crate::parts::Part;
 ///
 /// Fails with the row and the column of what is no number, and where the numbers take more memory than is granted.
 pub fn read(path: &Path, config: &DataConfig) -> Result<Found> {
+    // Of some damaged files the crate panics.
+    catch_panic(|| read_rows(path, config)).unwrap_or_else(|panicked| {
+        Err(DataError::content(path, format!("cannot be read as Parquet: {panicked}")))
+    })
+}
+
+fn read_rows(path: &Path, config: &DataConfig) -> Result<Found> {
     let refused = |error: ::parquet::errors::ParquetError| {
         DataError::content(path, format!("cannot be read as Parquet: {error}"))
     };
@@ -143,12 +151,12 @@ mod tests {
     use ::parquet::file::writer::SerializedFileWriter;
     use ::parquet::schema::parser::parse_message_type;
     use record::{Missing, Scale};
+    use std::fs;
+    use std::path::PathBuf;
     use std::sync::Arc;
     use tempfile::TempDir;
 
-    #[test]
-    fn numbers_missing_ones_and_words_are_read() {
-        let dir = TempDir::new().unwrap();
+    fn written(dir: &TempDir) -> PathBuf {
         let path = dir.path().join("a.parquet");
         let schema = "message rows { required int32 a; optional double b; required binary kind (UTF8); }";
         let schema = Arc::new(parse_message_type(schema).unwrap());
@@ -167,7 +175,13 @@ mod tests {
         column.close().unwrap();
         group.close().unwrap();
         writer.close().unwrap();
+        path
+    }
 
+    #[test]
+    fn numbers_missing_ones_and_words_are_read() {
+        let dir = TempDir::new().unwrap();
+        let path = written(&dir);
         let config = DataConfig { path, scale: Scale::None, missing: Missing::Mean, ..DataConfig::default() };
         let dataset = load(&config, &()).unwrap();
         assert_eq!(dataset.record.columns, ["a", "b"]);
@@ -175,5 +189,23 @@ mod tests {
         assert_eq!(dataset.train.count(), 2);
         let text = load(&DataConfig { missing: Missing::Refuse, ..config }, &()).unwrap_err().to_string();
         assert!(text.contains("column \"b\""), "{text}");
+    }
+    /// Whatever byte of it is another one.
+    #[test]
+    fn damaged_files_are_refused_in_words_or_read() {
+        let dir = TempDir::new().unwrap();
+        let path = written(&dir);
+        let whole = fs::read(&path).unwrap();
+        let config = DataConfig { path: path.clone(), missing: Missing::Mean, ..DataConfig::default() };
+        for place in 0..whole.len() {
+            for changed in [whole[place] ^ 1, whole[place] ^ 0x80, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[place] = changed;
+                fs::write(&path, bytes).unwrap();
+                if let Err(error) = load(&config, &()) {
+                    assert!(error.to_string().contains("a.parquet"), "{place}: {error}");
+                }
+            }
+        }
     }
 }

@@ -6,14 +6,14 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod message;
-#[cfg(any(feature = "run", test))]
-mod nesting;
 mod network;
 mod process;
 #[cfg(feature = "run")]
 mod runtime;
 #[cfg(feature = "run")]
 mod serve;
+#[cfg(feature = "run")]
+mod structure;
 
 pub use network::{OnnxNetwork, OnnxOutput};
 #[cfg(feature = "run")]

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn what_is_cut_short_or_too_long_is_an_error() {
         let mut pipe = Vec::new();
-        send(&mut pipe, &(Ok(vec![vec![2]]) as Answer), &[&[1.0, 2.0]]).unwrap();
+        send(&mut pipe, &Answer::Ok(vec![vec![2]]), &[&[1.0, 2.0]]).unwrap();
         for length in 16..pipe.len() {
             assert!(receive::<Answer>(&mut &pipe[..length]).is_err(), "{length}");
         }

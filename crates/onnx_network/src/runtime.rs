@@ -8,8 +8,8 @@ use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 
 use crate::message::{Description, Request};
-use crate::nesting::is_too_deep;
 use crate::network::OnnxOutput;
+use crate::structure::flaw;
 
 /// Bytes of a file at most: what the format allows.
 const LARGEST_FILE: u64 = 1 << 31;
@@ -86,11 +86,9 @@ fn check_file(path: &Path) -> Result<()> {
         "{} has {bytes} bytes: an ONNX file has at most {LARGEST_FILE}",
         path.display()
     );
-    ensure!(
-        !is_too_deep(path).with_context(cannot_read)?,
-        "{} holds graphs within graphs: a network has no such depth",
-        path.display()
-    );
+    if let Some(flaw) = flaw(path).with_context(cannot_read)? {
+        bail!("{} {}", path.display(), flaw.in_words());
+    }
     Ok(())
 }
 
