@@ -39,7 +39,7 @@ pub use exponential_f64::{EXP_F64_LEAST, exp_f64};
 pub use gaussian::{
     PosteriorGradients, kl_to_standard_normal, kl_to_standard_normal_backward, sample, sample_backward,
 };
-pub use helper::{assisted, attended};
+pub use helper::assisted;
 pub use likelihood::{Family, Likelihood, NllGradients};
 pub use norm::{
     NORM_EPSILON, NormAxis, NormGradients, Normalized, normalize, normalize_backward, normalize_by,

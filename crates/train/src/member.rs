@@ -101,13 +101,29 @@ fn train_on(
 
     while state.epoch < config.epochs {
         let epoch = state.epoch;
-        let interrupted;
-        // A second thread that would else be idle stays from step to step.
-        Learnt { state, interrupted } =
-            kernels::attended(|| learn(run, dir, claim, state, &mut writer, observer))?;
-        if interrupted {
-            writer.finish()?;
-            return Ok(Outcome::Interrupted);
+        let mut batches = Batches::of_epoch(run, id.seed, epoch, state.step)?;
+        while let Some(batch) = batches.take() {
+            let [size, _] = batch.images.dims();
+            let terms;
+            Stepped { state, terms } = batches.beside(|| state.step(batch, id.kl_coefficient))?;
+            observer.step(epoch, size, &terms);
+            if state.step % LOOK_EVERY == 0 && !state.sums.are_finite() {
+                let tensor = "the loss".to_string();
+                bail!(NotFinite { tensor, epoch: epoch + 1, step: Some(state.step) });
+            }
+            let due = config.checkpoint_every_steps > 0 && state.step % config.checkpoint_every_steps == 0;
+            let interrupted = signals::interrupted();
+            if batches.more() && (due || interrupted) {
+                let (snapshot, dir, claim) = (Snapshot::of(&state, run.kernels), dir.clone(), claim.clone());
+                writer.begin(move || {
+                    claim.check()?;
+                    snapshot.write(&dir)
+                })?;
+                if interrupted {
+                    writer.finish()?;
+                    return Ok(Outcome::Interrupted);
+                }
+            }
         }
 
         let losses_are_finite = state.sums.are_finite();
@@ -147,50 +163,6 @@ fn train_on(
         observer.say(&format!("{id} is finished, but {:#}", Error::new(error)));
     }
     Ok(Outcome::Finished)
-}
-
-/// A state after the steps of an epoch.
-struct Learnt {
-    state: TrainState,
-    /// Whether a signal came before the last of them; the checkpoint is being written then.
-    interrupted: bool,
-}
-
-/// Takes the steps of an epoch that a state has before it.
-fn learn(
-    run: &RunContext<'_>,
-    dir: &MemberDir,
-    claim: &Arc<Claim>,
-    mut state: TrainState,
-    writer: &mut Writer,
-    observer: &mut dyn Observer,
-) -> Result<Learnt> {
-    let (config, epoch, MemberId { kl_coefficient, seed }) = (run.config, state.epoch, dir.id());
-    let mut batches = Batches::of_epoch(run, seed, epoch, state.step)?;
-    while let Some(batch) = batches.take() {
-        let [size, _] = batch.images.dims();
-        let terms;
-        Stepped { state, terms } = batches.beside(|| state.step(batch, kl_coefficient))?;
-        observer.step(epoch, size, &terms);
-        if state.step.is_multiple_of(LOOK_EVERY) && !state.sums.are_finite() {
-            let tensor = "the loss".to_string();
-            bail!(NotFinite { tensor, epoch: epoch + 1, step: Some(state.step) });
-        }
-        let due =
-            config.checkpoint_every_steps > 0 && state.step.is_multiple_of(config.checkpoint_every_steps);
-        let interrupted = signals::interrupted();
-        if batches.more() && (due || interrupted) {
-            let (snapshot, dir, claim) = (Snapshot::of(&state, run.kernels), dir.clone(), claim.clone());
-            writer.begin(move || {
-                claim.check()?;
-                snapshot.write(&dir)
-            })?;
-            if interrupted {
-                return Ok(Learnt { state, interrupted });
-            }
-        }
-    }
-    Ok(Learnt { state, interrupted: false })
 }
 
 /// The error of a member in whose training a number was found that is not finite.
