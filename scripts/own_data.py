@@ -20,6 +20,8 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images, load_wine
 
+from coloured_shapes import shapes
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -61,26 +63,6 @@ def tiles(side, count):
     return np.stack(found)
 
 
-def shapes(count, side=16, seed=0):
-    """Squares, discs and triangles in six colours on black; also their factors."""
-    random = np.random.default_rng(seed)
-    colours = np.array([(230, 40, 40), (40, 200, 60), (60, 90, 240), (240, 200, 40), (200, 60, 220), (40, 210, 220)])
-    y, x = np.mgrid[:side, :side]
-    images, factors = [], []
-    for _ in range(count):
-        form, colour = random.integers(3), random.integers(len(colours))
-        radius = random.uniform(2.0, 0.3 * side)
-        top, left = random.uniform(radius, side - 1 - radius, size=2)
-        inside = [
-            np.maximum(abs(y - top), abs(x - left)) <= radius,
-            np.hypot(y - top, x - left) <= radius,
-            (y - top <= radius) & (2 * abs(x - left) <= y - top + radius),
-        ][form]
-        images.append(np.where(inside[..., None], colours[colour], 0).astype(np.uint8))
-        factors.append((form, colour, radius, top, left))
-    return np.stack(images), np.array(factors)
-
-
 def inverted_mnist(path):
     def idx(name, offset):
         return np.frombuffer(gzip.open(ROOT / "data/mnist" / name).read(), np.uint8, offset=offset)
@@ -109,7 +91,7 @@ def main():
     (out / "tiles").mkdir(exist_ok=True)
     for number, tile in enumerate(tiles(32, 10**6)):
         Image.fromarray(tile).save(out / "tiles" / f"{number:03}.png")
-    images, factors = shapes(4000)
+    images, factors = shapes(4000, 32)
     np.savez_compressed(out / "shapes.npz", images=images, labels=factors[:, 0].astype(np.uint8), factors=factors)
     inverted_mnist(out / "inverted_mnist.npz")
 

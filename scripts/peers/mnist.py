@@ -20,6 +20,12 @@ def training_images():
     return pixels.reshape(-1, PIXELS).astype(np.float32) / 255
 
 
+def images_of(array):
+    """The images of an array of NumPy, channels first, as numbers between 0 and 1, `[images, channels, height, width]`."""
+    pixels = np.load(array)["images"]
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32) / 255
+
+
 def glorot_layers(rng, hidden=HIDDEN, latent=LATENT):
     """Weights `[inputs, outputs]` and biases of the layers, in the order of klsweep: the encoder's, the heads of mean and
     log-variance, the decoder's with the mirrored widths."""

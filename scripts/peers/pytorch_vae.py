@@ -1,4 +1,4 @@
-"""The classic configuration in PyTorch, eager, the coefficients one after another."""
+"""The classic configuration in PyTorch, eager, the coefficients one after another; or another network on other images."""
 
 import argparse
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from mnist import ADAM, BATCH, HIDDEN, LATENT, Clock, glorot_layers, report, training_images
+from mnist import ADAM, BATCH, HIDDEN, LATENT, Clock, glorot_layers, images_of, report, training_images
 
 
 def linear(weight, bias):
@@ -50,14 +50,15 @@ class ConvolutionalVae(Vae):
 
     def __init__(self, args):
         torch.nn.Module.__init__(self)
-        channels, side = [1, *args.convolutions], 28 >> len(args.convolutions)
+        colours, whole = args.image
+        channels, side = [colours, *args.convolutions], whole >> len(args.convolutions)
         width, flat = args.hidden[0], channels[-1] * side * side
         pairs = list(zip(channels, channels[1:]))
         down = [torch.nn.Conv2d(few, many, 4, 2, 1) for few, many in pairs]
         up = [torch.nn.ConvTranspose2d(many, few, 4, 2, 1) for few, many in reversed(pairs)]
         rectified = lambda layers: [part for layer in layers for part in (layer, torch.nn.ReLU())]
         self.encoder = torch.nn.Sequential(
-            torch.nn.Unflatten(1, (1, 28, 28)), *rectified(down), torch.nn.Flatten(), *rectified([torch.nn.Linear(flat, width)])
+            torch.nn.Unflatten(1, (colours, whole, whole)), *rectified(down), torch.nn.Flatten(), *rectified([torch.nn.Linear(flat, width)])
         )
         self.mean, self.log_var = torch.nn.Linear(width, args.latent), torch.nn.Linear(width, args.latent)
         dense = rectified([torch.nn.Linear(args.latent, width), torch.nn.Linear(width, flat)])
@@ -67,6 +68,16 @@ class ConvolutionalVae(Vae):
             if isinstance(layer, (torch.nn.Linear, torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
                 torch.nn.init.xavier_uniform_(layer.weight)
                 torch.nn.init.zeros_(layer.bias)
+
+
+def bernoulli(logits, batch):
+    return functional.binary_cross_entropy_with_logits(logits, batch, reduction="sum")
+
+
+def gaussian(means, batch):
+    """Of the variance that is best for the batch: sigma-VAE (Rybkin et al. 2021)."""
+    variance = functional.mse_loss(means, batch)
+    return 0.5 * batch.numel() * (torch.log(2 * torch.pi * variance) + 1)
 
 
 def main():
@@ -82,6 +93,7 @@ def main():
     parser.add_argument("--convolutions", type=int, nargs="*", default=[], help="channels of the encoder's convolutions")
     parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
     parser.add_argument("--norm", choices=["none", "layer"], default="none")
+    parser.add_argument("--array", help="square images of an .npz file, with convolutions and Gaussian pixels, instead of MNIST")
     parser.add_argument("--images", type=int, help="train on so many of the images")
     parser.add_argument("--device", default="cpu", help="cuda: a graphics card")
     args = parser.parse_args()
@@ -90,7 +102,10 @@ def main():
     if args.best:
         torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    images = torch.from_numpy(training_images()[: args.images]).to(args.device)
+    images = images_of(args.array) if args.array else training_images().reshape(-1, 1, 28, 28)
+    args.image = images.shape[1:3]
+    images = torch.from_numpy(images[: args.images]).flatten(1).to(args.device)
+    nll = gaussian if args.array else bernoulli
     clocks, objectives = [], []
     for coefficient in args.coefficients:
         vae = (ConvolutionalVae if args.convolutions else Vae)(args).to(args.device)
@@ -107,7 +122,7 @@ def main():
             for positions in torch.randperm(len(images), device=args.device).split(args.batch):
                 batch = images[positions]
                 logits, mean, log_var = vae(batch)
-                reconstruction = functional.binary_cross_entropy_with_logits(logits, batch, reduction="sum")
+                reconstruction = nll(logits, batch)
                 kl = 0.5 * (mean.square() + log_var.exp() - log_var - 1).sum()
                 objective = (reconstruction + coefficient * kl) / len(batch)
                 adam.zero_grad()

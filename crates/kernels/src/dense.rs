@@ -6,7 +6,7 @@ use crate::KernelSet;
 use crate::activation::{Activation, NUMBERS_OF_A_HALF, add_bias_and_activate, pass_activation};
 use crate::helper::in_halves;
 use crate::memory::{Parts, written};
-use crate::product::{Matrix, multiply_with};
+use crate::product::{Matrix, multiply_with, rows_of_a_tile};
 use crate::vectors::{Arithmetic, for_each_set};
 
 /// The gradients of a layer, each with as many numbers as what it is of.
@@ -22,8 +22,8 @@ pub struct DenseGradients {
 
 /// Multiplications of a product that are done before a second thread could begin.
 const MULTIPLICATIONS_OF_A_HALF: usize = 100_000;
-/// Products are cut where their tiles end, of 4 or 6 rows.
-const ROWS_OF_A_TILE: usize = 12;
+/// Multiplications in the time of copying a number of the left factor, or of writing one of the product.
+const MULTIPLICATIONS_OF_A_COPY: usize = 32;
 
 /// `activation(input weight + bias)`, `[rows, outputs]`.
 ///
@@ -104,8 +104,10 @@ pub(crate) fn sums_of_columns(set: KernelSet, values: &[f32], columns: usize) ->
 /// A product, and what is done to its rows after, on up to two threads.
 fn product(set: KernelSet, lhs: Matrix<'_>, rhs: Matrix<'_>, finish: impl Fn(&mut [f32]) + Sync) -> Vec<f32> {
     let (rows, columns) = (lhs.rows(), rhs.columns());
-    let multiplications_of_a_row = (lhs.columns() * columns).max(1);
-    let cut = MULTIPLICATIONS_OF_A_HALF.div_ceil(multiplications_of_a_row).next_multiple_of(ROWS_OF_A_TILE);
+    let copies = MULTIPLICATIONS_OF_A_COPY * (lhs.columns() + columns);
+    let multiplications_of_a_row = (lhs.columns() * columns + copies).max(1);
+    let cut =
+        MULTIPLICATIONS_OF_A_HALF.div_ceil(multiplications_of_a_row).next_multiple_of(rows_of_a_tile(set));
     let write = |output: &mut [MaybeUninit<f32>]| {
         let parts = Parts::new(output);
         in_halves(rows, cut, |range| {

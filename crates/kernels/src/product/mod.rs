@@ -49,6 +49,19 @@ pub(crate) fn multiply_with(
     unsafe { multiply_or_add(set, lhs, rhs, output, false) };
 }
 
+/// Rows of a product that are summed together: where it is cut for two threads.
+pub(crate) fn rows_of_a_tile(set: KernelSet) -> usize {
+    match set {
+        KernelSet::Portable => <generic::Portable as packed::Tiles>::ROWS,
+        #[cfg(target_arch = "x86_64")]
+        KernelSet::Avx2 => <generic::Avx2 as packed::Tiles>::ROWS,
+        #[cfg(target_arch = "x86_64")]
+        KernelSet::Avx512 | KernelSet::Avx512Packed => avx512::ROWS,
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => unreachable!("only x86-64 has this set"),
+    }
+}
+
 /// Adds the product to the output: each value goes on with the sum that it holds.
 ///
 /// # Panics
