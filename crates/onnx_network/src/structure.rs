@@ -1,5 +1,5 @@
 //! What the messages of an ONNX file are within each other, looked at before a runtime reads it. One that reads each message within
-//! another one has no more stack than for so many, and rten 0.27 reads for ever where a list of integers is longer than the file.
+//! another one has no more stack than for so many, and rten 0.27 goes back to what it has read, for ever, where a length is above 2^63.
 //!
 //! The numbers of fields are those of `onnx.proto`: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 
@@ -10,7 +10,7 @@ use std::path::Path;
 /// Messages within each other at most. A network without loops and conditions has four.
 const DEEPEST: usize = 100;
 
-/// A message that may hold others without end, or lists of integers.
+/// A message that the runtime reads field by field.
 #[derive(Clone, Copy)]
 enum Message {
     Model,
@@ -21,7 +21,10 @@ enum Message {
     Type,
     Sequence,
     Tensor,
-    SparseTensor,
+    TensorType,
+    Shape,
+    /// One without messages: a dimension, a pair of strings, a version.
+    Flat,
 }
 
 impl Message {
@@ -34,8 +37,10 @@ impl Message {
             (Self::Node, 5) => Self::Attribute,
             (Self::Attribute, 14 | 15) | (Self::Value, 2) | (Self::Sequence, 1) => Self::Type,
             (Self::Type, 4 | 9) => Self::Sequence,
-            (Self::Graph, 5) | (Self::Attribute, 5 | 10) | (Self::SparseTensor, 1 | 2) => Self::Tensor,
-            (Self::Graph, 15) | (Self::Attribute, 22 | 23) => Self::SparseTensor,
+            (Self::Graph, 5) | (Self::Attribute, 5 | 10) => Self::Tensor,
+            (Self::Type, 1) => Self::TensorType,
+            (Self::TensorType, 2) => Self::Shape,
+            (Self::Shape, 1) | (Self::Tensor, 13) | (Self::Model, 8 | 14) => Self::Flat,
             _ => return None,
         })
     }
@@ -165,10 +170,16 @@ mod tests {
         for cut in 1..whole.len() {
             assert_eq!(flaw(&whole[..cut]), Some(Flaw::Damaged), "{cut}");
         }
-        // The integers of an attribute, as many as no file has, and the sizes of a tensor.
+        // The integers of an attribute, as many as no file has, the sizes of a tensor, the names of a dimension and of a library.
         let endless = [0x42, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 1];
         assert_eq!(flaw(&wrap(7, wrap(1, wrap(5, endless.to_vec())))), Some(Flaw::Damaged));
-        assert_eq!(flaw(&wrap(7, wrap(5, vec![0x0a, 100, 1]))), Some(Flaw::Damaged));
+        for message in [
+            wrap(7, wrap(5, vec![0x0a, 100, 1])),
+            wrap(7, wrap(11, wrap(2, wrap(1, wrap(2, wrap(1, vec![0x12, 100, 1])))))),
+            wrap(8, vec![0x0a, 100, 1]),
+        ] {
+            assert_eq!(flaw(&message), Some(Flaw::Damaged), "{message:?}");
+        }
         assert_eq!(flaw(&[0xff; 40]), Some(Flaw::Damaged));
         assert_eq!(flaw(&[0x0b, 0x0c]), Some(Flaw::Damaged), "a group");
     }
