@@ -38,7 +38,7 @@ pub struct OnnxNetwork {
 enum Place {
     Process(Mutex<Process>),
     #[cfg(feature = "run")]
-    Here(Runtime),
+    Here(Box<Runtime>),
 }
 
 impl OnnxNetwork {
@@ -76,7 +76,7 @@ impl OnnxNetwork {
     #[cfg(feature = "run")]
     pub fn load_here(path: &Path) -> Result<Self> {
         let (runtime, description) = Runtime::load(path)?;
-        Ok(Self { path: path.to_path_buf(), description, place: Place::Here(runtime) })
+        Ok(Self { path: path.to_path_buf(), description, place: Place::Here(Box::new(runtime)) })
     }
 
     /// Its file.
