@@ -53,7 +53,7 @@ fn all(p: &[f64], q: &[f64], alpha: f64) -> bool {
     let inf = f64::INFINITY;
     // The last place, for bounds that are themselves rounded.
     let ulps = 1.0 + 8.0 * f64::EPSILON;
-    within("entropy", entropy(p), (p.len() as f64).ln());
+    within("entropy", entropy(p), (p.len() as f64).ln() * ulps);
     within("cross-entropy", cross_entropy(p, q), inf);
     within("kl", kl_divergence(p, q), inf);
     within("jeffreys", jeffreys(p, q), inf);
