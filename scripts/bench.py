@@ -269,27 +269,19 @@ def bench_shapes(train, python, rounds, epochs):
         print(f"| {shape} | {ours:.3f} | {theirs:.3f} | {ratio:.2f} | {peak:.0f} |")
 
 
-COLOUR = "the same on 32 x 32 x 3, Gaussian"
-# Configuration, settings over it, arguments of the PyTorch script, and how many coefficients.
-CONVOLUTIONS = ["--convolutions", 32, 64, "--latent", 16]
-NETWORKS = {
-    "two convolutions, latent 16": ("conv.toml", [], CONVOLUTIONS, 1),
-    "two convolutions, latent 16, sweep of five": ("conv.toml", [], CONVOLUTIONS, 5),
-    COLOUR: ("conv_colour.toml", [], CONVOLUTIONS, 1),
-    f"{COLOUR}, sweep of five": ("conv_colour.toml", [], CONVOLUTIONS, 5),
-    "dense 256, GELU, layer norm": (
-        "vae_c1.toml",
-        ['model.activation="gelu"', 'model.norm="layer"'],
-        ["--activation", "gelu", "--norm", "layer"],
-        1,
-    ),
-    "dense 256, GELU, layer norm, sweep of five": (
-        "vae_c1.toml",
-        ['model.activation="gelu"', 'model.norm="layer"'],
-        ["--activation", "gelu", "--norm", "layer"],
-        5,
-    ),
-}
+def networks(shapes):
+    """Name, configuration, settings over it, arguments of the PyTorch script, and how many coefficients; `shapes` is a file of
+    coloured shapes."""
+    convolutions = ["--convolutions", 32, 64, "--latent", 16]
+    coloured = [f'data.path="{shapes}"'], [*convolutions, "--array", shapes]
+    normed = ['model.activation="gelu"', 'model.norm="layer"'], ["--activation", "gelu", "--norm", "layer"]
+    for name, config, settings, theirs in (
+        ("two convolutions, latent 16", "conv.toml", [], convolutions),
+        ("the same on 32 x 32 x 3, Gaussian", "conv_colour.toml", *coloured),
+        ("dense 256, GELU, layer norm", "vae_c1.toml", *normed),
+    ):
+        yield name, config, settings, theirs, 1
+        yield f"{name}, sweep of five", config, settings, theirs, 5
 
 
 def bench_networks(train, python, rounds, epochs):
@@ -301,9 +293,7 @@ def bench_networks(train, python, rounds, epochs):
     making = [python, ROOT / "scripts/coloured_shapes.py", shapes, SHAPE_IMAGES * 5 // 4, 32]
     subprocess.run([str(part) for part in making], check=True)
     for number in range(rounds):
-        for name, (config, settings, theirs, members) in NETWORKS.items():
-            if name.startswith(COLOUR):
-                settings, theirs = [f'data.path="{shapes}"'], [*theirs, "--array", shapes]
+        for name, config, settings, theirs, members in networks(shapes):
             values = [*settings, f"kl_coefficients={[1.0 + k for k in range(members)]}", f"data.train_images={SHAPE_IMAGES}"]
             arguments = [part for value in values for part in ("--set", value)]
             ours = klsweep(train, config, members, epochs, *arguments, *TRAINING_ALONE)

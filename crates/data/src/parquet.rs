@@ -190,6 +190,7 @@ mod tests {
         let text = load(&DataConfig { missing: Missing::Refuse, ..config }, &()).unwrap_err().to_string();
         assert!(text.contains("column \"b\""), "{text}");
     }
+
     /// Whatever byte of it is another one.
     #[test]
     fn damaged_files_are_refused_in_words_or_read() {

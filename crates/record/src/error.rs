@@ -97,4 +97,12 @@ impl RecordError {
     pub(crate) fn damaged<E: ToString>(path: &Path) -> impl FnOnce(E) -> Self {
         move |reason| Self::Damaged { path: path.to_path_buf(), reason: reason.to_string() }
     }
+
+    /// For `map_err`: adds what helps to an error about a damaged file.
+    pub(crate) fn with_remedy(remedy: &str) -> impl FnOnce(Self) -> Self {
+        move |error| match error {
+            Self::Damaged { path, reason } => Self::Damaged { path, reason: format!("{reason}; {remedy}") },
+            error => error,
+        }
+    }
 }
