@@ -3,6 +3,7 @@
 use crate::KernelSet;
 use crate::helper::in_halves;
 use crate::memory::Parts;
+use crate::product::{Matrix, multiply_in_bands, rows_of_a_half};
 use crate::vectors::{Arithmetic, for_each_set};
 
 /// The numbers of one update, the same for every parameter.
@@ -64,6 +65,56 @@ fn adam_with(
     gradient: &[f32],
 ) {
     let count = gradient.len();
+    assert_lengths(count, weights, first, second);
+    let parts = [weights, first, second].map(Parts::new);
+    in_halves(count, NUMBERS_OF_A_HALF, |range| {
+        // SAFETY: the slices are borrowed for as long, and the halves do not overlap.
+        let [weights, first, second] = parts.map(|part| unsafe { part.part(range.clone()) });
+        update(set, step, weights, first, second, &gradient[range]);
+    });
+}
+
+/// [`adam`] by a gradient that is the product of two matrices, row after row: each part of it is used as soon as it is summed,
+/// and never leaves the cache. The bits are those of [`adam`] by [`multiply`](crate::multiply)'s product.
+///
+/// # Panics
+///
+/// Panics if the left factor has not as many columns as the right one has rows, or a slice not as many values as the product.
+pub fn adam_by_product(
+    step: &AdamStep,
+    weights: &mut [f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+) {
+    adam_by_product_with(KernelSet::active(), step, weights, first, second, lhs, rhs);
+}
+
+fn adam_by_product_with(
+    set: KernelSet,
+    step: &AdamStep,
+    weights: &mut [f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+) {
+    let (rows, columns) = (lhs.rows(), rhs.columns());
+    assert_lengths(rows * columns, weights, first, second);
+    let parts = [weights, first, second].map(Parts::new);
+    in_halves(rows, rows_of_a_half(set, lhs.columns(), columns), |range| {
+        multiply_in_bands(set, lhs.rows_between(range.start, range.end), rhs, &mut |row, gradient| {
+            let start = (range.start + row) * columns;
+            let range = start..start + gradient.len();
+            // SAFETY: the slices are borrowed for as long, and neither the halves nor the bands overlap.
+            let [weights, first, second] = parts.map(|part| unsafe { part.part(range.clone()) });
+            update(set, step, weights, first, second, gradient);
+        });
+    });
+}
+
+fn assert_lengths(count: usize, weights: &[f32], first: &[f32], second: &[f32]) {
     assert!(
         [weights.len(), first.len(), second.len()] == [count; 3],
         "{count} gradients for {} weights with {} and {} moments",
@@ -71,12 +122,6 @@ fn adam_with(
         first.len(),
         second.len()
     );
-    let parts = [weights, first, second].map(Parts::new);
-    in_halves(count, NUMBERS_OF_A_HALF, |range| {
-        // SAFETY: the slices are borrowed for as long, and the halves do not overlap.
-        let [weights, first, second] = parts.map(|part| unsafe { part.part(range.clone()) });
-        update(set, step, weights, first, second, &gradient[range]);
-    });
 }
 
 for_each_set! {
@@ -161,6 +206,51 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_update_by_a_product_has_the_bits_of_one_by_its_values() {
+        let mut rng = StdRng::seed_from_u64(2);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        for set in KernelSet::available() {
+            for (rows, inner, columns) in
+                [(1, 1, 1), (0, 3, 2), (3, 0, 2), (3, 2, 0), (13, 300, 70), (784, 16, 90), (5, 20, 9_000)]
+            {
+                let mut random = |count: usize| -> Vec<f32> {
+                    (0..count).map(|_| 2.0 * rng.random::<f32>() - 1.0).collect()
+                };
+                let (a, b, weights, first) = (
+                    random(inner * rows),
+                    random(inner * columns),
+                    random(rows * columns),
+                    random(rows * columns),
+                );
+                let second: Vec<f32> = random(rows * columns).into_iter().map(f32::abs).collect();
+                let (lhs, rhs) = (Matrix::new(&a, inner, rows).transposed(), Matrix::new(&b, inner, columns));
+                let mut gradient = vec![0.0; rows * columns];
+                crate::product::multiply_with(set, lhs, rhs, crate::memory::as_uninit(&mut gradient));
+                let updated = |update: &(dyn Fn(&mut [f32], &mut [f32], &mut [f32]) + Sync)| {
+                    let (mut weights, mut first, mut second) =
+                        (weights.clone(), first.clone(), second.clone());
+                    update(&mut weights, &mut first, &mut second);
+                    [weights, first, second]
+                };
+                let expected = updated(&|w, m, v| adam_with(set, &STEP, w, m, v, &gradient));
+                let by_product = || updated(&|w, m, v| adam_by_product_with(set, &STEP, w, m, v, lhs, rhs));
+                assert!(by_product() == expected, "{set}, {rows} x {inner} x {columns}");
+                let (shared, ()) = pool.install(|| crate::assisted(by_product, || ()));
+                assert!(shared == expected, "{set}, {rows} x {inner} x {columns}, two threads");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "6 gradients for 4 weights")]
+    fn a_product_of_another_size_is_refused() {
+        let (a, b) = ([1.0; 2], [1.0; 3]);
+        let (mut weights, mut first, mut second) = ([0.0; 4], [0.0; 4], [0.0; 4]);
+        let (lhs, rhs) = (Matrix::new(&a, 2, 1), Matrix::new(&b, 1, 3));
+        adam_by_product(&STEP, &mut weights, &mut first, &mut second, lhs, rhs);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::KernelSet;
 use crate::activation::{Activation, NUMBERS_OF_A_HALF, add_bias_and_activate, pass_activation};
 use crate::helper::in_halves;
 use crate::memory::{Parts, written};
-use crate::product::{Matrix, multiply_with, rows_of_a_tile};
+use crate::product::{Matrix, multiply_with, rows_of_a_half};
 use crate::vectors::{Arithmetic, for_each_set};
 
 /// The gradients of a layer, each with as many numbers as what it is of.
@@ -14,16 +14,20 @@ use crate::vectors::{Arithmetic, for_each_set};
 pub struct DenseGradients {
     /// `[rows, inputs]`; `None` where it was not asked for.
     pub input: Option<Vec<f32>>,
-    /// `[inputs, outputs]`.
-    pub weight: Vec<f32>,
+    /// `[inputs, outputs]`; `None` where it was not asked for.
+    pub weight: Option<Vec<f32>>,
     /// `[outputs]`.
     pub bias: Vec<f32>,
 }
 
-/// Multiplications of a product that are done before a second thread could begin.
-const MULTIPLICATIONS_OF_A_HALF: usize = 100_000;
-/// Multiplications in the time of copying a number of the left factor, or of writing one of the product.
-const MULTIPLICATIONS_OF_A_COPY: usize = 32;
+/// Which of the gradients are wanted: each is a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DenseWanted {
+    /// That of the input.
+    pub input: bool,
+    /// That of the weight.
+    pub weight: bool,
+}
 
 /// `activation(input weight + bias)`, `[rows, outputs]`.
 ///
@@ -47,7 +51,8 @@ fn dense_with(
     product(set, input, weight, |rows| add_bias_and_activate(set, rows, bias, activation))
 }
 
-/// The gradients of [`dense`] from the gradient with respect to its output, which is lost.
+/// The gradients of [`dense`] from the gradient with respect to its output, which becomes that with respect to the sums before
+/// the activation: the right factor of the weight's gradient, of which the left one is the input, transposed.
 ///
 /// `output` is what [`dense`] gave; an identity does not need it.
 ///
@@ -60,9 +65,9 @@ pub fn dense_backward(
     output: Option<&[f32]>,
     activation: Activation,
     gradient: &mut [f32],
-    with_input: bool,
+    wanted: DenseWanted,
 ) -> DenseGradients {
-    dense_backward_with(KernelSet::active(), input, weight, output, activation, gradient, with_input)
+    dense_backward_with(KernelSet::active(), input, weight, output, activation, gradient, wanted)
 }
 
 fn dense_backward_with(
@@ -72,7 +77,7 @@ fn dense_backward_with(
     output: Option<&[f32]>,
     activation: Activation,
     gradient: &mut [f32],
-    with_input: bool,
+    wanted: DenseWanted,
 ) -> DenseGradients {
     let (rows, outputs) = (input.rows(), weight.columns());
     assert_eq!(gradient.len(), rows * outputs, "gradients of {rows} rows of {outputs} outputs");
@@ -81,8 +86,8 @@ fn dense_backward_with(
     let bias = sums_of_columns(set, gradient, outputs);
     let gradient = Matrix::new(gradient, rows, outputs);
     DenseGradients {
-        input: with_input.then(|| product(set, gradient, weight.transposed(), |_| {})),
-        weight: product(set, input.transposed(), gradient, |_| {}),
+        input: wanted.input.then(|| product(set, gradient, weight.transposed(), |_| {})),
+        weight: wanted.weight.then(|| product(set, input.transposed(), gradient, |_| {})),
         bias,
     }
 }
@@ -104,13 +109,9 @@ pub(crate) fn sums_of_columns(set: KernelSet, values: &[f32], columns: usize) ->
 /// A product, and what is done to its rows after, on up to two threads.
 fn product(set: KernelSet, lhs: Matrix<'_>, rhs: Matrix<'_>, finish: impl Fn(&mut [f32]) + Sync) -> Vec<f32> {
     let (rows, columns) = (lhs.rows(), rhs.columns());
-    let copies = MULTIPLICATIONS_OF_A_COPY * (lhs.columns() + columns);
-    let multiplications_of_a_row = (lhs.columns() * columns + copies).max(1);
-    let cut =
-        MULTIPLICATIONS_OF_A_HALF.div_ceil(multiplications_of_a_row).next_multiple_of(rows_of_a_tile(set));
     let write = |output: &mut [MaybeUninit<f32>]| {
         let parts = Parts::new(output);
-        in_halves(rows, cut, |range| {
+        in_halves(rows, rows_of_a_half(set, lhs.columns(), columns), |range| {
             // SAFETY: `output` is borrowed for as long, and the halves do not overlap.
             let output = unsafe { parts.part(range.start * columns..range.end * columns) };
             multiply_with(set, lhs.rows_between(range.start, range.end), rhs, output);
@@ -195,7 +196,7 @@ mod tests {
                 Some(&output),
                 activation,
                 &mut gradient,
-                true,
+                DenseWanted { input: true, weight: true },
             );
             (output, gradients)
         }
@@ -244,7 +245,10 @@ mod tests {
                             let terms = (0..rows).map(|row| {
                                 f64::from(layer.input[row * inputs + k]) * masked[row * outputs + column]
                             });
-                            assert_close(gradients.weight[k * outputs + column], terms.sum());
+                            assert_close(
+                                gradients.weight.as_ref().unwrap()[k * outputs + column],
+                                terms.sum(),
+                            );
                         }
                     }
                     let of_input = gradients.input.unwrap();
@@ -286,12 +290,20 @@ mod tests {
     }
 
     #[test]
-    fn the_gradient_of_an_input_is_left_out_where_nobody_wants_it() {
+    fn gradients_that_nobody_wants_are_left_out() {
         let layer = layer(4, 3, 2);
-        let mut gradient = layer.gradient.clone();
-        let gradients =
-            dense_backward(layer.input(), layer.weight(), None, Activation::Identity, &mut gradient, false);
-        assert_eq!(gradients.input, None);
+        for (input, weight) in [(false, true), (true, false)] {
+            let mut gradient = layer.gradient.clone();
+            let gradients = dense_backward(
+                layer.input(),
+                layer.weight(),
+                None,
+                Activation::Identity,
+                &mut gradient,
+                DenseWanted { input, weight },
+            );
+            assert_eq!((gradients.input.is_some(), gradients.weight.is_some()), (input, weight));
+        }
     }
 
     #[test]

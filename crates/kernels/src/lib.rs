@@ -27,14 +27,14 @@ mod vectorized;
 mod vectors;
 
 pub use activation::{Activation, activate, activate_backward};
-pub use adam::{AdamStep, adam};
+pub use adam::{AdamStep, adam, adam_by_product};
 #[cfg(feature = "allocator")]
 pub use allocator::keep_freed_pages;
 pub use convolution::{
     Convolution, ConvolutionGradients, convolve, convolve_backward, convolve_transposed,
     convolve_transposed_backward,
 };
-pub use dense::{DenseGradients, dense, dense_backward};
+pub use dense::{DenseGradients, DenseWanted, dense, dense_backward};
 pub use exponential_f64::{EXP_F64_LEAST, exp_f64};
 pub use gaussian::{
     PosteriorGradients, kl_to_standard_normal, kl_to_standard_normal_backward, sample, sample_backward,

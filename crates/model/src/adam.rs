@@ -1,11 +1,11 @@
 use burn::backend::DispatchDevice;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use kernels::AdamStep;
 use serde::{Deserialize, Serialize};
 
-use crate::ops::{AdamUpdate, adam};
+use crate::gradients::{Gradient, ParameterGradients};
+use crate::ops::{AdamUpdate, adam, adam_by_product};
 
 /// The constants of [`Adam`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,13 +97,14 @@ impl Adam {
         }
     }
 
-    /// The module after one update.
+    /// The module after one update, by [`gradients`](crate::gradients) or by Burn's `GradientsParams`.
     ///
     /// # Panics
     ///
     /// Panics if the module has other parameters than the one that the optimiser was made for, or a parameter has no
     /// gradient.
-    pub fn step<M: Module>(&mut self, module: M, mut gradients: GradientsParams) -> M {
+    pub fn step<M: Module>(&mut self, module: M, gradients: impl Into<ParameterGradients>) -> M {
+        let mut gradients = gradients.into();
         self.updates += 1;
         let step = self.config.step(self.updates);
         let found: Vec<usize> = parameter_lengths(&module);
@@ -199,16 +200,20 @@ fn parameter_lengths<M: Module>(module: &M) -> Vec<usize> {
 struct EachUpdated {
     step: AdamStep,
     moments: std::vec::IntoIter<Moments>,
-    gradients: GradientsParams,
+    gradients: ParameterGradients,
     updated: Vec<Moments>,
 }
 
 impl ModuleMapper for EachUpdated {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let gradient = self.gradients.remove::<D>(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
+        let gradient = self.gradients.remove(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
         let moments = self.moments.next().expect("there are moments of each parameter");
         let (id, tensor, mapper) = param.consume();
-        let AdamUpdate { weight, moments } = adam(tensor.inner(), moments, gradient, self.step);
+        let weight = tensor.inner();
+        let AdamUpdate { weight, moments } = match gradient {
+            Gradient::Value(gradient) => adam(weight, moments, gradient, self.step),
+            Gradient::Product(product) => adam_by_product(weight, moments, product, self.step),
+        };
         self.updated.push(moments);
         Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
     }
@@ -232,16 +237,16 @@ fn weights<M: Module>(module: &M) -> Vec<Tensor<1>> {
 }
 
 /// The gradient of each parameter, flattened.
-fn take_gradients<M: Module>(module: &M, gradients: &mut GradientsParams) -> Vec<Tensor<1>> {
+fn take_gradients<M: Module>(module: &M, gradients: &mut ParameterGradients) -> Vec<Tensor<1>> {
     struct Gradients<'a> {
-        of: &'a mut GradientsParams,
+        of: &'a mut ParameterGradients,
         taken: Vec<Tensor<1>>,
     }
 
     impl ModuleVisitor for Gradients<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient = self.of.remove::<D>(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
-            self.taken.push(gradient.flatten(0, D - 1));
+            let gradient: Gradient<D> = self.of.remove(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
+            self.taken.push(gradient.value().flatten(0, D - 1));
         }
     }
 

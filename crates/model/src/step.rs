@@ -1,8 +1,8 @@
 //! A training step, and what is measured of a network.
 
-use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use crate::gradients::gradients;
 use crate::norm::Norm;
 use crate::training::{Batch, Training};
 use crate::{Adam, ElboTerms, Posterior, Vae};
@@ -64,7 +64,7 @@ impl Vae {
         let optimal_variance = output.pixels.take_optimal_variance(&images);
         let terms = output.elbo_terms(images);
         let objective = self.without_training_averages(terms.objective(kl_coefficient));
-        let gradients = GradientsParams::from_grads(objective.backward(), &self);
+        let gradients = gradients(objective, &self);
         let mut vae = adam.step(self, gradients);
         if let Some(variance) = optimal_variance {
             vae.decoder = vae.decoder.keep_variance(variance, adam.updates());

@@ -9,7 +9,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData, Tolerance};
 use model::{
     Activation, Adam, AdamConfig, Likelihood, PixelDistribution, Variance, activate, batch_norm,
-    bernoulli_nll, dense, gaussian_kl, layer_norm, linear, named_parameters, reparameterize,
+    bernoulli_nll, dense, gaussian_kl, gradients, layer_norm, linear, named_parameters, reparameterize,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -247,22 +247,26 @@ fn network(device: &Device) -> Network {
     Network { first: layer(6, 40, 1), second: layer(40, 3, 2) }
 }
 
-fn trained(device: &Device, steps: usize) -> (Network, Adam) {
+fn trained(device: &Device, steps: usize, multiplied_out: bool) -> (Network, Adam) {
     let mut network = network(device);
     let mut adam = Adam::new(AdamConfig::default(), &network);
     let images = Tensor::from_data(random([9, 6], 1.0, 3), &device.clone().inner());
     for _ in 0..steps {
         let hidden = linear(&network.first, images.clone(), Activation::Relu);
         let loss = linear(&network.second, hidden, Activation::Identity).square().mean();
-        let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        network = adam.step(network, gradients);
+        let of_loss = gradients(loss, &network);
+        network = if multiplied_out {
+            adam.step(network, GradientsParams::from(of_loss))
+        } else {
+            adam.step(network, of_loss)
+        };
     }
     (network, adam)
 }
 
 #[test]
 fn a_module_of_a_user_trains_as_on_tensor_operations() {
-    let [(flex, flex_adam), (plain, plain_adam)] = devices().map(|device| trained(&device, 10));
+    let [(flex, flex_adam), (plain, plain_adam)] = devices().map(|device| trained(&device, 10, false));
     assert_eq!(flex_adam.updates(), 10);
     for (flex, plain) in named_parameters(&flex).into_iter().zip(named_parameters(&plain)) {
         // Ten steps of 1e-3: a hundredth of the way.
@@ -271,6 +275,54 @@ fn a_module_of_a_user_trains_as_on_tensor_operations() {
     for (flex, plain) in flex_adam.moments().into_iter().zip(plain_adam.moments()) {
         flex.first.into_data().assert_approx_eq::<f32>(&plain.first.into_data(), Tolerance::absolute(1e-6));
     }
+}
+
+#[test]
+fn an_update_by_a_product_has_the_bits_of_one_by_its_values() {
+    let [(by_products, _), (by_values, _)] =
+        [false, true].map(|out| trained(&Device::flex().autodiff(), 5, out));
+    for (by_product, by_value) in named_parameters(&by_products).into_iter().zip(named_parameters(&by_values))
+    {
+        by_product.data.assert_eq(&by_value.data, true);
+    }
+}
+
+/// One weight is used by two layers, the other by a term that is no layer, too.
+#[test]
+fn gradients_are_those_of_burn_however_often_a_weight_is_used() {
+    let device = Device::flex().autodiff();
+    let network = network(&device);
+    let loss = || {
+        let images = Tensor::from_data(random([9, 6], 1.0, 3), &device.clone().inner());
+        let half = images.clone().mul_scalar(0.5);
+        let hidden =
+            linear(&network.first, images, Activation::Relu) + linear(&network.first, half, Activation::Tanh);
+        let output = linear(&network.second, hidden, Activation::Identity);
+        output.square().mean() + network.second.weight.val().square().sum()
+    };
+    let mut expected = GradientsParams::from_grads(loss().backward(), &network);
+    let mut found = GradientsParams::from(gradients(loss(), &network));
+    assert_eq!((found.len(), expected.len()), (4, 4));
+    for layer in [&network.first, &network.second] {
+        let [found, expected] = [&mut found, &mut expected]
+            .map(|gradients| gradients.remove::<2>(layer.weight.id).unwrap().into_data());
+        found.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
+    }
+}
+
+#[test]
+fn what_is_no_parameter_of_the_module_gets_its_gradient_as_ever() {
+    let device = Device::flex().autodiff();
+    let network = network(&device);
+    let input = Tensor::<2>::from_data(random([9, 6], 1.0, 3), &device).require_grad();
+    let loss = linear(&network.first, input.clone(), Activation::Identity).square().mean();
+    let of_second = GradientsParams::from(gradients(loss, &network.second));
+    assert!(of_second.is_empty());
+    let twice = network.first.weight.val().mul_scalar(2.0);
+    let bias = network.first.bias.as_ref().unwrap().val();
+    let loss = dense(input, twice, bias, Activation::Identity).square().mean();
+    let of_first = GradientsParams::from(gradients(loss, &network.first));
+    assert_eq!(of_first.len(), 2);
 }
 
 #[test]
@@ -283,8 +335,8 @@ fn a_weight_that_is_part_of_other_memory_is_updated_and_that_memory_is_not() {
     let mut adam = Adam::new(AdamConfig::default(), &with_part);
     let loss = linear(&with_part.first, Tensor::ones([2, 6], &device), Activation::Identity).sum()
         + linear(&with_part.second, Tensor::ones([2, 40], &device), Activation::Identity).sum();
-    let gradients = GradientsParams::from_grads(loss.backward(), &with_part);
-    let updated = adam.step(with_part, gradients);
+    let of_loss = gradients(loss, &with_part);
+    let updated = adam.step(with_part, of_loss);
     assert_ne!(updated.first.weight.val().into_data(), before.clone());
     whole.into_data().assert_eq(&before, true);
 }
@@ -293,9 +345,9 @@ fn a_weight_that_is_part_of_other_memory_is_updated_and_that_memory_is_not() {
 #[should_panic(expected = "moments of another network")]
 fn the_optimiser_of_another_network_is_refused() {
     let device = Device::flex().autodiff();
-    let (network, _) = trained(&device, 0);
+    let (network, _) = trained(&device, 0, false);
     let mut adam = Adam::new(AdamConfig::default(), &network.first);
     let loss = linear(&network.second, Tensor::ones([2, 40], &device), Activation::Identity).sum();
-    let gradients = GradientsParams::from_grads(loss.backward(), &network);
-    adam.step(network, gradients);
+    let of_loss = gradients(loss, &network);
+    adam.step(network, of_loss);
 }

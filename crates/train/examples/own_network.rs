@@ -5,9 +5,10 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Tensor};
-use model::{Activation, Adam, AdamConfig, bernoulli_nll, dense, gaussian_kl, linear, reparameterize};
+use model::{
+    Activation, Adam, AdamConfig, bernoulli_nll, dense, gaussian_kl, gradients, linear, reparameterize,
+};
 use train::image_tensors::ImageTensors;
 use train::random::image_order;
 
@@ -61,8 +62,8 @@ fn main() -> anyhow::Result<()> {
             let noise = Tensor::random([positions.len(), 8], Distribution::Normal(0.0, 1.0), &device);
             let [reconstruction, kl] = vae.terms(images, noise);
             let objective = reconstruction.clone() + kl.clone().mul_scalar(c);
-            let gradients = GradientsParams::from_grads(objective.backward(), &vae);
-            vae = adam.step(vae, gradients);
+            let of_objective = gradients(objective, &vae);
+            vae = adam.step(vae, of_objective);
             last = Some([reconstruction, kl]);
         }
         let [reconstruction, kl] = last.expect("there are batches").map(|term| term.into_scalar::<f32>());

@@ -49,8 +49,20 @@ pub(crate) fn multiply_with(
     unsafe { multiply_or_add(set, lhs, rhs, output, false) };
 }
 
-/// Rows of a product that are summed together: where it is cut for two threads.
-pub(crate) fn rows_of_a_tile(set: KernelSet) -> usize {
+/// Multiplications of a product that are done before a second thread could begin.
+const MULTIPLICATIONS_OF_A_HALF: usize = 100_000;
+/// Multiplications in the time of copying a number of the left factor, or of writing one of the product.
+const MULTIPLICATIONS_OF_A_COPY: usize = 32;
+
+/// Rows of a product that are worth a second thread, where a tile ends.
+pub(crate) fn rows_of_a_half(set: KernelSet, inner: usize, columns: usize) -> usize {
+    let copies = MULTIPLICATIONS_OF_A_COPY * (inner + columns);
+    let multiplications_of_a_row = (inner * columns + copies).max(1);
+    MULTIPLICATIONS_OF_A_HALF.div_ceil(multiplications_of_a_row).next_multiple_of(rows_of_a_tile(set))
+}
+
+/// Rows of a product that are summed together.
+fn rows_of_a_tile(set: KernelSet) -> usize {
     match set {
         KernelSet::Portable => <generic::Portable as packed::Tiles>::ROWS,
         #[cfg(target_arch = "x86_64")]
@@ -71,6 +83,55 @@ pub(crate) fn add_product(set: KernelSet, lhs: Matrix<'_>, rhs: Matrix<'_>, outp
     assert!(rhs.is_by_rows(), "the right factor of a sum of products is stored by rows");
     // SAFETY: the output is initialised.
     unsafe { multiply_or_add(set, lhs, rhs, as_uninit(output), true) };
+}
+
+/// Numbers of a product that stay in the cache together with what is done with them: 64 kB.
+const NUMBERS_OF_A_BAND: usize = 1 << 14;
+
+fn rows_of_a_band(rows_of_a_tile: usize, columns: usize) -> usize {
+    (NUMBERS_OF_A_BAND / columns.max(1))
+        .next_multiple_of(rows_of_a_tile)
+        .clamp(rows_of_a_tile, 8 * rows_of_a_tile)
+}
+
+/// The product in bands of some rows, each handed to `consume` with the place of its first row: every value has the bits that
+/// [`multiply_with`] gives it, and is done with before it leaves the cache.
+pub(crate) fn multiply_in_bands(
+    set: KernelSet,
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    consume: &mut dyn FnMut(usize, &mut [f32]),
+) {
+    assert_eq!(lhs.columns(), rhs.rows(), "columns of the left and rows of the right factor");
+    if lhs.rows() == 0 || rhs.columns() == 0 {
+        return;
+    }
+    if lhs.columns() > 0 {
+        // SAFETY: the sizes were just compared, and a set is only chosen where the processor has its features.
+        unsafe {
+            match set {
+                KernelSet::Portable => {
+                    return packed::multiply_in_bands::<generic::Portable>(lhs, rhs, consume);
+                }
+                #[cfg(target_arch = "x86_64")]
+                KernelSet::Avx2 => return packed::multiply_in_bands::<generic::Avx2>(lhs, rhs, consume),
+                #[cfg(target_arch = "x86_64")]
+                KernelSet::Avx512Packed => {
+                    return packed::multiply_in_bands::<avx512::Avx512>(lhs, rhs, consume);
+                }
+                _ => {}
+            }
+        }
+    }
+    // Where the right factor is read in place, and where there is nothing to sum, a band is a product like another.
+    let rows_of_a_band = rows_of_a_band(rows_of_a_tile(set), rhs.columns());
+    let mut band = vec![0.0; rows_of_a_band.min(lhs.rows()) * rhs.columns()];
+    for first in (0..lhs.rows()).step_by(rows_of_a_band) {
+        let last = (first + rows_of_a_band).min(lhs.rows());
+        let band = &mut band[..(last - first) * rhs.columns()];
+        multiply_with(set, lhs.rows_between(first, last), rhs, as_uninit(band));
+        consume(first, band);
+    }
 }
 
 /// # Safety

@@ -6,9 +6,10 @@
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use super::Matrix;
-use crate::memory::Line;
+use crate::memory::{Line, as_uninit};
 
 /// The parts of a product that differ between sets of kernels.
 pub(super) trait Tiles {
@@ -81,10 +82,21 @@ pub(super) struct Output<'a> {
 /// Memory for copies.
 #[derive(Default)]
 struct Buffers {
+    left: Collected,
+    panels: Vec<Line>,
+    band: Vec<Line>,
+}
+
+/// Blocks of the left factor, copied together.
+#[derive(Default)]
+struct Collected {
     values: Vec<f32>,
     columns: Vec<u32>,
     counts: Vec<usize>,
-    panel: Vec<Line>,
+    /// As of [`Blocks`].
+    stride: usize,
+    by_rows: bool,
+    rows: usize,
 }
 
 thread_local! {
@@ -128,48 +140,138 @@ unsafe fn multiply_rows<T: Tiles>(
     accumulate: bool,
 ) {
     let (inner, columns) = (lhs.columns(), rhs.columns());
-    // Panels of about the same depth: one of a few rows would cost as much as a deep one around its arithmetic.
-    let depth = inner.div_ceil(inner.div_ceil(T::DEPTH)).next_multiple_of(T::LANES).min(T::DEPTH);
-    let stride = depth + T::LANES;
-    let values_of_block = T::ROWS * stride;
-    let blocks = lhs.rows().div_ceil(T::ROWS);
-    let Buffers { values, columns: copied, counts, panel } = buffers;
-    grow(values, blocks * values_of_block, 0.0);
-    grow(copied, blocks * stride, 0);
-    grow(counts, blocks, 0);
-    grow(panel, (depth * T::COLUMNS).div_ceil(Line::NUMBERS), Line::ZERO);
-    let panel = Line::numbers_mut(panel);
+    let depth = depth_of_panels::<T>(inner);
+    let Buffers { left, panels, .. } = buffers;
+    grow(panels, (depth * T::COLUMNS).div_ceil(Line::NUMBERS), Line::ZERO);
     for first in (0..inner).step_by(depth) {
         let last = (first + depth).min(inner);
-        let left = lhs.columns_between(first, last);
-        let mut collected = Blocks {
-            values: &mut values[..blocks * values_of_block],
-            columns: &mut copied[..blocks * stride],
-            counts: &mut counts[..blocks],
-            stride,
-        };
-        // SAFETY: the caller's promise about the processor; the sizes are those that `collect` asks for.
-        unsafe { T::collect(left, &mut collected) };
+        // SAFETY: the caller's promise.
+        unsafe { left.collect::<T>(lhs.columns_between(first, last), depth) };
         let right = rhs.rows_between(first, last);
         for start in (0..columns).step_by(T::COLUMNS) {
             let end = (start + T::COLUMNS).min(columns);
-            let width = (end - start).next_multiple_of(T::LANES);
-            let panel = &mut panel[..(last - first) * width];
-            // SAFETY: as above, for `pack`.
-            unsafe { T::pack(right.columns_between(start, end), panel) };
-            for block in 0..blocks {
-                let rows = (lhs.rows() - block * T::ROWS).min(T::ROWS);
-                let left = Left {
-                    values: &values[block * values_of_block..][..values_of_block],
-                    by_rows: left.is_by_rows(),
-                    columns: &copied[block * stride..][..counts[block]],
-                    rows,
-                };
-                let values = &mut output[block * T::ROWS * columns + start..];
-                let mut output = Output { values, stride: columns, columns: end - start };
-                // SAFETY: as above, for `tile`; the first panel initialises what the others add to.
-                unsafe { T::tile(&left, panel, &mut output, accumulate || first > 0) };
+            let panel = &mut Line::numbers_mut(panels)[..(last - first) * width::<T>(end - start)];
+            // SAFETY: the caller's promise about the processor; the sizes are those that `pack` and `multiply` ask for, and
+            // the first panel initialises what the others add to.
+            unsafe {
+                T::pack(right.columns_between(start, end), panel);
+                left.multiply::<T>(panel, output, columns, start..end, accumulate || first > 0);
             }
+        }
+    }
+}
+
+/// The product in bands of rows, each handed to `consume` while it is in the cache, with the place of its first row.
+///
+/// # Safety
+///
+/// The processor must have the set's instructions.
+pub(super) unsafe fn multiply_in_bands<T: Tiles>(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    consume: &mut dyn FnMut(usize, &mut [f32]),
+) {
+    let (inner, columns) = (lhs.columns(), rhs.columns());
+    let depth = depth_of_panels::<T>(inner);
+    let mut buffers = BUFFERS.take();
+    let Buffers { left, panels, band } = &mut buffers;
+    let packed_columns = width::<T>(columns);
+    grow(panels, (inner * packed_columns).div_ceil(Line::NUMBERS), Line::ZERO);
+    let panels = Line::numbers_mut(panels);
+    let place = |first: usize, last: usize, start: usize, end: usize| {
+        let place = first * packed_columns + (last - first) * start;
+        place..place + (last - first) * width::<T>(end - start)
+    };
+    for first in (0..inner).step_by(depth) {
+        let last = (first + depth).min(inner);
+        for start in (0..columns).step_by(T::COLUMNS) {
+            let end = (start + T::COLUMNS).min(columns);
+            let right = rhs.rows_between(first, last).columns_between(start, end);
+            // SAFETY: the caller's promise about the processor; the sizes are those that `pack` asks for.
+            unsafe { T::pack(right, &mut panels[place(first, last, start, end)]) };
+        }
+    }
+    let rows_of_a_band = super::rows_of_a_band(T::ROWS, columns);
+    grow(band, (rows_of_a_band * columns).div_ceil(Line::NUMBERS), Line::ZERO);
+    for row in (0..lhs.rows()).step_by(rows_of_a_band) {
+        let rows = lhs.rows_between(row, (row + rows_of_a_band).min(lhs.rows()));
+        let band = &mut Line::numbers_mut(band)[..rows.rows() * columns];
+        for first in (0..inner).step_by(depth) {
+            let last = (first + depth).min(inner);
+            // SAFETY: the caller's promise.
+            unsafe { left.collect::<T>(rows.columns_between(first, last), depth) };
+            for start in (0..columns).step_by(T::COLUMNS) {
+                let end = (start + T::COLUMNS).min(columns);
+                let panel = &panels[place(first, last, start, end)];
+                // SAFETY: as above, for `multiply`.
+                unsafe { left.multiply::<T>(panel, as_uninit(band), columns, start..end, first > 0) };
+            }
+        }
+        consume(row, band);
+    }
+    BUFFERS.set(buffers);
+}
+
+/// Panels of about the same depth: one of a few rows would cost as much as a deep one around its arithmetic.
+fn depth_of_panels<T: Tiles>(inner: usize) -> usize {
+    inner.div_ceil(inner.div_ceil(T::DEPTH)).next_multiple_of(T::LANES).min(T::DEPTH)
+}
+
+/// The columns of a panel, and zeros up to a whole number of vectors.
+fn width<T: Tiles>(columns: usize) -> usize {
+    columns.next_multiple_of(T::LANES)
+}
+
+impl Collected {
+    /// Copies the rows together, in blocks.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the set's instructions. `lhs` must have rows and up to `depth` columns.
+    unsafe fn collect<T: Tiles>(&mut self, lhs: Matrix<'_>, depth: usize) {
+        self.stride = depth + T::LANES;
+        self.by_rows = lhs.is_by_rows();
+        self.rows = lhs.rows();
+        let blocks = lhs.rows().div_ceil(T::ROWS);
+        grow(&mut self.values, blocks * T::ROWS * self.stride, 0.0);
+        grow(&mut self.columns, blocks * self.stride, 0);
+        grow(&mut self.counts, blocks, 0);
+        let mut collected = Blocks {
+            values: &mut self.values[..blocks * T::ROWS * self.stride],
+            columns: &mut self.columns[..blocks * self.stride],
+            counts: &mut self.counts[..blocks],
+            stride: self.stride,
+        };
+        // SAFETY: the caller's promise; the sizes are those that `collect` asks for.
+        unsafe { T::collect(lhs, &mut collected) };
+    }
+
+    /// The blocks times a panel, into some columns of an output that has `stride` of them.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the set's instructions. The blocks must have been collected from as many columns as the panel,
+    /// left by [`Tiles::pack`], has rows. The output must have as many rows as the blocks, and be initialised if `accumulate`.
+    unsafe fn multiply<T: Tiles>(
+        &self,
+        panel: &[f32],
+        output: &mut [MaybeUninit<f32>],
+        stride: usize,
+        columns: Range<usize>,
+        accumulate: bool,
+    ) {
+        let values_of_block = T::ROWS * self.stride;
+        for block in 0..self.rows.div_ceil(T::ROWS) {
+            let left = Left {
+                values: &self.values[block * values_of_block..][..values_of_block],
+                by_rows: self.by_rows,
+                columns: &self.columns[block * self.stride..][..self.counts[block]],
+                rows: (self.rows - block * T::ROWS).min(T::ROWS),
+            };
+            let values = &mut output[block * T::ROWS * stride + columns.start..];
+            let mut output = Output { values, stride, columns: columns.len() };
+            // SAFETY: the caller's promise.
+            unsafe { T::tile(&left, panel, &mut output, accumulate) };
         }
     }
 }

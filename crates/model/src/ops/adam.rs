@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use kernels::AdamStep;
 
 #[cfg(feature = "flex")]
-use super::flex::{FlexTensor, are_f32, in_order, numbers, writable};
+use super::flex::{FlexTensor, are_f32, in_order, matrix, numbers, writable};
+use super::product::Product;
 use crate::Moments;
 
 /// A parameter and its moments after an update.
@@ -39,7 +40,27 @@ pub(crate) fn adam<const D: usize>(
     AdamUpdate { weight: Tensor::from_dispatch(weight), moments: Moments { first, second } }
 }
 
-/// The operation behind [`adam`].
+/// [`adam`] by the gradient of a dense layer's weight that is not multiplied out yet.
+pub(crate) fn adam_by_product<const D: usize>(
+    weight: Tensor<D>,
+    moments: Moments,
+    Product { input, output_gradient, .. }: Product,
+    step: AdamStep,
+) -> AdamUpdate<D> {
+    let Moments { first, second } = moments;
+    let (weight, first, second) = Dispatch::adam_by_product(
+        weight.into_dispatch(),
+        first.into_dispatch(),
+        second.into_dispatch(),
+        input.into_dispatch(),
+        output_gradient.into_dispatch(),
+        step,
+    );
+    let [first, second] = [first, second].map(Tensor::from_dispatch);
+    AdamUpdate { weight: Tensor::from_dispatch(weight), moments: Moments { first, second } }
+}
+
+/// The operations behind [`adam`] and [`adam_by_product`].
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
@@ -55,6 +76,19 @@ pub trait AdamOps: Backend {
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         plain::<Self>(weight, first, second, gradient, &step)
+    }
+
+    /// As [`adam`](Self::adam), by the transposed of the input times the gradient of the output.
+    fn adam_by_product(
+        weight: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        input: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        step: AdamStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let gradient = Self::float_matmul(Self::float_transpose(input), output_gradient);
+        Self::adam(weight, first, second, gradient, step)
     }
 }
 
@@ -150,6 +184,31 @@ impl AdamOps for burn::backend::Flex {
             first.storage_mut(),
             second.storage_mut(),
             numbers(&gradient),
+        );
+        (weight, first, second)
+    }
+
+    fn adam_by_product(
+        weight: FlexTensor,
+        first: FlexTensor,
+        second: FlexTensor,
+        input: FlexTensor,
+        output_gradient: FlexTensor,
+        step: AdamStep,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        if !are_f32([&weight, &first, &second, &input, &output_gradient]) {
+            let gradient = Self::float_matmul(Self::float_transpose(input), output_gradient);
+            return plain::<Self>(weight, first, second, gradient, &step);
+        }
+        let [mut weight, mut first, mut second] = [weight, first, second].map(writable);
+        let [input, output_gradient] = [input, output_gradient].map(in_order);
+        kernels::adam_by_product(
+            &step,
+            weight.storage_mut(),
+            first.storage_mut(),
+            second.storage_mut(),
+            matrix(&input).transposed(),
+            matrix(&output_gradient),
         );
         (weight, first, second)
     }

@@ -12,10 +12,14 @@ use burn::backend::{
 use burn::nn::Linear;
 use burn::tensor::{Tensor, assert_shape};
 use kernels::Activation;
+#[cfg(feature = "flex")]
+use kernels::DenseWanted;
 
 use super::activation::activate;
 #[cfg(feature = "flex")]
 use super::flex::{FlexTensor, are_f32, in_order, matrix, numbers, tensor, writable};
+#[cfg(feature = "flex")]
+use super::product::{defer, is_deferred};
 
 /// `activation(input weight + bias)`: a fully connected layer in one operation.
 ///
@@ -165,23 +169,27 @@ impl Backward<Flex, 3> for DenseBackward {
         let [of_input, of_weight, of_bias] = ops.parents;
         let Layer { input, weight, output, activation } = ops.state;
         let mut gradient = writable(gradients.consume::<Flex>(&ops.node));
-        let (input, weight) = (matrix(&input), matrix(&weight));
+        let deferred = of_weight.as_ref().is_some_and(|node| is_deferred(node.id));
         let of_layer = kernels::dense_backward(
-            input,
-            weight,
+            matrix(&input),
+            matrix(&weight),
             output.as_ref().map(numbers),
             activation,
             gradient.storage_mut(),
-            of_input.is_some(),
+            DenseWanted { input: of_input.is_some(), weight: of_weight.is_some() && !deferred },
         );
         if let (Some(node), Some(gradient)) = (of_input, of_layer.input) {
-            gradients.register::<Flex>(node.id, tensor(gradient, [input.rows(), input.columns()]));
-        }
-        if let Some(node) = of_weight {
-            gradients.register::<Flex>(node.id, tensor(of_layer.weight, [weight.rows(), weight.columns()]));
+            gradients.register::<Flex>(node.id, tensor(gradient, input.shape()));
         }
         if let Some(node) = of_bias {
-            gradients.register::<Flex>(node.id, tensor(of_layer.bias, [weight.columns()]));
+            gradients.register::<Flex>(node.id, tensor(of_layer.bias, [weight.shape()[1]]));
+        }
+        match (of_weight, of_layer.weight) {
+            (Some(node), Some(gradient)) => {
+                gradients.register::<Flex>(node.id, tensor(gradient, weight.shape()));
+            }
+            (Some(node), None) => defer(node.id, input, gradient),
+            (None, _) => {}
         }
     }
 }

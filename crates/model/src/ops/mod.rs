@@ -36,9 +36,10 @@ mod flex;
 mod gaussian;
 mod likelihood;
 mod norm;
+mod product;
 
 pub use activation::activate;
-pub(crate) use adam::{AdamUpdate, adam};
+pub(crate) use adam::{AdamUpdate, adam, adam_by_product};
 pub use convolution::{convolve, convolve_transposed};
 pub use dense::{dense, linear};
 pub(crate) use gaussian::count_at_bounds;
@@ -47,3 +48,4 @@ pub use likelihood::bernoulli_nll;
 pub(crate) use likelihood::{nll, scaled_nll};
 pub(crate) use norm::NORM_EPSILON;
 pub use norm::{BatchNormalized, batch_norm, layer_norm};
+pub(crate) use product::{Product, deferring_products, node_of};

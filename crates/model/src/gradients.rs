@@ -1,0 +1,107 @@
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use crate::ops::{Product, deferring_products, node_of};
+
+/// The gradients of a module's parameters, by [`gradients`].
+///
+/// That of a dense layer's weight is the product of the layer's input and of the gradient of its output. It is kept as its two
+/// factors, so that [`Adam`](crate::Adam) uses each part as soon as it is summed, while it is in the cache.
+#[derive(Debug, Default)]
+pub struct ParameterGradients {
+    values: GradientsParams,
+    products: HashMap<ParamId, Product>,
+}
+
+/// A gradient as [`ParameterGradients`] has it.
+pub(crate) enum Gradient<const D: usize> {
+    Value(Tensor<D>),
+    Product(Product),
+}
+
+/// The gradients of a loss in the parameters of a module: what [`Adam::step`](crate::Adam::step) learns from fastest.
+///
+/// They are those of `GradientsParams::from_grads(loss.backward(), module)`, to which they can be turned.
+///
+/// # Panics
+///
+/// Panics if the loss was not computed on a device with autodiff.
+pub fn gradients<const D: usize, M: Module>(loss: Tensor<D>, module: &M) -> ParameterGradients {
+    struct Nodes(Vec<burn::backend::autodiff::NodeId>);
+
+    impl ModuleVisitor for Nodes {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.extend(node_of(param));
+        }
+    }
+
+    let mut nodes = Nodes(Vec::new());
+    module.visit(&mut nodes);
+    let (gradients, products) = deferring_products(nodes.0, || loss.backward());
+    let mut found = Found {
+        products,
+        gradients: ParameterGradients::from(GradientsParams::from_grads(gradients, module)),
+    };
+    module.visit(&mut found);
+    found.gradients
+}
+
+/// Gives each parameter the products that were kept of its gradient.
+struct Found {
+    products: Vec<Product>,
+    gradients: ParameterGradients,
+}
+
+impl ModuleVisitor for Found {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let node = node_of(param);
+        let mut own = self.products.extract_if(.., |product| Some(product.weight) == node);
+        let Some(first) = own.next() else { return };
+        let ParameterGradients { values, products } = &mut self.gradients;
+        // Of a weight that is used more than once, the gradient is a sum.
+        let others: Vec<_> = own.map(Product::value).chain(values.remove(param.id)).collect();
+        if others.is_empty() {
+            products.insert(param.id, first);
+        } else {
+            let sum: Tensor<D> = others.into_iter().fold(first.value(), |sum, other| sum + other);
+            values.register(param.id, sum);
+        }
+    }
+}
+
+impl ParameterGradients {
+    /// Takes out the gradient of a parameter.
+    pub(crate) fn remove<const D: usize>(&mut self, id: ParamId) -> Option<Gradient<D>> {
+        let product = self.products.remove(&id).map(Gradient::Product);
+        product.or_else(|| self.values.remove(id).map(Gradient::Value))
+    }
+}
+
+impl<const D: usize> Gradient<D> {
+    /// Its numbers.
+    pub fn value(self) -> Tensor<D> {
+        match self {
+            Self::Value(value) => value,
+            Self::Product(product) => product.value(),
+        }
+    }
+}
+
+impl From<GradientsParams> for ParameterGradients {
+    fn from(values: GradientsParams) -> Self {
+        Self { values, products: HashMap::new() }
+    }
+}
+
+/// Multiplies the factors.
+impl From<ParameterGradients> for GradientsParams {
+    fn from(ParameterGradients { mut values, products }: ParameterGradients) -> Self {
+        for (id, product) in products {
+            values.register::<2>(id, product.value());
+        }
+        values
+    }
+}
