@@ -246,7 +246,7 @@ fn take_gradients<M: Module>(module: &M, gradients: &mut ParameterGradients) -> 
     impl ModuleVisitor for Gradients<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let gradient: Gradient<D> = self.of.remove(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
-            self.taken.push(gradient.value().flatten(0, D - 1));
+            self.taken.push(gradient.flatten());
         }
     }
 

@@ -62,12 +62,11 @@ impl ModuleVisitor for Found {
         let Some(first) = own.next() else { return };
         let ParameterGradients { values, products } = &mut self.gradients;
         // Of a weight that is used more than once, the gradient is a sum.
-        let others: Vec<_> = own.map(Product::value).chain(values.remove(param.id)).collect();
+        let others: Vec<Tensor<2>> = own.map(Product::value).chain(values.remove(param.id)).collect();
         if others.is_empty() {
             products.insert(param.id, first);
         } else {
-            let sum: Tensor<D> = others.into_iter().fold(first.value(), |sum, other| sum + other);
-            values.register(param.id, sum);
+            values.register(param.id, others.into_iter().fold(first.value(), |sum, other| sum + other));
         }
     }
 }
@@ -81,11 +80,11 @@ impl ParameterGradients {
 }
 
 impl<const D: usize> Gradient<D> {
-    /// Its numbers.
-    pub fn value(self) -> Tensor<D> {
+    /// Its numbers, one after the other.
+    pub fn flatten(self) -> Tensor<1> {
         match self {
-            Self::Value(value) => value,
-            Self::Product(product) => product.value(),
+            Self::Value(value) => value.flatten(0, D - 1),
+            Self::Product(product) => product.value().flatten(0, 1),
         }
     }
 }

@@ -91,7 +91,7 @@ const NUMBERS_OF_A_BAND: usize = 1 << 14;
 fn rows_of_a_band(rows_of_a_tile: usize, columns: usize) -> usize {
     (NUMBERS_OF_A_BAND / columns.max(1))
         .next_multiple_of(rows_of_a_tile)
-        .clamp(rows_of_a_tile, 8 * rows_of_a_tile)
+        .clamp(rows_of_a_tile, 32 * rows_of_a_tile)
 }
 
 /// The product in bands of some rows, each handed to `consume` with the place of its first row: every value has the bits that

@@ -87,9 +87,12 @@ pub trait AdamOps: Backend {
         output_gradient: FloatTensor<Self>,
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let gradient = Self::float_matmul(Self::float_transpose(input), output_gradient);
-        Self::adam(weight, first, second, gradient, step)
+        Self::adam(weight, first, second, plain_product::<Self>(input, output_gradient), step)
     }
+}
+
+fn plain_product<B: Backend>(input: FloatTensor<B>, output_gradient: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_matmul(B::float_transpose(input), output_gradient)
 }
 
 fn plain<B: Backend>(
@@ -197,7 +200,7 @@ impl AdamOps for burn::backend::Flex {
         step: AdamStep,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         if !are_f32([&weight, &first, &second, &input, &output_gradient]) {
-            let gradient = Self::float_matmul(Self::float_transpose(input), output_gradient);
+            let gradient = plain_product::<Self>(input, output_gradient);
             return plain::<Self>(weight, first, second, gradient, &step);
         }
         let [mut weight, mut first, mut second] = [weight, first, second].map(writable);

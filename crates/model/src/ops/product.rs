@@ -94,11 +94,10 @@ pub(crate) fn node_of<const D: usize>(param: &Param<Tensor<D>>) -> Option<NodeId
 }
 
 impl Product {
-    /// Its numbers, in the shape of the weight.
-    pub fn value<const D: usize>(self) -> Tensor<D> {
+    /// Its numbers, `[inputs, outputs]`.
+    pub fn value(self) -> Tensor<2> {
         let Self { input, output_gradient, .. } = self;
-        let shape = [input.dims()[1], output_gradient.dims()[1]];
-        let zeros = Tensor::zeros([shape[1]], &input.device());
-        dense(input.transpose(), output_gradient, zeros, Activation::Identity).reshape(shape)
+        let zeros = Tensor::zeros([output_gradient.dims()[1]], &input.device());
+        dense(input.transpose(), output_gradient, zeros, Activation::Identity)
     }
 }

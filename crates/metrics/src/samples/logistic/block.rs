@@ -78,8 +78,8 @@ impl Vectorized for Scores<'_> {
             self.block.samples.chunks_exact(width).zip(self.weights.chunks_exact(classes))
         {
             for (scores, weight) in self.scores.chunks_exact_mut(width).zip(weights) {
-                for (score, x) in scores.iter_mut().zip(samples) {
-                    *score += weight * x;
+                for place in 0..width {
+                    scores[place] += weight * samples[place];
                 }
             }
         }
@@ -104,9 +104,10 @@ impl Vectorized for Softmax<'_> {
         for start in (0..*width).step_by(LANES) {
             let mut greatest = [f64::NEG_INFINITY; LANES];
             for scores in scores.chunks_exact(*width) {
-                for (greatest, score) in greatest.iter_mut().zip(&scores[start..start + LANES]) {
-                    let score = f64::from(*score);
-                    *greatest = if score > *greatest { score } else { *greatest };
+                let scores = &scores[start..start + LANES];
+                for lane in 0..LANES {
+                    let score = f64::from(scores[lane]);
+                    greatest[lane] = if score > greatest[lane] { score } else { greatest[lane] };
                 }
             }
             let mut sums = [0.0; LANES];
@@ -118,8 +119,8 @@ impl Vectorized for Softmax<'_> {
                 }
             }
             let mut inverses = [0.0; LANES];
-            for (inverse, sum) in inverses.iter_mut().zip(sums) {
-                *inverse = 1.0 / sum;
+            for lane in 0..LANES {
+                inverses[lane] = 1.0 / sums[lane];
             }
             let places = &places[start..places.len().min(start + LANES)];
             // One logarithm for all of them: sums are between 1 and the number of classes.
@@ -168,10 +169,10 @@ impl Vectorized for Sums<'_> {
                 let mut of_lanes = [[0.0; LANES]; CLASSES];
                 for start in (0..width).step_by(LANES) {
                     let samples = &samples[start..start + LANES];
-                    for (of_lanes, errors) in of_lanes.iter_mut().zip(errors.chunks_exact(width)) {
-                        let errors = &errors[start..start + LANES];
+                    for class in 0..CLASSES {
+                        let errors = &errors[class * width + start..class * width + start + LANES];
                         for lane in 0..LANES {
-                            of_lanes[lane] += samples[lane] * errors[lane];
+                            of_lanes[class][lane] += samples[lane] * errors[lane];
                         }
                     }
                 }
