@@ -229,14 +229,15 @@ mod tests {
                 let (lhs, rhs) = (Matrix::new(&a, inner, rows).transposed(), Matrix::new(&b, inner, columns));
                 let mut gradient = vec![0.0; rows * columns];
                 crate::product::multiply_with(set, lhs, rhs, crate::memory::as_uninit(&mut gradient));
-                let updated = |update: &(dyn Fn(&mut [f32], &mut [f32], &mut [f32]) + Sync)| {
-                    let (mut weights, mut first, mut second) =
-                        (weights.clone(), first.clone(), second.clone());
-                    update(&mut weights, &mut first, &mut second);
-                    [weights, first, second]
+                let state = || [weights.clone(), first.clone(), second.clone()];
+                let [mut w, mut m, mut v] = state();
+                adam_with(set, &STEP, &mut w, &mut m, &mut v, &gradient);
+                let expected = [w, m, v];
+                let by_product = || {
+                    let [mut w, mut m, mut v] = state();
+                    adam_by_product_with(set, &STEP, &mut w, &mut m, &mut v, lhs, rhs);
+                    [w, m, v]
                 };
-                let expected = updated(&|w, m, v| adam_with(set, &STEP, w, m, v, &gradient));
-                let by_product = || updated(&|w, m, v| adam_by_product_with(set, &STEP, w, m, v, lhs, rhs));
                 assert!(by_product() == expected, "{set}, {rows} x {inner} x {columns}");
                 let (shared, ()) = pool.install(|| crate::assisted(by_product, || ()));
                 assert!(shared == expected, "{set}, {rows} x {inner} x {columns}, two threads");

@@ -29,7 +29,7 @@ mod vectors;
 pub use activation::{Activation, activate, activate_backward};
 pub use adam::{AdamStep, adam, adam_by_product};
 #[cfg(feature = "allocator")]
-pub use allocator::keep_freed_pages;
+pub use allocator::{give_back_freed_pages, keep_freed_pages};
 pub use convolution::{
     Convolution, ConvolutionGradients, convolve, convolve_backward, convolve_transposed,
     convolve_transposed_backward,

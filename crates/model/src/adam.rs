@@ -1,10 +1,11 @@
 use burn::backend::DispatchDevice;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use kernels::AdamStep;
 use serde::{Deserialize, Serialize};
 
-use crate::gradients::{Gradient, ParameterGradients};
+use crate::gradients::ParameterGradients;
 use crate::ops::{AdamUpdate, adam, adam_by_product};
 
 /// The constants of [`Adam`].
@@ -104,7 +105,7 @@ impl Adam {
     /// Panics if the module has other parameters than the one that the optimiser was made for, or a parameter has no
     /// gradient.
     pub fn step<M: Module>(&mut self, module: M, gradients: impl Into<ParameterGradients>) -> M {
-        let mut gradients = gradients.into();
+        let gradients = gradients.into();
         self.updates += 1;
         let step = self.config.step(self.updates);
         let found: Vec<usize> = parameter_lengths(&module);
@@ -119,7 +120,7 @@ impl Adam {
             }
             moments => {
                 let weight = Tensor::cat(weights(&module), 0);
-                let gradient = Tensor::cat(take_gradients(&module, &mut gradients), 0);
+                let gradient = Tensor::cat(take_gradients(&module, &mut gradients.into()), 0);
                 let AdamUpdate { weight, moments } = adam(weight, moments.joined(), gradient, step);
                 self.moments = State::Joined(Box::new(moments));
                 module.map(&mut Replacement(weight.split_with_sizes(self.lengths.clone(), 0).into_iter()))
@@ -206,13 +207,14 @@ struct EachUpdated {
 
 impl ModuleMapper for EachUpdated {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let gradient = self.gradients.remove(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
+        let product = self.gradients.remove_product(param.id);
+        let value = self.gradients.remove_value::<D>(param.id);
         let moments = self.moments.next().expect("there are moments of each parameter");
         let (id, tensor, mapper) = param.consume();
         let weight = tensor.inner();
-        let AdamUpdate { weight, moments } = match gradient {
-            Gradient::Value(gradient) => adam(weight, moments, gradient, self.step),
-            Gradient::Product(product) => adam_by_product(weight, moments, product, self.step),
+        let AdamUpdate { weight, moments } = match product {
+            Some(product) => adam_by_product(weight, moments, product, self.step),
+            None => adam(weight, moments, value.expect(EVERY_PARAMETER_HAS_A_GRADIENT), self.step),
         };
         self.updated.push(moments);
         Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
@@ -237,16 +239,16 @@ fn weights<M: Module>(module: &M) -> Vec<Tensor<1>> {
 }
 
 /// The gradient of each parameter, flattened.
-fn take_gradients<M: Module>(module: &M, gradients: &mut ParameterGradients) -> Vec<Tensor<1>> {
+fn take_gradients<M: Module>(module: &M, gradients: &mut GradientsParams) -> Vec<Tensor<1>> {
     struct Gradients<'a> {
-        of: &'a mut ParameterGradients,
+        of: &'a mut GradientsParams,
         taken: Vec<Tensor<1>>,
     }
 
     impl ModuleVisitor for Gradients<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient: Gradient<D> = self.of.remove(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
-            self.taken.push(gradient.flatten());
+            let gradient = self.of.remove::<D>(param.id).expect(EVERY_PARAMETER_HAS_A_GRADIENT);
+            self.taken.push(gradient.flatten(0, D - 1));
         }
     }
 

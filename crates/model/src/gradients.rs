@@ -16,12 +16,6 @@ pub struct ParameterGradients {
     products: HashMap<ParamId, Product>,
 }
 
-/// A gradient as [`ParameterGradients`] has it.
-pub(crate) enum Gradient<const D: usize> {
-    Value(Tensor<D>),
-    Product(Product),
-}
-
 /// The gradients of a loss in the parameters of a module: what [`Adam::step`](crate::Adam::step) learns from fastest.
 ///
 /// They are those of `GradientsParams::from_grads(loss.backward(), module)`, to which they can be turned.
@@ -72,20 +66,14 @@ impl ModuleVisitor for Found {
 }
 
 impl ParameterGradients {
-    /// Takes out the gradient of a parameter.
-    pub(crate) fn remove<const D: usize>(&mut self, id: ParamId) -> Option<Gradient<D>> {
-        let product = self.products.remove(&id).map(Gradient::Product);
-        product.or_else(|| self.values.remove(id).map(Gradient::Value))
+    /// Takes out the gradient of a parameter that is kept as a product.
+    pub(crate) fn remove_product(&mut self, id: ParamId) -> Option<Product> {
+        self.products.remove(&id)
     }
-}
 
-impl<const D: usize> Gradient<D> {
-    /// Its numbers, one after the other.
-    pub fn flatten(self) -> Tensor<1> {
-        match self {
-            Self::Value(value) => value.flatten(0, D - 1),
-            Self::Product(product) => product.value().flatten(0, 1),
-        }
+    /// Takes out the gradient of a parameter that is kept as its numbers.
+    pub(crate) fn remove_value<const D: usize>(&mut self, id: ParamId) -> Option<Tensor<D>> {
+        self.values.remove(id)
     }
 }
 

@@ -203,6 +203,7 @@ impl<'a> Training<'a> {
         record_collapse(&dir, config, dataset, &device)?;
         if !outcome.interrupted && !results.is_empty() {
             let progress = ReadingProgress::new(options.style);
+            kernels::give_back_freed_pages();
             record_baselines(&dir, dataset, &reference, &progress)?;
         }
         // Other processes may have added theirs.
