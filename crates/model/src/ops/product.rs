@@ -27,6 +27,7 @@ pub(crate) struct Product {
 /// The weights whose gradients are kept as products, and those products.
 #[derive(Default)]
 struct Deferred {
+    #[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only Flex keeps products"))]
     weights: Vec<NodeId>,
     products: Vec<Product>,
 }
