@@ -1,6 +1,7 @@
 //! What the page needs to walk through the latent space: codes, test images, and the decoders themselves, or pictures of what
 //! they make of a grid of codes where there is no room for all.
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use record::{Encoded, Scaling, Shape, ShownImages};
 use serde::Serialize;
 
@@ -131,8 +132,10 @@ impl Explorer {
             .iter()
             .flat_map(|picked| picked.examples.iter().map(|&example| example as usize))
             .collect();
-        let packed: Vec<ExplorerMember> =
-            (0..shown.len()).filter_map(|i| shown[i].pack(&rows, every, live(i), channels, most)).collect();
+        let packed: Vec<ExplorerMember> = (0..shown.len())
+            .into_par_iter()
+            .filter_map(|i| shown[i].pack(&rows, every, live(i), channels, most))
+            .collect();
         let labels = test.and_then(|test| test.labels.as_ref());
         Some(Self {
             height,
@@ -212,7 +215,7 @@ impl Shown<'_> {
         most: usize,
     ) -> Option<ExplorerMember> {
         let latent = self.of.run.config.model.latent;
-        // Of one member at a time.
+        // Of as many members at a time as there are threads.
         let outputs = self.of.outputs()?;
         let grid = outputs.plane.as_ref().or(outputs.manifold.as_ref()).filter(|_| !live);
         let dimensions = match grid {

@@ -6,6 +6,7 @@
 //! same bits, so that the step and the tensor in which the first one arises can be named.
 
 use anyhow::Result;
+use burn::tensor::TensorData;
 use model::NamedTensor;
 use record::{MemberId, NotFinite};
 
@@ -26,15 +27,20 @@ pub fn not_finite(tensors: &[NamedTensor]) -> Option<String> {
         ("adam.second.", "the squared gradient of "),
         ("", "the parameter "),
     ];
-    let broken: Vec<&str> = tensors
-        .iter()
-        .filter(|tensor| !tensor.data.iter::<f32>().all(f32::is_finite))
-        .map(|tensor| tensor.name.as_str())
-        .collect();
+    let broken: Vec<&str> =
+        tensors.iter().filter(|tensor| !is_finite(&tensor.data)).map(|tensor| tensor.name.as_str()).collect();
     let first = |(prefix, words): (&str, &str)| {
         broken.iter().find_map(|name| Some(format!("{words}{}", name.strip_prefix(prefix)?)))
     };
     ORDER.into_iter().find_map(first)
+}
+
+fn is_finite(data: &TensorData) -> bool {
+    // An iterator of Burn's asks for each number by a call.
+    match data.as_slice::<f32>() {
+        Ok(numbers) => numbers.iter().all(|number| number.is_finite()),
+        Err(_) => data.iter::<f32>().all(f32::is_finite),
+    }
 }
 
 /// Takes the steps of a member from `state` on, up to the place where a number was found that is not finite, and gives back

@@ -225,7 +225,6 @@ fn finish(
     let started = Instant::now();
     let vae = state.vae.valid();
     let reference = run.reference.of(run.dataset)?;
-    kernels::give_back_freed_pages();
     let Measurement { diagnostics, losses } = diagnose(&vae, run.dataset, &reference, dir.id(), run.device)
         .with_context(|| format!("cannot measure {}", dir.id()))?;
     let recorder =
