@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use record::{
     Baselines, DataRecord, Encoded, EpochRow, Examples, Failure, Losses, MemberDir, MemberId, MemberResult,
     Outputs, RunConfig, RunDir, RunRecord, Shape,
@@ -109,16 +110,20 @@ impl Run {
         let same_examples = before.as_ref().is_some_and(|before| before.examples == examples);
         let mut known: Vec<Member> =
             before.filter(|_| same_examples).map(|before| before.members).unwrap_or_default();
-        let read = |id| {
+        let look = |id| {
             let dir = dir.member(id);
             // Stamped before it is read: what is written meanwhile is read the next time.
             let stamp = dir.stamp();
-            match known.iter().position(|member| (member.id, member.stamp) == (id, stamp)) {
-                Some(place) => known.swap_remove(place),
-                None => Member::read(&dir, stamp, examples.as_ref(), latent),
-            }
+            let place = known.iter().position(|member| (member.id, member.stamp) == (id, stamp));
+            (dir, stamp, place.map(|place| known.swap_remove(place)))
         };
-        let members: Vec<Member> = config.members().into_iter().map(read).collect();
+        let looked: Vec<_> = config.members().into_iter().map(look).collect();
+        let members: Vec<Member> = looked
+            .into_par_iter()
+            .map(|(dir, stamp, known)| {
+                known.unwrap_or_else(|| Member::read(&dir, stamp, examples.as_ref(), latent))
+            })
+            .collect();
         let started = members.iter().any(|member| !member.history.is_empty());
         if started && members.iter().all(|member| member.recorded.is_none() && !member.failed()) {
             notes.push(
