@@ -4,13 +4,13 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use crate::ops::{Product, deferring_products, node_of};
+use crate::ops::{Product, Products, deferring_products, node_of};
 
 /// The gradients of a module's parameters, by [`gradients`].
 ///
 /// That of a dense layer's weight is the product of the layer's input and of the gradient of its output. It is kept as its two
 /// factors, so that [`Adam`](crate::Adam) uses each part as soon as it is summed, while it is in the cache.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ParameterGradients {
     values: GradientsParams,
     products: HashMap<ParamId, Product>,
@@ -45,14 +45,14 @@ pub fn gradients<const D: usize, M: Module>(loss: Tensor<D>, module: &M) -> Para
 
 /// Gives each parameter the products that were kept of its gradient.
 struct Found {
-    products: Vec<Product>,
+    products: Products,
     gradients: ParameterGradients,
 }
 
 impl ModuleVisitor for Found {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let node = node_of(param);
-        let mut own = self.products.extract_if(.., |product| Some(product.weight) == node);
+        let own = node_of(param).and_then(|node| self.products.remove(&node));
+        let mut own = own.unwrap_or_default().into_iter();
         let Some(first) = own.next() else { return };
         let ParameterGradients { values, products } = &mut self.gradients;
         // Of a weight that is used more than once, the gradient is a sum.

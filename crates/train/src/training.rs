@@ -203,6 +203,7 @@ impl<'a> Training<'a> {
         record_collapse(&dir, config, dataset, &device)?;
         if !outcome.interrupted && !results.is_empty() {
             let progress = ReadingProgress::new(options.style);
+            // Baselines hold the training images as numbers, for which the memory of the training is in the wrong sizes.
             kernels::give_back_freed_pages();
             record_baselines(&dir, dataset, &reference, &progress)?;
         }

@@ -88,10 +88,13 @@ pub(crate) fn add_product(set: KernelSet, lhs: Matrix<'_>, rhs: Matrix<'_>, outp
 /// Numbers of a product that stay in the cache together with what is done with them: 64 kB.
 const NUMBERS_OF_A_BAND: usize = 1 << 14;
 
+/// So many at the most, of few columns: more would be copied together than the cache has room for.
+const TILES_OF_A_BAND: usize = 32;
+
 fn rows_of_a_band(rows_of_a_tile: usize, columns: usize) -> usize {
     (NUMBERS_OF_A_BAND / columns.max(1))
         .next_multiple_of(rows_of_a_tile)
-        .clamp(rows_of_a_tile, 32 * rows_of_a_tile)
+        .clamp(rows_of_a_tile, TILES_OF_A_BAND * rows_of_a_tile)
 }
 
 /// The product in bands of some rows, each handed to `consume` with the place of its first row: every value has the bits that

@@ -1,5 +1,5 @@
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::backend::{Backend, Dispatch, DispatchTensor, TensorMetadata, backend_extension};
 #[cfg(feature = "ndarray")]
 use burn::tensor::BoolDType;
 use burn::tensor::Tensor;
@@ -28,36 +28,37 @@ pub(crate) fn adam<const D: usize>(
     gradient: Tensor<D>,
     step: AdamStep,
 ) -> AdamUpdate<D> {
-    let Moments { first, second } = moments;
-    let (weight, first, second) = Dispatch::adam(
+    AdamUpdate::of(Dispatch::adam(
         weight.into_dispatch(),
-        first.into_dispatch(),
-        second.into_dispatch(),
+        moments.first.into_dispatch(),
+        moments.second.into_dispatch(),
         gradient.into_dispatch(),
         step,
-    );
-    let [first, second] = [first, second].map(Tensor::from_dispatch);
-    AdamUpdate { weight: Tensor::from_dispatch(weight), moments: Moments { first, second } }
+    ))
 }
 
 /// [`adam`] by the gradient of a dense layer's weight that is not multiplied out yet.
 pub(crate) fn adam_by_product<const D: usize>(
     weight: Tensor<D>,
     moments: Moments,
-    Product { input, output_gradient, .. }: Product,
+    gradient: Product,
     step: AdamStep,
 ) -> AdamUpdate<D> {
-    let Moments { first, second } = moments;
-    let (weight, first, second) = Dispatch::adam_by_product(
+    AdamUpdate::of(Dispatch::adam_by_product(
         weight.into_dispatch(),
-        first.into_dispatch(),
-        second.into_dispatch(),
-        input.into_dispatch(),
-        output_gradient.into_dispatch(),
+        moments.first.into_dispatch(),
+        moments.second.into_dispatch(),
+        gradient.input.into_dispatch(),
+        gradient.output_gradient.into_dispatch(),
         step,
-    );
-    let [first, second] = [first, second].map(Tensor::from_dispatch);
-    AdamUpdate { weight: Tensor::from_dispatch(weight), moments: Moments { first, second } }
+    ))
+}
+
+impl<const D: usize> AdamUpdate<D> {
+    fn of((weight, first, second): (DispatchTensor, DispatchTensor, DispatchTensor)) -> Self {
+        let [first, second] = [first, second].map(Tensor::from_dispatch);
+        Self { weight: Tensor::from_dispatch(weight), moments: Moments { first, second } }
+    }
 }
 
 /// The operations behind [`adam`] and [`adam_by_product`].

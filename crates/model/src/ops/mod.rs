@@ -48,4 +48,4 @@ pub use likelihood::bernoulli_nll;
 pub(crate) use likelihood::{nll, scaled_nll};
 pub(crate) use norm::NORM_EPSILON;
 pub use norm::{BatchNormalized, batch_norm, layer_norm};
-pub(crate) use product::{Product, deferring_products, node_of};
+pub(crate) use product::{Product, Products, deferring_products, node_of};

@@ -1,6 +1,7 @@
 //! Gradients of weights that are not multiplied out, so that the optimiser may do it part by part.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 
 use burn::backend::autodiff::NodeId;
 #[cfg(feature = "flex")]
@@ -16,31 +17,27 @@ use super::flex::FlexTensor;
 /// The gradient of a dense layer's weight: the transposed of the layer's input times the gradient of its output.
 #[derive(Clone, Debug)]
 pub(crate) struct Product {
-    /// Of which weight.
-    pub weight: NodeId,
     /// `[batch, inputs]`.
     pub input: Tensor<2>,
     /// `[batch, outputs]`.
     pub output_gradient: Tensor<2>,
 }
 
-/// The weights whose gradients are kept as products, and those products.
-#[derive(Default)]
-struct Deferred {
-    #[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only Flex keeps products"))]
-    weights: Vec<NodeId>,
-    products: Vec<Product>,
-}
+/// Of each weight whose gradient is kept as products, those of the layers that use it.
+pub(crate) type Products = HashMap<NodeId, Vec<Product>>;
 
 thread_local! {
     /// Taken out for a moment, and not borrowed: a thread that waits may be given another step to compute, with other weights.
-    static DEFERRED: Cell<Deferred> = Cell::default();
+    static DEFERRED: Cell<Products> = Cell::default();
 }
 
 /// Computes a backward pass that leaves the gradients of these weights as products, where dense layers have them.
-pub(crate) fn deferring_products<R>(weights: Vec<NodeId>, backward: impl FnOnce() -> R) -> (R, Vec<Product>) {
+pub(crate) fn deferring_products<R>(
+    weights: impl IntoIterator<Item = NodeId>,
+    backward: impl FnOnce() -> R,
+) -> (R, Products) {
     /// Sets back what was deferred before, in a panic, too.
-    struct Outer(Deferred);
+    struct Outer(Products);
 
     impl Drop for Outer {
         fn drop(&mut self) {
@@ -48,18 +45,17 @@ pub(crate) fn deferring_products<R>(weights: Vec<NodeId>, backward: impl FnOnce(
         }
     }
 
-    let outer = Outer(DEFERRED.replace(Deferred { weights, products: Vec::new() }));
+    let none = weights.into_iter().map(|weight| (weight, Vec::new())).collect();
+    let _outer = Outer(DEFERRED.replace(none));
     let result = backward();
-    let Deferred { products, .. } = DEFERRED.take();
-    drop(outer);
-    (result, products)
+    (result, DEFERRED.take())
 }
 
 /// Whether the gradient of this weight is to be left as a product.
 #[cfg(feature = "flex")]
 pub(super) fn is_deferred(weight: NodeId) -> bool {
     let deferred = DEFERRED.take();
-    let found = deferred.weights.contains(&weight);
+    let found = deferred.contains_key(&weight);
     DEFERRED.set(deferred);
     found
 }
@@ -72,11 +68,8 @@ pub(super) fn defer(weight: NodeId, input: FlexTensor, output_gradient: FlexTens
         Tensor::from_dispatch(DispatchTensor::from_backend(tensor))
     };
     let mut deferred = DEFERRED.take();
-    deferred.products.push(Product {
-        weight,
-        input: tensor(input),
-        output_gradient: tensor(output_gradient),
-    });
+    let product = Product { input: tensor(input), output_gradient: tensor(output_gradient) };
+    deferred.entry(weight).or_default().push(product);
     DEFERRED.set(deferred);
 }
 
@@ -97,7 +90,7 @@ pub(crate) fn node_of<const D: usize>(param: &Param<Tensor<D>>) -> Option<NodeId
 impl Product {
     /// Its numbers, `[inputs, outputs]`.
     pub fn value(self) -> Tensor<2> {
-        let Self { input, output_gradient, .. } = self;
+        let Self { input, output_gradient } = self;
         let zeros = Tensor::zeros([output_gradient.dims()[1]], &input.device());
         dense(input.transpose(), output_gradient, zeros, Activation::Identity)
     }
