@@ -28,6 +28,7 @@ mod measured;
 mod packed;
 mod page;
 mod proposals;
+mod purposes;
 mod rate_distortion;
 mod recommendation;
 mod report;

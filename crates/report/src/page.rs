@@ -19,7 +19,8 @@ use crate::explorer::Explorer;
 use crate::format;
 use crate::measured::{NotMeasured, WithoutNetwork, not_measured};
 use crate::proposals::{Proposal, proposals};
-use crate::recommendation::{Purpose, Recommendation, who_beats};
+use crate::purposes::PagePurpose;
+use crate::recommendation::{Recommendation, who_beats};
 use crate::report::ReportMember;
 use crate::run::{MemberState, Run};
 use crate::table::Table;
@@ -101,7 +102,7 @@ struct PageRecommendation {
     /// Those that decide.
     seeds: usize,
     caveat: Option<String>,
-    purposes: Vec<Purpose>,
+    purposes: Vec<PagePurpose>,
     next: Vec<Proposal>,
     convergence: Vec<Convergence>,
     elsewhere: Vec<Elsewhere>,
@@ -258,7 +259,9 @@ pub fn render(
             calibration: runs.first().and_then(|run| Calibration::new(&run.config.model, &groups)),
             headline: recommendation.headline,
             caveat: recommendation.caveat,
-            purposes: vec![recommendation.generate, recommendation.compress, recommendation.represent],
+            purposes: [recommendation.generate, recommendation.compress, recommendation.represent]
+                .map(PagePurpose::from)
+                .into(),
         },
         members: members.iter().enumerate().map(|(id, of)| PageMember::new(id, of)).collect(),
         coefficients: groups
