@@ -130,13 +130,14 @@ impl Probed {
             return Err(SampleError::TooFew { needed: NEIGHBOURS, found: count });
         }
         let contiguous = |samples: ArrayView2<'_, f32>| -> Vec<f32> { samples.iter().copied().collect() };
-        let train = contiguous(self.train.samples.view());
+        let train = self.train.samples.as_standard_layout();
+        let train = train.as_slice().expect("it is stored row by row");
         let squares: Vec<f32> =
             train.chunks(dimensions).map(|sample| sample.iter().map(|x| x * x).sum()).collect();
         let of_batch = |batch: ArrayView2<'_, f32>| -> Vec<u8> {
             let (values, rows) = (contiguous(batch), batch.nrows());
             let mut products = vec![0.0; rows * count];
-            let train = Matrix::new(&train, count, dimensions).transposed();
+            let train = Matrix::new(train, count, dimensions).transposed();
             multiply(Matrix::new(&values, rows, dimensions), train, &mut products);
             let of_image = |products: &[f32]| {
                 let mut nearest = [(f32::INFINITY, 0); NEIGHBOURS];

@@ -11,7 +11,7 @@ use crate::random::{Purpose, noise};
 use crate::together::together;
 
 /// Codes decoded at a time, at most.
-const BATCH: usize = 1000;
+const BATCH: usize = 200;
 /// One in so many codes is drawn from the prior, which reaches everywhere: no weight is then above so many times the greatest
 /// likelihood, whatever the encoder does.
 const PRIOR_IN: usize = 20;

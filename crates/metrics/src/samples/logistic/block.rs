@@ -1,95 +1,82 @@
-//! Scores, losses and gradients of some samples, in vectors.
+//! Scores, losses and gradients of some samples.
 
-use kernels::{Vectorized, exp_f64, vectorized};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use kernels::{Matrix, Vectorized, exp_f64, multiply, vectorized};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use super::descent::Point;
 
 /// Samples side by side in vectors.
 const LANES: usize = 16;
-/// Classes whose sums over samples are computed side by side.
-const CLASSES: usize = 4;
 
-/// Some samples. Dimensions are few and so are classes: what vectors hold is one number of many samples.
-pub(super) struct Block {
-    /// `[dimensions, width]`: the samples side by side, then zeros.
-    samples: Vec<f32>,
-    /// Samples, up to a whole number of vectors.
-    pub(super) width: usize,
+/// Some samples.
+pub(super) struct Block<'a> {
+    /// `[samples, dimensions]`.
+    samples: Matrix<'a>,
     /// The place of each sample's class.
-    places: Vec<usize>,
+    places: &'a [usize],
 }
 
-impl Block {
-    pub(super) fn of(samples: ArrayView2<'_, f32>, places: &[usize]) -> Self {
-        let width = samples.nrows().next_multiple_of(LANES);
-        let mut beside = vec![0.0; samples.ncols() * width];
-        for (to, from) in beside.chunks_exact_mut(width).zip(samples.axis_iter(Axis(1))) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-        }
-        Self { samples: beside, width, places: places.to_vec() }
+impl<'a> Block<'a> {
+    /// Of samples that are stored row by row, and the place of each one's class; of scores alone, these may be left out.
+    pub(super) fn new(samples: &'a ArrayView2<'a, f32>, places: &'a [usize]) -> Self {
+        Self { samples: matrix(samples.as_slice(), samples.dim()), places }
     }
 
-    /// `[classes, width]`.
+    /// `b_c + w_c · x`, `[classes, width]`: of each class the samples side by side, up to a whole number of vectors.
     pub(super) fn scores(&self, weights: &Array2<f32>, intercepts: &Array1<f32>) -> Vec<f32> {
-        let mut scores = vec![0.0; weights.ncols() * self.width];
-        vectorized(Scores {
-            block: self,
-            weights: weights.as_slice().expect("they are by rows"),
-            intercepts: intercepts.as_slice().expect("they are side by side"),
-            scores: &mut scores,
-        });
+        let (count, width) = (self.samples.rows(), self.width());
+        let mut products = vec![0.0; intercepts.len() * count];
+        multiply(matrix(weights.as_slice(), weights.dim()), self.samples.transposed(), &mut products);
+        let mut scores = vec![0.0; intercepts.len() * width];
+        for ((scores, products), intercept) in
+            scores.chunks_exact_mut(width).zip(products.chunks_exact(count)).zip(intercepts)
+        {
+            scores.iter_mut().zip(products).for_each(|(score, product)| *score = intercept + product);
+        }
         scores
+    }
+
+    /// Samples, up to a whole number of vectors.
+    pub(super) fn width(&self) -> usize {
+        self.samples.rows().next_multiple_of(LANES)
     }
 
     /// The sums over the samples, and their gradient with respect to the weights for these samples.
     pub(super) fn loss(&self, weights: &Array2<f32>, intercepts: &Array1<f32>) -> Point {
-        let classes = weights.ncols();
+        let (width, (classes, dimensions)) = (self.width(), weights.dim());
         let mut errors = self.scores(weights, intercepts);
-        let value = vectorized(Softmax { block: self, scores: &mut errors });
-        let padded = classes.next_multiple_of(CLASSES);
-        errors.resize(padded * self.width, 0.0);
-        let mut sums = vec![0.0; (weights.nrows() + 1) * padded];
-        vectorized(Sums { block: self, errors: &errors, sums: &mut sums });
-        let gradient =
-            Array2::from_shape_fn((weights.nrows() + 1, classes), |(row, class)| sums[row * padded + class]);
+        let value = vectorized(Softmax { places: self.places, width, scores: &mut errors });
+        let mut sums = vec![0.0; classes * dimensions];
+        let of_samples = Matrix::new(&errors, classes, width).columns_between(0, self.samples.rows());
+        multiply(of_samples, self.samples, &mut sums);
+        let mut gradient = Array2::zeros((classes, dimensions + 1));
+        for (mut row, (sums, errors)) in
+            gradient.rows_mut().into_iter().zip(sums.chunks_exact(dimensions).zip(errors.chunks_exact(width)))
+        {
+            row.iter_mut().zip(sums).for_each(|(to, sum)| *to = f64::from(*sum));
+            row[dimensions] = total(errors);
+        }
         Point { value, gradient }
     }
 }
 
-/// `b_c + w_c · x` of every class and sample.
-struct Scores<'a> {
-    block: &'a Block,
-    weights: &'a [f32],
-    intercepts: &'a [f32],
-    scores: &'a mut [f32],
+fn matrix(numbers: Option<&[f32]>, (rows, columns): (usize, usize)) -> Matrix<'_> {
+    Matrix::new(numbers.expect("they are stored row by row"), rows, columns)
 }
 
-impl Vectorized for Scores<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let (width, classes) = (self.block.width, self.intercepts.len());
-        for (scores, intercept) in self.scores.chunks_exact_mut(width).zip(self.intercepts) {
-            scores.fill(*intercept);
-        }
-        for (samples, weights) in
-            self.block.samples.chunks_exact(width).zip(self.weights.chunks_exact(classes))
-        {
-            for (scores, weight) in self.scores.chunks_exact_mut(width).zip(weights) {
-                // By index, here and below: an adapter of iterators that is not inlined costs more than the vector brings.
-                for place in 0..width {
-                    scores[place] += weight * samples[place];
-                }
-            }
-        }
+/// The sum of whole vectors.
+fn total(numbers: &[f32]) -> f64 {
+    let mut of_lanes = [0.0; LANES];
+    for numbers in numbers.chunks_exact(LANES) {
+        of_lanes.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
     }
+    of_lanes.into_iter().map(f64::from).sum()
 }
 
 /// The sum of `-ln p(class | x)` over the samples, of scores, which become `p(c | x)`, less 1 for the class that it is.
 struct Softmax<'a> {
-    block: &'a Block,
+    places: &'a [usize],
+    width: usize,
     /// `[classes, width]`.
     scores: &'a mut [f32],
 }
@@ -99,12 +86,12 @@ impl Vectorized for Softmax<'_> {
 
     #[inline(always)]
     fn run(self) -> f64 {
-        let Self { block: Block { width, places, .. }, scores } = self;
+        let Self { places, width, scores } = self;
         let mut exponentials = vec![[0.0; LANES]; scores.len() / width];
         let mut value = 0.0;
-        for start in (0..*width).step_by(LANES) {
+        for start in (0..width).step_by(LANES) {
             let mut greatest = [f64::NEG_INFINITY; LANES];
-            for scores in scores.chunks_exact(*width) {
+            for scores in scores.chunks_exact(width) {
                 let scores = &scores[start..start + LANES];
                 for lane in 0..LANES {
                     let score = f64::from(scores[lane]);
@@ -112,7 +99,7 @@ impl Vectorized for Softmax<'_> {
                 }
             }
             let mut sums = [0.0; LANES];
-            for (exponentials, scores) in exponentials.iter_mut().zip(scores.chunks_exact(*width)) {
+            for (exponentials, scores) in exponentials.iter_mut().zip(scores.chunks_exact(width)) {
                 let scores = &scores[start..start + LANES];
                 for lane in 0..LANES {
                     exponentials[lane] = exp_f64(f64::from(scores[lane]) - greatest[lane]);
@@ -131,7 +118,7 @@ impl Vectorized for Softmax<'_> {
                 value += greatest[lane] - f64::from(scores[place * width + start + lane]);
             }
             value += f64::ln(product);
-            for (exponentials, scores) in exponentials.iter().zip(scores.chunks_exact_mut(*width)) {
+            for (exponentials, scores) in exponentials.iter().zip(scores.chunks_exact_mut(width)) {
                 let scores = &mut scores[start..start + LANES];
                 for lane in 0..LANES {
                     scores[lane] = (exponentials[lane] * inverses[lane]) as f32;
@@ -144,43 +131,5 @@ impl Vectorized for Softmax<'_> {
             }
         }
         value
-    }
-}
-
-/// The sums over the samples of their errors times each of their numbers, and of the errors alone in the last row.
-struct Sums<'a> {
-    block: &'a Block,
-    /// `[classes, width]`, the classes up to a whole number of [`CLASSES`], as in `sums`.
-    errors: &'a [f32],
-    sums: &'a mut [f64],
-}
-
-impl Vectorized for Sums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let width = self.block.width;
-        let ones = vec![1.0; width];
-        let samples = self.block.samples.chunks_exact(width).chain([&ones[..]]);
-        for (samples, sums) in samples.zip(self.sums.chunks_exact_mut(self.errors.len() / width)) {
-            for (sums, errors) in
-                sums.chunks_exact_mut(CLASSES).zip(self.errors.chunks_exact(CLASSES * width))
-            {
-                let mut of_lanes = [[0.0; LANES]; CLASSES];
-                for start in (0..width).step_by(LANES) {
-                    let samples = &samples[start..start + LANES];
-                    for class in 0..CLASSES {
-                        let errors = &errors[class * width + start..class * width + start + LANES];
-                        for lane in 0..LANES {
-                            of_lanes[class][lane] += samples[lane] * errors[lane];
-                        }
-                    }
-                }
-                for (sum, of_lanes) in sums.iter_mut().zip(of_lanes) {
-                    *sum = of_lanes.iter().map(|of_lane| f64::from(*of_lane)).sum();
-                }
-            }
-        }
     }
 }

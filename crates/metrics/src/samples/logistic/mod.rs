@@ -10,15 +10,15 @@ use super::error::SampleError;
 use block::Block;
 use descent::{Point, minimise};
 
-/// Samples taken together. It decides the order of sums, hence their last bits.
-const BLOCK: usize = 1024;
+/// Samples taken together: of pixels, some megabytes. It decides the order of sums, hence their last bits.
+const BLOCK: usize = 512;
 
 /// A fitted regression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogisticRegression {
     /// The classes, rising.
     classes: Vec<u8>,
-    /// `[dimensions, classes]`.
+    /// `[classes, dimensions]`.
     weights: Array2<f32>,
     /// One for each class.
     intercepts: Array1<f32>,
@@ -84,8 +84,9 @@ impl LogisticRegression {
         }
         let place = |label: &u8| classes.binary_search(label).expect("it was listed");
         let places: Vec<usize> = labels.iter().map(place).collect();
-        let problem = Problem::of(samples, &places);
-        let mut at = Array2::zeros((dimensions + 1, classes.len()));
+        let samples = samples.as_standard_layout();
+        let problem = Problem { samples: samples.view(), places, scale: Standard::of(samples.view()) };
+        let mut at = Array2::zeros((classes.len(), dimensions + 1));
         let fit = |&ridge: &f64| {
             at = minimise(at.clone(), |at| problem.loss(at, ridge));
             let (weights, intercepts) = problem.scale.unscaled(&at);
@@ -101,11 +102,11 @@ impl LogisticRegression {
     /// Panics if the samples have other dimensions than those that the regression was fitted to.
     pub fn classify(&self, samples: ArrayView2<'_, f32>) -> Vec<u8> {
         let of_block = |samples: ArrayView2<'_, f32>| -> Vec<u8> {
-            let block = Block::of(samples, &[]);
+            let block = Block::new(&samples, &[]);
             let scores = block.scores(&self.weights, &self.intercepts);
             let of_sample = |sample: usize| {
                 let (mut best, mut greatest) = (0, f32::NEG_INFINITY);
-                for (place, &score) in scores.iter().skip(sample).step_by(block.width).enumerate() {
+                for (place, &score) in scores.iter().skip(sample).step_by(block.width()).enumerate() {
                     if score > greatest {
                         (best, greatest) = (place, score);
                     }
@@ -114,6 +115,7 @@ impl LogisticRegression {
             };
             (0..samples.nrows()).map(of_sample).collect()
         };
+        let samples = samples.as_standard_layout();
         samples.axis_chunks_iter(Axis(0), BLOCK).into_par_iter().flat_map_iter(of_block).collect()
     }
 }
@@ -126,60 +128,62 @@ struct Standard {
 
 impl Standard {
     fn of(samples: ArrayView2<'_, f32>) -> Self {
-        let of_column = |column: ndarray::ArrayView1<'_, f32>| {
-            let count = column.len() as f64;
-            let mean = column.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
-            let variance = column.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / count;
+        let (count, dimensions) = samples.dim();
+        let rows = || samples.rows().into_iter().map(|row| row.to_slice().expect("it is stored row by row"));
+        let mut mean = vec![0.0; dimensions];
+        for row in rows() {
+            mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
+        }
+        mean.iter_mut().for_each(|sum| *sum /= count as f64);
+        let mut deviation = vec![0.0; dimensions];
+        for row in rows() {
+            let sums = deviation.iter_mut().zip(row).zip(&mean);
+            sums.for_each(|((sum, x), mean)| *sum += (f64::from(*x) - mean).powi(2));
+        }
+        for sum in &mut deviation {
             // A dimension that never changes says nothing, whatever it is divided by.
-            (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
-        };
-        let (mean, deviation): (Vec<f64>, Vec<f64>) = samples.axis_iter(Axis(1)).map(of_column).unzip();
+            *sum = if *sum > 0.0 { (*sum / count as f64).sqrt() } else { 1.0 };
+        }
         Self { mean: mean.into(), deviation: deviation.into() }
     }
 
-    /// Weights and intercepts for the samples as they are, of those for standardised ones, `[dimensions + 1, classes]`, the
-    /// last row being the intercepts.
+    /// Weights and intercepts for the samples as they are, of those for standardised ones, `[classes, dimensions + 1]`, the
+    /// last column being the intercepts.
     fn unscaled(&self, at: &Array2<f64>) -> (Array2<f32>, Array1<f32>) {
-        let last = at.nrows() - 1;
-        let weights = &at.slice(s![..last, ..]) / &self.deviation.view().insert_axis(Axis(1));
-        let intercepts = &at.row(last) - &self.mean.dot(&weights);
+        let last = at.ncols() - 1;
+        let weights = &at.slice(s![.., ..last]) / &self.deviation;
+        let intercepts = &at.column(last) - &weights.dot(&self.mean);
         (weights.mapv(|value| value as f32), intercepts.mapv(|value| value as f32))
     }
 
     /// The gradient with respect to standardised weights, of that with respect to those for the samples as they are.
     fn scaled_gradient(&self, mut gradient: Array2<f64>) -> Array2<f64> {
-        let last = gradient.nrows() - 1;
-        let intercepts = gradient.row(last).to_owned();
-        for (d, mut row) in gradient.rows_mut().into_iter().take(last).enumerate() {
-            row.scaled_add(-self.mean[d], &intercepts);
-            row /= self.deviation[d];
+        let last = gradient.ncols() - 1;
+        for mut row in gradient.rows_mut() {
+            let of_intercept = row[last];
+            let mut weights = row.slice_mut(s![..last]);
+            weights.scaled_add(-of_intercept, &self.mean);
+            weights /= &self.deviation;
         }
         gradient
     }
 }
 
-struct Problem {
-    blocks: Vec<Block>,
-    count: usize,
+struct Problem<'a> {
+    /// Stored row by row.
+    samples: ArrayView2<'a, f32>,
+    /// The place of each sample's class among the classes.
+    places: Vec<usize>,
     scale: Standard,
 }
 
-impl Problem {
-    /// Of samples `[samples, dimensions]` and the place of each one's class among the classes.
-    fn of(samples: ArrayView2<'_, f32>, places: &[usize]) -> Self {
-        let blocks = samples.axis_chunks_iter(Axis(0), BLOCK).zip(places.chunks(BLOCK));
-        Self {
-            blocks: blocks.map(|(samples, places)| Block::of(samples, places)).collect(),
-            count: places.len(),
-            scale: Standard::of(samples),
-        }
-    }
-
+impl Problem<'_> {
     fn loss(&self, at: &Array2<f64>, ridge: f64) -> Point {
         let (weights, intercepts) = self.scale.unscaled(at);
-        let blocks: Vec<Point> =
-            self.blocks.par_iter().map(|block| block.loss(&weights, &intercepts)).collect();
-        let count = self.count as f64;
+        let samples = self.samples.axis_chunks_iter(Axis(0), BLOCK).into_par_iter();
+        let of_block = |(samples, places)| Block::new(&samples, places).loss(&weights, &intercepts);
+        let blocks: Vec<Point> = samples.zip(self.places.par_chunks(BLOCK)).map(of_block).collect();
+        let count = self.places.len() as f64;
         let mut value = 0.0;
         let mut gradient = Array2::zeros(at.dim());
         for block in blocks {
@@ -188,7 +192,7 @@ impl Problem {
         }
         let mut gradient = self.scale.scaled_gradient(gradient);
         let mut penalised = at.clone();
-        penalised.row_mut(at.nrows() - 1).fill(0.0);
+        penalised.column_mut(at.ncols() - 1).fill(0.0);
         value += 0.5 * ridge * penalised.iter().map(|w| w * w).sum::<f64>();
         gradient.scaled_add(ridge, &penalised);
         Point { value, gradient }
@@ -212,7 +216,7 @@ mod tests {
         }
         let samples = samples.mapv(|x| x as f32);
         let fitted = &LogisticRegression::path(samples.view(), &labels, &[0.0]).unwrap()[0];
-        let odds = |d: usize| fitted.weights[[d, 1]] - fitted.weights[[d, 0]];
+        let odds = |d: usize| fitted.weights[[1, d]] - fitted.weights[[0, d]];
         // The information of a sample about a weight is about 0.2: five standard errors of 40,000 are 0.06.
         assert!((odds(0) - 1.2).abs() < 0.06 && odds(1).abs() < 0.06, "{} {}", odds(0), odds(1));
         let right = fitted.classify(samples.view()).iter().zip(&labels).filter(|(a, b)| a == b).count();
@@ -227,7 +231,7 @@ mod tests {
         let samples = draws.normals((BLOCK + 30, 3), 0.0, 1.0);
         let samples = samples.mapv(|x| 2.0 + 3.0 * x as f32);
         let places: Vec<usize> = (0..BLOCK + 30).map(|i| i % 4).collect();
-        let problem = Problem::of(samples.view(), &places);
+        let problem = Problem { samples: samples.view(), places, scale: Standard::of(samples.view()) };
         let weights = draws.normals((4, 4), 0.0, 1.0);
         let gradient = problem.loss(&weights, 0.3).gradient;
         const STEP: f64 = 1e-2;
@@ -260,6 +264,19 @@ mod tests {
         let fitted = LogisticRegression::path(samples.view(), &labels, &[10.0, 0.1, 1e-3]).unwrap();
         let size = |fitted: &LogisticRegression| fitted.weights.iter().map(|w| w * w).sum::<f32>();
         assert!(fitted.windows(2).all(|pair| size(&pair[0]) < size(&pair[1])));
+    }
+
+    #[test]
+    fn it_does_not_matter_how_samples_are_stored() {
+        let mut draws = Draws::seeded(5);
+        let samples = draws.normals((BLOCK + 7, 3), 0.0, 1.0).mapv(|x| x as f32);
+        let labels: Vec<u8> = samples.column(0).iter().map(|x| u8::from(*x > 0.1)).collect();
+        let fit = |samples: ArrayView2<'_, f32>| {
+            let fitted = LogisticRegression::path(samples, &labels, &[1e-2]).unwrap();
+            (fitted[0].classify(samples), fitted)
+        };
+        let by_columns = samples.t().as_standard_layout().into_owned();
+        assert_eq!(fit(by_columns.t()), fit(samples.view()));
     }
 
     #[test]
