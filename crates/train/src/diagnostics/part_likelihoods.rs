@@ -14,8 +14,8 @@ use super::subject::{Measurer, at_hand};
 const SAMPLES: usize = 100;
 /// Numbers of codes for which the likelihood is sampled on some images, to see whether more would change it.
 const SAMPLES_COMPARED: [usize; 3] = [10, 100, 1000];
-/// Images of a part for that.
-const IMAGES_COMPARED: usize = 100;
+/// Images of a part for that: the differences between the numbers of codes are those of the same images.
+const IMAGES_COMPARED: usize = 25;
 /// Images of a part whose likelihood is computed where that of all would take longer than some ten seconds.
 const FEWER_IMAGES: usize = 2000;
 /// Multiplications of an integration that take so long: those of the coarse lattice are about half.
