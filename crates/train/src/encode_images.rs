@@ -11,7 +11,7 @@ use crate::random::{Purpose, noise};
 use crate::together::together;
 
 /// Images encoded at a time. It changes no result: what becomes of an image depends on no other.
-const BATCH: usize = 500;
+const BATCH: usize = 200;
 
 /// Posteriors, codes and losses of the images at some positions.
 ///

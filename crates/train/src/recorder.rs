@@ -17,7 +17,7 @@ use crate::random::Purpose;
 use crate::together::together;
 
 /// Images encoded, or codes decoded, at a time.
-const BATCH: usize = 500;
+const BATCH: usize = 200;
 /// How far from the origin codes of grids and traversals lie, in standard deviations of the prior.
 const REACH: f32 = 3.0;
 /// Dimensions that are traversed at most, and values of each.

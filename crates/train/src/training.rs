@@ -200,11 +200,11 @@ impl<'a> Training<'a> {
         process.end(own_end, now())?;
         let results = dir.results(config)?;
         let tables = dir.write_summary(config, &results)?;
+        // What follows holds training images as numbers, for which the memory of the training is in the wrong sizes.
+        kernels::give_back_freed_pages();
         record_collapse(&dir, config, dataset, &device)?;
         if !outcome.interrupted && !results.is_empty() {
             let progress = ReadingProgress::new(options.style);
-            // Baselines hold the training images as numbers, for which the memory of the training is in the wrong sizes.
-            kernels::give_back_freed_pages();
             record_baselines(&dir, dataset, &reference, &progress)?;
         }
         // Other processes may have added theirs.

@@ -13,7 +13,7 @@ use crate::image_tensors::ImageTensors;
 use crate::together::together;
 
 /// Images encoded at a time. It changes no result: an image's posterior depends on no other image.
-const BATCH: usize = 500;
+const BATCH: usize = 200;
 
 /// The parameters of the posterior of every image, in 64-bit numbers.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,9 +15,9 @@ use crate::together::together;
 
 /// Images on which the decoder's noise is calibrated, and how many are decoded at a time.
 const CALIBRATED_IMAGES: usize = 1000;
-const CALIBRATED_BATCH: usize = 500;
+const CALIBRATED_BATCH: usize = 200;
 /// Images generated at a time.
-const GENERATED_TOGETHER: usize = 500;
+const GENERATED_TOGETHER: usize = 200;
 
 /// What is measured of a network.
 #[derive(Clone, Debug, PartialEq)]
