@@ -16,7 +16,10 @@
 
 mod calibration;
 mod charts;
+mod collapse;
 mod convention;
+mod convergence;
+mod elsewhere;
 mod error;
 mod evidence;
 mod explorer;

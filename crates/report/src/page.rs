@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use figure::{Weight, font_face, palette};
 use minijinja::{AutoEscape, Environment, context};
-use record::{
-    DataRecord, Doubt, Group, Kind, Likelihood, MemberResult, Quantity, Variance, Warning, by_coefficient,
-    now, quantities_of, warnings,
-};
+use record::{DataRecord, Doubt, Kind, Quantity, Warning, by_coefficient, now, quantities_of, warnings};
 use serde::Serialize;
 
 use crate::calibration::Calibration;
 use crate::charts::Charts;
-use crate::convention::{Convention, Sizes};
+use crate::collapse::Collapse;
+use crate::convergence::Convergence;
+use crate::elsewhere::Elsewhere;
 use crate::error::Result;
 use crate::evidence::Evidence;
 use crate::explorer::Explorer;
@@ -20,11 +19,10 @@ use crate::format;
 use crate::measured::{NotMeasured, WithoutNetwork, not_measured};
 use crate::proposals::{Proposal, proposals};
 use crate::purposes::PagePurpose;
-use crate::recommendation::{Recommendation, who_beats};
+use crate::recommendation::Recommendation;
 use crate::report::ReportMember;
 use crate::run::{MemberState, Run};
 use crate::table::Table;
-use crate::verdict::CrossObjectives;
 
 const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
@@ -109,66 +107,6 @@ struct PageRecommendation {
     distortion_floor: Option<f64>,
     collapse: Option<Collapse>,
     calibration: Option<Calibration>,
-}
-
-/// Coefficients up to which a table of each by the objective of each is one that is read.
-const MOST_CROSSED: usize = 30;
-
-/// Who does how well by whose objective, on one set of images.
-#[derive(Serialize)]
-struct Convergence {
-    images: &'static str,
-    coefficients: Vec<f64>,
-    /// Nothing where there are too many.
-    rows: Vec<CrossRow>,
-    /// What follows.
-    text: String,
-}
-
-#[derive(Serialize)]
-struct CrossRow {
-    c: f64,
-    cells: Vec<CrossCell>,
-}
-
-#[derive(Serialize)]
-struct CrossCell {
-    text: String,
-    /// The lowest by its column's objective.
-    best: bool,
-    /// The member's own objective, at which another one is lower beyond doubt.
-    beaten: bool,
-}
-
-/// What a coefficient is called elsewhere.
-#[derive(Serialize)]
-struct Elsewhere {
-    c: f64,
-    mean_reduced: String,
-    beta_norm: String,
-}
-
-/// Where a linear decoder would collapse, beside what the trained ones did.
-#[derive(Serialize)]
-struct Collapse {
-    text: String,
-    predicted: Vec<PredictedCollapse>,
-    measured: Vec<MeasuredUse>,
-}
-
-#[derive(Serialize)]
-struct PredictedCollapse {
-    /// Counted from 1: the last dimension in use is the first.
-    dimension: usize,
-    c: f64,
-}
-
-#[derive(Serialize)]
-struct MeasuredUse {
-    c: f64,
-    /// Over the seeds, as they are shown.
-    active_units: String,
-    kl: String,
 }
 
 /// A member of the report's runs.
@@ -305,66 +243,6 @@ fn environment() -> Result<Environment<'static>> {
     Ok(environment)
 }
 
-impl Convergence {
-    fn of(evidence: &Evidence) -> Vec<Self> {
-        let training = evidence
-            .on_training
-            .as_ref()
-            .map(|cross| Self::new("training images", "was not trained to its end", cross));
-        let choosing = evidence.on_choosing.as_ref().map(|cross| {
-            Self::new("images that choose", "has overfitted, or was not trained to its end", cross)
-        });
-        let several = |shown: &Self| shown.coefficients.len() > 1;
-        training.into_iter().chain(choosing).filter(several).collect()
-    }
-
-    fn new(images: &'static str, means: &str, cross: &CrossObjectives) -> Self {
-        let CrossObjectives { coefficients, objective, beaten } = cross;
-        let of_column = |at: usize| objective.iter().map(|row| row[at]).fold(f64::INFINITY, f64::min);
-        let lowest: Vec<f64> = (0..coefficients.len()).map(of_column).collect();
-        let row = |(of, &c): (usize, &f64)| {
-            let cell = |(at, &value): (usize, &f64)| CrossCell {
-                text: format::number(value, 2),
-                best: value == lowest[at],
-                beaten: of == at && beaten.iter().any(|found| found.c == c),
-            };
-            CrossRow { c, cells: objective[of].iter().enumerate().map(cell).collect() }
-        };
-        let losers: Vec<f64> = beaten.iter().map(|found| found.c).collect();
-        let text = match losers[..] {
-            [] => "no member is beaten at its own coefficient.".to_string(),
-            _ => format!("{}: the one that loses {means}.", who_beats(Some(cross), &losers)),
-        };
-        let shown = coefficients.len() <= MOST_CROSSED;
-        let rows = coefficients.iter().enumerate().filter(|_| shown).map(row).collect();
-        Self { images, coefficients: coefficients.clone(), rows, text }
-    }
-}
-
-impl Elsewhere {
-    fn of(runs: &[Run], groups: &[Group<&MemberResult>]) -> Vec<Self> {
-        let model = runs.first().map(|run| &run.config.model);
-        let sizes = runs.first().and_then(|run| {
-            let shape = run.shape()?;
-            let channels = shape.image().map_or(1, |[.., channels]| channels);
-            Some(Sizes { channels, pixels: shape.numbers(), latent: run.config.model.latent })
-        });
-        // Squared errors elsewhere are not divided by a variance; other losses of a pixel are -log p as here, whichever they are.
-        let (name, variance) = match model.map(|model| (model.likelihood, model.variance)) {
-            Some((Likelihood::Gaussian, Variance::Fixed(variance))) => ("mse-mean", variance),
-            _ => ("bce-mean", 1.0),
-        };
-        let conventions = Convention::named(name).zip(Convention::named("beta-norm")).zip(sizes);
-        let Some(((mean_reduced, beta_norm), sizes)) = conventions else { return Vec::new() };
-        let of = |group: &Group<&MemberResult>| Self {
-            c: group.c,
-            mean_reduced: format::significant(mean_reduced.from_here(variance * group.c, &sizes)),
-            beta_norm: format::significant(beta_norm.from_here(variance * group.c, &sizes)),
-        };
-        groups.iter().map(of).collect()
-    }
-}
-
 impl PageRun {
     fn new(run: &Run) -> Self {
         let Run { dir, config, record, .. } = run;
@@ -396,44 +274,6 @@ fn held_out(data: &DataRecord) -> String {
     match data.validation {
         0 => format!("{test} test images, every second of which chooses and the others report"),
         _ => format!("{validation} validation images, which choose, and {test} test images, which report"),
-    }
-}
-
-impl Collapse {
-    fn new(predicted: &[f64], groups: &[Group<&MemberResult>]) -> Option<Self> {
-        let (greatest, least) = (predicted.first()?, predicted.last()?);
-        let measured: Vec<MeasuredUse> = groups
-            .iter()
-            .filter_map(|group| {
-                let active_units = group.spread(Quantity::named("active_units").value)?;
-                let kl = group.spread(Quantity::named("kl").value)?;
-                let digits = usize::from(active_units.mean.fract() != 0.0);
-                Some(MeasuredUse {
-                    c: group.c,
-                    active_units: format::number(active_units.mean, digits),
-                    kl: format::number(kl.mean, 2),
-                })
-            })
-            .collect();
-        let lower = match predicted.len() {
-            1 => String::new(),
-            dimensions => format!(
-                " In a Gaussian linear decoder, the {dimensions} latent dimensions collapse one after the other from c = \
-                 {least:.1} on."
-            ),
-        };
-        let predicted =
-            predicted.iter().enumerate().map(|(at, &c)| PredictedCollapse { dimension: at + 1, c });
-        Some(Self {
-            text: format!(
-                "No optimum is fully collapsed below c = {greatest:.1} if the network can be linear, as it can with hidden layers of \
-                 ReLU twice as wide as the code: one that has collapsed at a smaller coefficient is badly trained.{lower} These \
-                 are eigenvalues of the covariance of the training images, every pixel divided by the standard deviation of a \
-                 coin of its mean."
-            ),
-            predicted: predicted.collect(),
-            measured,
-        })
     }
 }
 
