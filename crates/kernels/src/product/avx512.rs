@@ -21,6 +21,7 @@ pub(super) struct Avx512;
 
 impl Tiles for Avx512 {
     const ROWS: usize = ROWS;
+    const SPARSE_ROWS: usize = ROWS;
     const COLUMNS: usize = VECTORS * LANES;
     const LANES: usize = LANES;
     const DEPTH: usize = 128;
@@ -44,11 +45,6 @@ impl Tiles for Avx512 {
     }
 }
 
-/// From one row of a block's values to the next, and from one column to the next.
-fn strides(by_rows: bool, values: usize) -> (usize, usize) {
-    if by_rows { (values / ROWS, 1) } else { (1, ROWS) }
-}
-
 /// Blocks whose columns are read together, where a matrix is stored by columns: so many lie in a few cache lines.
 const NEIGHBOURS: usize = 8;
 
@@ -59,7 +55,7 @@ const NEIGHBOURS: usize = 8;
 /// As there.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
-    let Blocks { values, columns, counts, stride } = blocks;
+    let Blocks { values, columns, counts, stride, .. } = blocks;
     let stride = *stride;
     assert!(lhs.columns() > 0 && stride >= lhs.columns() + LANES);
     assert!(counts.len() == lhs.rows().div_ceil(ROWS));
@@ -288,7 +284,7 @@ unsafe fn tile<const R: usize, const N: usize, const WHOLE: bool>(
     output: &mut Output<'_>,
     accumulate: bool,
 ) {
-    let (row_stride, column_stride) = strides(left.by_rows, left.values.len());
+    let (row_stride, column_stride) = if left.by_rows { (left.stride, 1) } else { (1, ROWS) };
     let masks: [__mmask16; N] =
         std::array::from_fn(|vector| first_lanes(output.columns.saturating_sub(vector * LANES)));
     let Output { stride: output_stride, .. } = *output;

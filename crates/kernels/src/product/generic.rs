@@ -4,19 +4,14 @@ use std::mem::MaybeUninit;
 
 use super::Matrix;
 use super::packed::{Blocks, Left, Output, Tiles};
-#[cfg(target_arch = "x86_64")]
-use crate::vectors::Fused;
 use crate::vectors::{self, Arithmetic};
 
 /// Of the portable set.
 pub(super) struct Portable;
 
-/// Of AVX2 with fused multiplication and addition.
-#[cfg(target_arch = "x86_64")]
-pub(super) struct Avx2;
-
 impl Tiles for Portable {
     const ROWS: usize = 4;
+    const SPARSE_ROWS: usize = Self::ROWS;
     const COLUMNS: usize = 8;
     const LANES: usize = 4;
     const DEPTH: usize = 256;
@@ -38,45 +33,6 @@ impl Tiles for Portable {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-impl Tiles for Avx2 {
-    const ROWS: usize = 6;
-    const COLUMNS: usize = 16;
-    const LANES: usize = 8;
-    const DEPTH: usize = 256;
-
-    unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
-            collect::<6>(lhs, blocks);
-        }
-        // SAFETY: the caller's promise about the processor.
-        unsafe { avx2(lhs, blocks) }
-    }
-
-    unsafe fn pack(rhs: Matrix<'_>, panel: &mut [f32]) {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2(rhs: Matrix<'_>, panel: &mut [f32]) {
-            pack(rhs, 8, panel);
-        }
-        // SAFETY: as above.
-        unsafe { avx2(rhs, panel) }
-    }
-
-    unsafe fn tile(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, accumulate: bool) {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, accumulate: bool) {
-            if panel_width::<8>(output) == 16 {
-                tile::<Fused, 6, 16>(left, panel, output, accumulate);
-            } else {
-                tile::<Fused, 6, 8>(left, panel, output, accumulate);
-            }
-        }
-        // SAFETY: as above.
-        unsafe { avx2(left, panel, output, accumulate) }
-    }
-}
-
 fn panel_width<const LANES: usize>(output: &Output<'_>) -> usize {
     output.columns.next_multiple_of(LANES)
 }
@@ -84,7 +40,7 @@ fn panel_width<const LANES: usize>(output: &Output<'_>) -> usize {
 /// Always by columns: a tile reads the values of a column side by side.
 #[inline(always)]
 fn collect<const ROWS: usize>(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
-    let Blocks { values, columns, counts, stride } = blocks;
+    let Blocks { values, columns, counts, stride, .. } = blocks;
     let parts = values.chunks_exact_mut(ROWS * *stride).zip(columns.chunks_exact_mut(*stride));
     for ((block, (values, columns)), count) in parts.enumerate().zip(counts.iter_mut()) {
         let rows = lhs.rows_between(block * ROWS, ((block + 1) * ROWS).min(lhs.rows()));

@@ -93,7 +93,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// A value.
-    #[cfg(test)]
+    #[inline]
     pub(crate) fn value(&self, row: usize, column: usize) -> f32 {
         assert!(row < self.rows && column < self.columns);
         self.values[row * self.row_stride + column * self.column_stride]

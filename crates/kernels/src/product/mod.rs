@@ -10,6 +10,8 @@ use crate::KernelSet;
 use crate::memory::as_uninit;
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod gathered;
@@ -66,7 +68,7 @@ fn rows_of_a_tile(set: KernelSet) -> usize {
     match set {
         KernelSet::Portable => <generic::Portable as packed::Tiles>::ROWS,
         #[cfg(target_arch = "x86_64")]
-        KernelSet::Avx2 => <generic::Avx2 as packed::Tiles>::ROWS,
+        KernelSet::Avx2 => <avx2::Avx2 as packed::Tiles>::ROWS,
         #[cfg(target_arch = "x86_64")]
         KernelSet::Avx512 | KernelSet::Avx512Packed => avx512::ROWS,
         #[cfg(not(target_arch = "x86_64"))]
@@ -117,7 +119,7 @@ pub(crate) fn multiply_in_bands(
                     return packed::multiply_in_bands::<generic::Portable>(lhs, rhs, consume);
                 }
                 #[cfg(target_arch = "x86_64")]
-                KernelSet::Avx2 => return packed::multiply_in_bands::<generic::Avx2>(lhs, rhs, consume),
+                KernelSet::Avx2 => return packed::multiply_in_bands::<avx2::Avx2>(lhs, rhs, consume),
                 #[cfg(target_arch = "x86_64")]
                 KernelSet::Avx512Packed => {
                     return packed::multiply_in_bands::<avx512::Avx512>(lhs, rhs, consume);
@@ -158,7 +160,7 @@ unsafe fn multiply_or_add(
         match set {
             KernelSet::Portable => packed::multiply::<generic::Portable>(lhs, rhs, output, accumulate),
             #[cfg(target_arch = "x86_64")]
-            KernelSet::Avx2 => packed::multiply::<generic::Avx2>(lhs, rhs, output, accumulate),
+            KernelSet::Avx2 => packed::multiply::<avx2::Avx2>(lhs, rhs, output, accumulate),
             #[cfg(target_arch = "x86_64")]
             KernelSet::Avx512 => unpacked::multiply(lhs, rhs, output, accumulate),
             #[cfg(target_arch = "x86_64")]

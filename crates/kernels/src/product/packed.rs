@@ -15,6 +15,8 @@ use crate::memory::{Line, as_uninit};
 pub(super) trait Tiles {
     /// Rows of the product that are summed together.
     const ROWS: usize;
+    /// The same where the left factor is sparse: the fewer, the more zeros they have in common.
+    const SPARSE_ROWS: usize;
     /// Columns of the product that are summed together at the most.
     const COLUMNS: usize;
     /// Numbers that a vector holds.
@@ -22,7 +24,7 @@ pub(super) trait Tiles {
     /// Terms of the sums that are added before the next panel.
     const DEPTH: usize;
 
-    /// Copies, for each block of `ROWS` rows, the columns in which one of them is not 0.
+    /// Copies, for each block of rows, the columns in which one of them is not 0.
     ///
     /// # Safety
     ///
@@ -50,12 +52,14 @@ pub(super) trait Tiles {
 
 /// Where [`Tiles::collect`] writes, block after block.
 pub(super) struct Blocks<'a> {
-    /// Of each block, `ROWS` times `stride`: by rows if the left factor is, else by columns, `ROWS` values each.
+    /// Of each block, `rows` times `stride`: by rows if the left factor is, else by columns, `rows` values each.
     pub values: &'a mut [f32],
     /// The columns that were copied; of each block, `stride`.
     pub columns: &'a mut [u32],
     /// How many they are; one of each block.
     pub counts: &'a mut [usize],
+    /// Of each block: `ROWS` or `SPARSE_ROWS`.
+    pub rows: usize,
     /// The columns of the left factor and the lanes of a vector, at the least.
     pub stride: usize,
 }
@@ -64,6 +68,8 @@ pub(super) struct Blocks<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Left<'a> {
     pub values: &'a [f32],
+    /// As of [`Blocks`].
+    pub stride: usize,
     pub by_rows: bool,
     /// The columns that were copied.
     pub columns: &'a [u32],
@@ -93,6 +99,8 @@ struct Collected {
     values: Vec<f32>,
     columns: Vec<u32>,
     counts: Vec<usize>,
+    /// As of [`Blocks`].
+    rows_of_a_block: usize,
     /// As of [`Blocks`].
     stride: usize,
     by_rows: bool,
@@ -143,6 +151,7 @@ unsafe fn multiply_rows<T: Tiles>(
     let depth = depth_of_panels::<T>(inner);
     let Buffers { left, panels, .. } = buffers;
     grow(panels, (depth * T::COLUMNS).div_ceil(Line::NUMBERS), Line::ZERO);
+    left.rows_of_a_block = rows_of_a_block::<T>(lhs, columns);
     for first in (0..inner).step_by(depth) {
         let last = (first + depth).min(inner);
         // SAFETY: the caller's promise.
@@ -175,6 +184,7 @@ pub(super) unsafe fn multiply_in_bands<T: Tiles>(
     let depth = depth_of_panels::<T>(inner);
     let mut buffers = BUFFERS.take();
     let Buffers { left, panels, band } = &mut buffers;
+    left.rows_of_a_block = rows_of_a_block::<T>(lhs, columns);
     let packed_columns = width::<T>(columns);
     grow(panels, (inner * packed_columns).div_ceil(Line::NUMBERS), Line::ZERO);
     let panels = Line::numbers_mut(panels);
@@ -217,6 +227,30 @@ fn depth_of_panels<T: Tiles>(inner: usize) -> usize {
     inner.div_ceil(inner.div_ceil(T::DEPTH)).next_multiple_of(T::LANES).min(T::DEPTH)
 }
 
+/// Places of the left factor that are looked at to see whether it is sparse.
+const PLACES: usize = 64;
+
+/// Rows of the left factor to multiply together: few where fewer have so many more zeros in common that it pays.
+fn rows_of_a_block<T: Tiles>(lhs: Matrix<'_>, columns: usize) -> usize {
+    if T::SPARSE_ROWS == T::ROWS || columns < T::COLUMNS || lhs.rows() < T::ROWS {
+        return T::ROWS;
+    }
+    let (mut multiplied, mut multiplied_if_sparse) = (0, 0);
+    for place in 0..PLACES {
+        let row = place * (lhs.rows() / T::ROWS) / PLACES * T::ROWS;
+        // Spread by the golden section.
+        let column = (place * 40_503 % (1 << 16)) * lhs.columns() >> 16;
+        let lit = (0..T::ROWS / T::SPARSE_ROWS).filter(|block| {
+            (0..T::SPARSE_ROWS).any(|at| lhs.value(row + block * T::SPARSE_ROWS + at, column) != 0.0)
+        });
+        let lit = lit.count();
+        multiplied_if_sparse += T::SPARSE_ROWS * lit;
+        multiplied += if lit > 0 { T::ROWS } else { 0 };
+    }
+    // Of few rows, what is around the arithmetic of a tile is a larger part.
+    if 10 * multiplied_if_sparse < 9 * multiplied { T::SPARSE_ROWS } else { T::ROWS }
+}
+
 /// The columns of a panel, and zeros up to a whole number of vectors.
 fn width<T: Tiles>(columns: usize) -> usize {
     columns.next_multiple_of(T::LANES)
@@ -232,14 +266,16 @@ impl Collected {
         self.stride = depth + T::LANES;
         self.by_rows = lhs.is_by_rows();
         self.rows = lhs.rows();
-        let blocks = lhs.rows().div_ceil(T::ROWS);
-        grow(&mut self.values, blocks * T::ROWS * self.stride, 0.0);
+        let rows = self.rows_of_a_block;
+        let blocks = lhs.rows().div_ceil(rows);
+        grow(&mut self.values, blocks * rows * self.stride, 0.0);
         grow(&mut self.columns, blocks * self.stride, 0);
         grow(&mut self.counts, blocks, 0);
         let mut collected = Blocks {
-            values: &mut self.values[..blocks * T::ROWS * self.stride],
+            values: &mut self.values[..blocks * rows * self.stride],
             columns: &mut self.columns[..blocks * self.stride],
             counts: &mut self.counts[..blocks],
+            rows,
             stride: self.stride,
         };
         // SAFETY: the caller's promise; the sizes are those that `collect` asks for.
@@ -260,15 +296,17 @@ impl Collected {
         columns: Range<usize>,
         accumulate: bool,
     ) {
-        let values_of_block = T::ROWS * self.stride;
-        for block in 0..self.rows.div_ceil(T::ROWS) {
+        let rows = self.rows_of_a_block;
+        let values_of_block = rows * self.stride;
+        for block in 0..self.rows.div_ceil(rows) {
             let left = Left {
                 values: &self.values[block * values_of_block..][..values_of_block],
+                stride: self.stride,
                 by_rows: self.by_rows,
                 columns: &self.columns[block * self.stride..][..self.counts[block]],
-                rows: (self.rows - block * T::ROWS).min(T::ROWS),
+                rows: (self.rows - block * rows).min(rows),
             };
-            let values = &mut output[block * T::ROWS * stride + columns.start..];
+            let values = &mut output[block * rows * stride + columns.start..];
             let mut output = Output { values, stride, columns: columns.len() };
             // SAFETY: the caller's promise.
             unsafe { T::tile(&left, panel, &mut output, accumulate) };

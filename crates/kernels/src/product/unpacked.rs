@@ -72,12 +72,18 @@ unsafe fn multiply_by_rows(
         let rows = (block * ROWS)..((block + 1) * ROWS).min(lhs.rows());
         let part = lhs.rows_between(rows.start, rows.end);
         let mut counts = [0];
-        let mut collected =
-            Blocks { values: &mut values, columns: &mut columns, counts: &mut counts, stride: places };
+        let mut collected = Blocks {
+            values: &mut values,
+            columns: &mut columns,
+            counts: &mut counts,
+            rows: ROWS,
+            stride: places,
+        };
         // SAFETY: there is room for all columns of one block.
         unsafe { collect(part, &mut collected) };
         let left = Left {
             values: &values,
+            stride: places,
             by_rows: lhs.is_by_rows(),
             columns: &columns[..counts[0]],
             rows: rows.len(),
