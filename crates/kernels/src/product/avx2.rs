@@ -1,11 +1,11 @@
 //! Tiles with AVX2.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _CMP_NEQ_UQ, _mm_loadl_epi64, _mm256_add_epi32, _mm256_cmp_ps, _mm256_cvtepu8_epi32,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps,
-    _mm256_movemask_ps, _mm256_or_ps, _mm256_permute2f128_ps, _mm256_permutevar8x32_ps, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_storeu_si256,
-    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    __m256, __m256i, _CMP_NEQ_UQ, _MM_HINT_T0, _mm_loadl_epi64, _mm_prefetch, _mm256_add_epi32,
+    _mm256_cmp_ps, _mm256_cvtepu8_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_movemask_ps, _mm256_or_ps, _mm256_permute2f128_ps,
+    _mm256_permutevar8x32_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps,
+    _mm256_storeu_ps, _mm256_storeu_si256, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 use std::mem::MaybeUninit;
 
@@ -59,6 +59,7 @@ impl Tiles for Avx2 {
     }
 }
 
+const AHEAD: usize = 16;
 /// The columns of a strip, and zeros up to a whole number of vectors.
 fn width(columns: usize) -> usize {
     columns.next_multiple_of(LANES)
@@ -91,18 +92,29 @@ fn first_lanes(count: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(start.as_ptr().cast()) }
 }
 
-/// As many values as there are, up to a vector, and zeros.
+/// `R` rows of a vector each, `stride` apart; zeros in the place of rows and columns that are missing.
+///
+/// # Safety
+///
+/// There must be as many rows and columns as they say, where they are fewer.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn load(values: &[f32]) -> __m256 {
-    // SAFETY: the mask ends at the last value.
+unsafe fn load<const R: usize>(start: *const f32, stride: usize, rows: usize, columns: usize) -> [__m256; R] {
+    let mut vectors = [_mm256_setzero_ps(); R];
+    // SAFETY: no row is read that is missing, and the mask ends at the last column.
     unsafe {
-        if values.len() >= LANES {
-            _mm256_loadu_ps(values.as_ptr())
+        if rows >= R && columns >= LANES {
+            for (row, vector) in vectors.iter_mut().enumerate().take(R) {
+                *vector = _mm256_loadu_ps(start.wrapping_add(row * stride));
+            }
         } else {
-            _mm256_maskload_ps(values.as_ptr(), first_lanes(values.len()))
+            let mask = first_lanes(columns);
+            for (row, vector) in vectors.iter_mut().enumerate().take(R.min(rows)) {
+                *vector = _mm256_maskload_ps(start.wrapping_add(row * stride), mask);
+            }
         }
     }
+    vectors
 }
 
 /// As [`Tiles::collect`], for blocks of `R` rows, and always by rows.
@@ -110,7 +122,7 @@ fn load(values: &[f32]) -> __m256 {
 /// # Safety
 ///
 /// As there.
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,popcnt")]
 unsafe fn collect<const R: usize>(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
     let Blocks { values, columns, counts, stride, .. } = blocks;
     let stride = *stride;
@@ -118,38 +130,56 @@ unsafe fn collect<const R: usize>(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
     assert!(counts.len() == lhs.rows().div_ceil(R));
     assert!(values.len() >= counts.len() * R * stride && columns.len() >= counts.len() * stride);
     let (values, columns) = (values.as_mut_ptr(), columns.as_mut_ptr());
-    let neighbours = if lhs.is_by_rows() { 1 } else { LANES / R };
-    for (first, counts) in counts.chunks_mut(neighbours).enumerate() {
-        let first = first * neighbours;
-        let rows = lhs.rows_between(first * R, ((first + counts.len()) * R).min(lhs.rows()));
-        counts.fill(0);
+    let by_rows = lhs.is_by_rows();
+    let (start, lhs_stride) = place(if by_rows { lhs } else { lhs.transposed() });
+    // So many blocks are turned together.
+    let neighbours = if by_rows { 1 } else { LANES / R };
+    for first in (0..counts.len()).step_by(neighbours) {
+        let row = first * R;
+        let rows = lhs.rows() - row;
+        let mut taken = [0; LANES];
         for column in (0..lhs.columns()).step_by(LANES) {
-            let part = rows.columns_between(column, (column + LANES).min(lhs.columns()));
-            let vectors = if part.is_by_rows() {
-                load_rows::<R>(part)
-            } else {
-                transpose(load_rows::<LANES>(part.transposed()))
+            let inside = lhs.columns() - column;
+            let mut append = |block: usize, vectors: [__m256; R]| {
+                let values = values.wrapping_add((first + block) * R * stride + taken[block]);
+                let columns = columns.wrapping_add((first + block) * stride + taken[block]);
+                // SAFETY: no more was taken than there are columns before, and a row of the block ends a vector after its last one.
+                taken[block] += unsafe { append(vectors, column, values, stride, columns) };
             };
-            for (block, count) in counts.iter_mut().enumerate() {
-                let vectors = std::array::from_fn(|row| vectors[block * R + row]);
-                let values = values.wrapping_add((first + block) * R * stride + *count);
-                let columns = columns.wrapping_add((first + block) * stride + *count);
-                // SAFETY: the count is at most the column, and a row of the block ends a vector after its last column.
-                *count += unsafe { append::<R>(vectors, column, values, stride, columns) };
+            // SAFETY: there are as many rows and columns from there on.
+            unsafe {
+                if by_rows {
+                    append(
+                        0,
+                        load::<R>(start.wrapping_add(row * lhs_stride + column), lhs_stride, rows, inside),
+                    );
+                } else {
+                    let columns = load::<LANES>(
+                        start.wrapping_add(column * lhs_stride + row),
+                        lhs_stride,
+                        inside,
+                        rows,
+                    );
+                    let vectors = transpose(columns);
+                    for block in 0..LANES / R {
+                        if block * R < rows {
+                            append(block, std::array::from_fn(|row| vectors[block * R + row]));
+                        }
+                    }
+                }
             }
+        }
+        for (count, taken) in counts[first..].iter_mut().zip(taken).take(neighbours) {
+            *count = taken;
         }
     }
 }
 
-/// The first `R` rows, each up to a vector of columns; zeros in the place of those that are missing.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn load_rows<const R: usize>(rows: Matrix<'_>) -> [__m256; LANES] {
-    let mut vectors = [_mm256_setzero_ps(); LANES];
-    for (row, vector) in vectors.iter_mut().enumerate().take(R.min(rows.rows())) {
-        *vector = load(rows.row(row));
-    }
-    vectors
+/// Where a matrix stored row after row begins, and from one row to the next.
+fn place(matrix: Matrix<'_>) -> (*const f32, usize) {
+    // The last row is in the matrix, and so are those before it.
+    let (first, _) = (matrix.row(0), matrix.row(matrix.rows() - 1));
+    (first.as_ptr(), matrix.row_stride())
 }
 
 /// Stores what is in the lanes of which one of the rows is not 0, and which columns they are, and says how many.
@@ -157,7 +187,7 @@ fn load_rows<const R: usize>(rows: Matrix<'_>) -> [__m256; LANES] {
 /// # Safety
 ///
 /// There must be a place for a vector in each row and for the columns.
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma,popcnt")]
 #[inline]
 unsafe fn append<const R: usize>(
     rows: [__m256; R],
@@ -189,13 +219,19 @@ unsafe fn append<const R: usize>(
 /// There must be a place for each value, with the rows of the strip a whole number of vectors long.
 #[target_feature(enable = "avx2")]
 unsafe fn pack_rows(rhs: Matrix<'_>, strip: &mut [f32]) {
-    let width = width(rhs.columns());
+    let (width, (start, stride)) = (width(rhs.columns()), place(rhs));
     assert!(strip.len() >= rhs.rows() * width);
-    for (row, place) in strip.chunks_exact_mut(width).enumerate().take(rhs.rows()) {
-        let row = rhs.row(row);
+    let strip = strip.as_mut_ptr();
+    for row in 0..rhs.rows() {
+        let values = start.wrapping_add(row * stride);
+        // A processor does not foresee rows that are far apart.
+        _mm_prefetch::<_MM_HINT_T0>(values.wrapping_add(AHEAD * stride).cast());
         for first in (0..width).step_by(LANES) {
-            // SAFETY: the place has the length of whole vectors.
-            unsafe { _mm256_storeu_ps(place.as_mut_ptr().wrapping_add(first), load(&row[first..])) };
+            // SAFETY: there are as many columns, and the place has the length of whole vectors.
+            unsafe {
+                let [vector] = load::<1>(values.wrapping_add(first), stride, 1, rhs.columns() - first);
+                _mm256_storeu_ps(strip.wrapping_add(row * width + first), vector);
+            }
         }
     }
 }
@@ -207,17 +243,18 @@ unsafe fn pack_rows(rhs: Matrix<'_>, strip: &mut [f32]) {
 /// As of [`pack_rows`], for the transposed.
 #[target_feature(enable = "avx2")]
 unsafe fn pack_columns(turned: Matrix<'_>, strip: &mut [f32]) {
-    let width = width(turned.rows());
+    let (width, (start, stride)) = (width(turned.rows()), place(turned));
     assert!(strip.len() >= turned.columns() * width);
+    let strip = strip.as_mut_ptr();
     for column in (0..turned.columns()).step_by(LANES) {
-        let columns = turned.columns_between(column, (column + LANES).min(turned.columns()));
+        let columns = (turned.columns() - column).min(LANES);
         for row in (0..turned.rows()).step_by(LANES) {
-            let rows = columns.rows_between(row, (row + LANES).min(turned.rows()));
-            let vectors = transpose(load_rows::<LANES>(rows));
-            for (at, vector) in vectors.into_iter().enumerate().take(columns.columns()) {
-                let place = strip.as_mut_ptr().wrapping_add((column + at) * width + row);
+            let values = start.wrapping_add(row * stride + column);
+            // SAFETY: there are as many rows and columns from there on.
+            let vectors = transpose(unsafe { load::<LANES>(values, stride, turned.rows() - row, columns) });
+            for (at, vector) in vectors.into_iter().enumerate().take(columns) {
                 // SAFETY: the strip has whole vectors for the rows, in as many rows as there are columns.
-                unsafe { _mm256_storeu_ps(place, vector) };
+                unsafe { _mm256_storeu_ps(strip.wrapping_add((column + at) * width + row), vector) };
             }
         }
     }
