@@ -11,12 +11,18 @@ use std::mem::MaybeUninit;
 
 use super::Matrix;
 use super::packed::{Blocks, Left, Output, Tiles};
+use crate::memory::Line;
 
 const LANES: usize = 8;
-/// Columns that a panel keeps side by side: with six rows, their sums take 12 of the 16 registers.
+/// Columns of a panel that lie side by side. Their sums for six rows take 12 of the 16 registers, those of two rows for both
+/// strips of a panel 8: as many as are under way at a time.
 const STRIP: usize = 2 * LANES;
+/// From one row of a block to the next.
+const BLOCK_STRIDE: usize = Avx2::DEPTH + LANES;
+/// Rows that are fetched before they are packed: they are too far apart for the processor to see them coming.
+const ROWS_AHEAD: usize = 16;
 
-/// The tiles of processors with AVX2. A panel of `DEPTH` rows takes 25 of the 32 kB that most have of first-level cache.
+/// The tiles of processors with AVX2. A strip of a panel takes half of the 32 kB that most have of first-level cache.
 pub(super) struct Avx2;
 
 impl Tiles for Avx2 {
@@ -24,7 +30,7 @@ impl Tiles for Avx2 {
     const SPARSE_ROWS: usize = 2;
     const COLUMNS: usize = 2 * STRIP;
     const LANES: usize = LANES;
-    const DEPTH: usize = 200;
+    const DEPTH: usize = 264;
 
     unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
         // SAFETY: the caller's promise.
@@ -59,7 +65,6 @@ impl Tiles for Avx2 {
     }
 }
 
-const AHEAD: usize = 16;
 /// The columns of a strip, and zeros up to a whole number of vectors.
 fn width(columns: usize) -> usize {
     columns.next_multiple_of(LANES)
@@ -214,6 +219,13 @@ unsafe fn append<const R: usize>(
     nonzero.count_ones() as usize
 }
 
+/// Asks for the line of a number, which need not exist.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn fetch(number: *const f32) {
+    _mm_prefetch::<_MM_HINT_T0>(number.cast());
+}
+
 /// # Safety
 ///
 /// There must be a place for each value, with the rows of the strip a whole number of vectors long.
@@ -224,8 +236,7 @@ unsafe fn pack_rows(rhs: Matrix<'_>, strip: &mut [f32]) {
     let strip = strip.as_mut_ptr();
     for row in 0..rhs.rows() {
         let values = start.wrapping_add(row * stride);
-        // A processor does not foresee rows that are far apart.
-        _mm_prefetch::<_MM_HINT_T0>(values.wrapping_add(AHEAD * stride).cast());
+        fetch(values.wrapping_add(ROWS_AHEAD * stride));
         for first in (0..width).step_by(LANES) {
             // SAFETY: there are as many columns, and the place has the length of whole vectors.
             unsafe {
@@ -250,6 +261,11 @@ unsafe fn pack_columns(turned: Matrix<'_>, strip: &mut [f32]) {
         let columns = (turned.columns() - column).min(LANES);
         for row in (0..turned.rows()).step_by(LANES) {
             let values = start.wrapping_add(row * stride + column);
+            if column % Line::NUMBERS == 0 {
+                for at in 0..LANES {
+                    fetch(values.wrapping_add((ROWS_AHEAD + at) * stride));
+                }
+            }
             // SAFETY: there are as many rows and columns from there on.
             let vectors = transpose(unsafe { load::<LANES>(values, stride, turned.rows() - row, columns) });
             for (at, vector) in vectors.into_iter().enumerate().take(columns) {
@@ -297,10 +313,12 @@ unsafe fn add_products(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, 
     let Output { stride, columns, .. } = *output;
     assert!((1..=Avx2::ROWS).contains(&left.rows) && (1..=Avx2::COLUMNS).contains(&columns));
     assert!(output.values.len() >= (left.rows - 1) * stride + columns);
-    let first = panel.as_ptr();
-    let second = first.wrapping_add(panel.len() / width(columns) * STRIP);
+    assert!(left.stride == BLOCK_STRIDE);
+    let whole = columns == Avx2::COLUMNS;
+    let of_first = if whole { panel.len() / 2 } else { panel.len() / width(columns) * STRIP };
+    let (first, second) = (panel.as_ptr(), panel.as_ptr().wrapping_add(of_first));
     let next = |strip: *const f32| strip.wrapping_add(LANES);
-    if left.rows <= Avx2::SPARSE_ROWS && columns == Avx2::COLUMNS {
+    if whole && left.rows <= Avx2::SPARSE_ROWS {
         let right = [first, next(first), second, next(second)];
         // SAFETY: the caller's promise.
         return unsafe { tile::<2, 4, STRIP>(left, right, output, accumulate) };
@@ -346,14 +364,16 @@ unsafe fn tile<const R: usize, const N: usize, const STRIDE: usize>(
     let place =
         |row: usize, vector: usize| -> *mut f32 { start.wrapping_add(row * stride + vector * LANES).cast() };
     let whole = columns == N * LANES;
-    let masks: [__m256i; N] =
-        std::array::from_fn(|vector| first_lanes(columns.saturating_sub(vector * LANES)));
+    let mask = |vector: usize| first_lanes(columns.saturating_sub(vector * LANES));
     let mut sums = [[_mm256_setzero_ps(); N]; R];
     if accumulate {
         for (row, sums) in sums.iter_mut().enumerate().take(left.rows) {
             for (vector, sum) in sums.iter_mut().enumerate() {
+                let place = place(row, vector);
                 // SAFETY: the mask ends at the last column of the tile's row, which is initialised.
-                *sum = unsafe { _mm256_maskload_ps(place(row, vector), masks[vector]) };
+                *sum = unsafe {
+                    if whole { _mm256_loadu_ps(place) } else { _mm256_maskload_ps(place, mask(vector)) }
+                };
             }
         }
     }
@@ -366,7 +386,7 @@ unsafe fn tile<const R: usize, const N: usize, const STRIDE: usize>(
         }
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: `collect` made room for the values of all rows in every column that it counted.
-            let value = _mm256_set1_ps(unsafe { *values.wrapping_add(row * left.stride) });
+            let value = _mm256_set1_ps(unsafe { *values.wrapping_add(row * BLOCK_STRIDE) });
             for vector in 0..N {
                 sums[vector] = _mm256_fmadd_ps(value, factors[vector], sums[vector]);
             }
@@ -381,7 +401,7 @@ unsafe fn tile<const R: usize, const N: usize, const STRIDE: usize>(
                 if whole {
                     _mm256_storeu_ps(place(row, vector), sum);
                 } else {
-                    _mm256_maskstore_ps(place(row, vector), masks[vector], sum);
+                    _mm256_maskstore_ps(place(row, vector), mask(vector), sum);
                 }
             }
         }

@@ -155,7 +155,7 @@ unsafe fn multiply_rows<T: Tiles>(
     for first in (0..inner).step_by(depth) {
         let last = (first + depth).min(inner);
         // SAFETY: the caller's promise.
-        unsafe { left.collect::<T>(lhs.columns_between(first, last), depth) };
+        unsafe { left.collect::<T>(lhs.columns_between(first, last)) };
         let right = rhs.rows_between(first, last);
         for start in (0..columns).step_by(T::COLUMNS) {
             let end = (start + T::COLUMNS).min(columns);
@@ -209,7 +209,7 @@ pub(super) unsafe fn multiply_in_bands<T: Tiles>(
         for first in (0..inner).step_by(depth) {
             let last = (first + depth).min(inner);
             // SAFETY: the caller's promise.
-            unsafe { left.collect::<T>(rows.columns_between(first, last), depth) };
+            unsafe { left.collect::<T>(rows.columns_between(first, last)) };
             for start in (0..columns).step_by(T::COLUMNS) {
                 let end = (start + T::COLUMNS).min(columns);
                 let panel = &panels[place(first, last, start, end)];
@@ -229,26 +229,28 @@ fn depth_of_panels<T: Tiles>(inner: usize) -> usize {
 
 /// Places of the left factor that are looked at to see whether it is sparse.
 const PLACES: usize = 64;
+/// Share of the multiplications below which smaller tiles pay, of which more is around the arithmetic.
+const WORTH_SMALLER_TILES: f32 = 0.9;
 
-/// Rows of the left factor to multiply together: few where fewer have so many more zeros in common that it pays.
+/// Rows of the left factor to multiply together: few where they have so many more zeros in common that it pays. The bits do
+/// not depend on it.
 fn rows_of_a_block<T: Tiles>(lhs: Matrix<'_>, columns: usize) -> usize {
     if T::SPARSE_ROWS == T::ROWS || columns < T::COLUMNS || lhs.rows() < T::ROWS {
         return T::ROWS;
     }
-    let (mut multiplied, mut multiplied_if_sparse) = (0, 0);
+    let (mut rows_lit, mut sparse_rows_lit) = (0, 0);
     for place in 0..PLACES {
-        let row = place * (lhs.rows() / T::ROWS) / PLACES * T::ROWS;
-        // Spread by the golden section.
-        let column = (place * 40_503 % (1 << 16)) * lhs.columns() >> 16;
-        let lit = (0..T::ROWS / T::SPARSE_ROWS).filter(|block| {
-            (0..T::SPARSE_ROWS).any(|at| lhs.value(row + block * T::SPARSE_ROWS + at, column) != 0.0)
-        });
-        let lit = lit.count();
-        multiplied_if_sparse += T::SPARSE_ROWS * lit;
-        multiplied += if lit > 0 { T::ROWS } else { 0 };
+        let first = place * (lhs.rows() / T::ROWS) / PLACES * T::ROWS;
+        // Multiples of the golden section are spread evenly.
+        let column = (place * 40_503 % (1 << 16) * lhs.columns()) >> 16;
+        let is_lit =
+            |start: &usize| (0..T::SPARSE_ROWS).any(|row| lhs.value(first + start + row, column) != 0.0);
+        let lit = (0..T::ROWS).step_by(T::SPARSE_ROWS).filter(is_lit).count();
+        sparse_rows_lit += T::SPARSE_ROWS * lit;
+        rows_lit += if lit > 0 { T::ROWS } else { 0 };
     }
-    // Of few rows, what is around the arithmetic of a tile is a larger part.
-    if 10 * multiplied_if_sparse < 9 * multiplied { T::SPARSE_ROWS } else { T::ROWS }
+    let pays = (sparse_rows_lit as f32) < WORTH_SMALLER_TILES * rows_lit as f32;
+    if pays { T::SPARSE_ROWS } else { T::ROWS }
 }
 
 /// The columns of a panel, and zeros up to a whole number of vectors.
@@ -261,9 +263,9 @@ impl Collected {
     ///
     /// # Safety
     ///
-    /// The processor must have the set's instructions. `lhs` must have rows and up to `depth` columns.
-    unsafe fn collect<T: Tiles>(&mut self, lhs: Matrix<'_>, depth: usize) {
-        self.stride = depth + T::LANES;
+    /// The processor must have the set's instructions. `lhs` must have rows and up to `DEPTH` columns.
+    unsafe fn collect<T: Tiles>(&mut self, lhs: Matrix<'_>) {
+        self.stride = T::DEPTH + T::LANES;
         self.by_rows = lhs.is_by_rows();
         self.rows = lhs.rows();
         let rows = self.rows_of_a_block;
@@ -317,5 +319,35 @@ impl Collected {
 fn grow<T: Copy>(values: &mut Vec<T>, length: usize, value: T) {
     if values.len() < length {
         values.resize(length, value);
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::super::avx2::Avx2;
+    use super::*;
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    #[test]
+    fn sparse_factors_go_by_few_rows() {
+        let mut rng = StdRng::seed_from_u64(1);
+        for (share_of_zeros, expected) in
+            [(0.0, Avx2::ROWS), (0.05, Avx2::ROWS), (0.6, Avx2::SPARSE_ROWS), (0.9, Avx2::SPARSE_ROWS)]
+        {
+            let values: Vec<f32> =
+                (0..100 * 80).map(|_| f32::from(rng.random::<f32>() >= share_of_zeros)).collect();
+            let lhs = Matrix::new(&values, 100, 80);
+            for lhs in [lhs, lhs.transposed()] {
+                assert_eq!(rows_of_a_block::<Avx2>(lhs, 256), expected, "{share_of_zeros} zeros");
+                assert_eq!(
+                    rows_of_a_block::<Avx2>(lhs, 2),
+                    Avx2::ROWS,
+                    "{share_of_zeros} zeros, few columns"
+                );
+                assert_eq!(rows_of_a_block::<Avx2>(lhs.rows_between(0, 1), 256), Avx2::ROWS);
+            }
+        }
+        // Nothing to gain where all have their zeros in common.
+        assert_eq!(rows_of_a_block::<Avx2>(Matrix::new(&[0.0; 600], 12, 50), 256), Avx2::ROWS);
     }
 }
