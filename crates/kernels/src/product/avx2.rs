@@ -10,15 +10,13 @@ use std::arch::x86_64::{
 use std::mem::MaybeUninit;
 
 use super::Matrix;
-use super::packed::{Blocks, Left, Output, Tiles};
+use super::packed::{Blocks, Left, Output, Tiles, width};
 use crate::memory::Line;
 
 const LANES: usize = 8;
 /// Columns of a panel that lie side by side. Their sums for six rows take 12 of the 16 registers, those of two rows for both
 /// strips of a panel 8: as many as are under way at a time.
 const STRIP: usize = 2 * LANES;
-/// From one row of a block to the next.
-const BLOCK_STRIDE: usize = Avx2::DEPTH + LANES;
 /// Rows that are fetched before they are packed: they are too far apart for the processor to see them coming.
 const ROWS_AHEAD: usize = 16;
 
@@ -46,7 +44,7 @@ impl Tiles for Avx2 {
         let mut rest = panel;
         for start in (0..rhs.columns()).step_by(STRIP) {
             let columns = rhs.columns_between(start, (start + STRIP).min(rhs.columns()));
-            let (strip, others) = rest.split_at_mut(rhs.rows() * width(columns.columns()));
+            let (strip, others) = rest.split_at_mut(rhs.rows() * width::<Self>(columns.columns()));
             // SAFETY: the caller's promise.
             unsafe {
                 if rhs.is_by_rows() {
@@ -63,11 +61,6 @@ impl Tiles for Avx2 {
         // SAFETY: the caller's promise.
         unsafe { add_products(left, panel, output, accumulate) }
     }
-}
-
-/// The columns of a strip, and zeros up to a whole number of vectors.
-fn width(columns: usize) -> usize {
-    columns.next_multiple_of(LANES)
 }
 
 /// For each set of lanes, which they are, from the first on.
@@ -231,7 +224,7 @@ fn fetch(number: *const f32) {
 /// There must be a place for each value, with the rows of the strip a whole number of vectors long.
 #[target_feature(enable = "avx2")]
 unsafe fn pack_rows(rhs: Matrix<'_>, strip: &mut [f32]) {
-    let (width, (start, stride)) = (width(rhs.columns()), place(rhs));
+    let (width, (start, stride)) = (width::<Avx2>(rhs.columns()), place(rhs));
     assert!(strip.len() >= rhs.rows() * width);
     let strip = strip.as_mut_ptr();
     for row in 0..rhs.rows() {
@@ -254,7 +247,7 @@ unsafe fn pack_rows(rhs: Matrix<'_>, strip: &mut [f32]) {
 /// As of [`pack_rows`], for the transposed.
 #[target_feature(enable = "avx2")]
 unsafe fn pack_columns(turned: Matrix<'_>, strip: &mut [f32]) {
-    let (width, (start, stride)) = (width(turned.rows()), place(turned));
+    let (width, (start, stride)) = (width::<Avx2>(turned.rows()), place(turned));
     assert!(strip.len() >= turned.columns() * width);
     let strip = strip.as_mut_ptr();
     for column in (0..turned.columns()).step_by(LANES) {
@@ -313,9 +306,9 @@ unsafe fn add_products(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, 
     let Output { stride, columns, .. } = *output;
     assert!((1..=Avx2::ROWS).contains(&left.rows) && (1..=Avx2::COLUMNS).contains(&columns));
     assert!(output.values.len() >= (left.rows - 1) * stride + columns);
-    assert!(left.stride == BLOCK_STRIDE);
+    assert!(left.stride == Avx2::STRIDE);
     let whole = columns == Avx2::COLUMNS;
-    let of_first = if whole { panel.len() / 2 } else { panel.len() / width(columns) * STRIP };
+    let of_first = if whole { panel.len() / 2 } else { panel.len() / width::<Avx2>(columns) * STRIP };
     let (first, second) = (panel.as_ptr(), panel.as_ptr().wrapping_add(of_first));
     let next = |strip: *const f32| strip.wrapping_add(LANES);
     if whole && left.rows <= Avx2::SPARSE_ROWS {
@@ -386,7 +379,7 @@ unsafe fn tile<const R: usize, const N: usize, const STRIDE: usize>(
         }
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: `collect` made room for the values of all rows in every column that it counted.
-            let value = _mm256_set1_ps(unsafe { *values.wrapping_add(row * BLOCK_STRIDE) });
+            let value = _mm256_set1_ps(unsafe { *values.wrapping_add(row * Avx2::STRIDE) });
             for vector in 0..N {
                 sums[vector] = _mm256_fmadd_ps(value, factors[vector], sums[vector]);
             }
@@ -395,8 +388,7 @@ unsafe fn tile<const R: usize, const N: usize, const STRIDE: usize>(
     }
     for (row, sums) in sums.into_iter().enumerate().take(left.rows) {
         for (vector, sum) in sums.into_iter().enumerate() {
-            // SAFETY: the mask ends at the last column of the tile's row. AMD's processors take twenty times as long for a
-            // store with a mask.
+            // SAFETY: the mask ends at the last column of the tile's row. A store with a mask is slow on AMD's processors.
             unsafe {
                 if whole {
                     _mm256_storeu_ps(place(row, vector), sum);

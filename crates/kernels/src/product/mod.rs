@@ -15,9 +15,9 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod gathered;
-mod generic;
 mod matrix;
 mod packed;
+mod portable;
 #[cfg(target_arch = "x86_64")]
 mod unpacked;
 
@@ -66,7 +66,7 @@ pub(crate) fn rows_of_a_half(set: KernelSet, inner: usize, columns: usize) -> us
 /// Rows of a product that are summed together.
 fn rows_of_a_tile(set: KernelSet) -> usize {
     match set {
-        KernelSet::Portable => <generic::Portable as packed::Tiles>::ROWS,
+        KernelSet::Portable => <portable::Portable as packed::Tiles>::ROWS,
         #[cfg(target_arch = "x86_64")]
         KernelSet::Avx2 => <avx2::Avx2 as packed::Tiles>::ROWS,
         #[cfg(target_arch = "x86_64")]
@@ -116,7 +116,7 @@ pub(crate) fn multiply_in_bands(
         unsafe {
             match set {
                 KernelSet::Portable => {
-                    return packed::multiply_in_bands::<generic::Portable>(lhs, rhs, consume);
+                    return packed::multiply_in_bands::<portable::Portable>(lhs, rhs, consume);
                 }
                 #[cfg(target_arch = "x86_64")]
                 KernelSet::Avx2 => return packed::multiply_in_bands::<avx2::Avx2>(lhs, rhs, consume),
@@ -158,7 +158,7 @@ unsafe fn multiply_or_add(
     // caller's promise.
     unsafe {
         match set {
-            KernelSet::Portable => packed::multiply::<generic::Portable>(lhs, rhs, output, accumulate),
+            KernelSet::Portable => packed::multiply::<portable::Portable>(lhs, rhs, output, accumulate),
             #[cfg(target_arch = "x86_64")]
             KernelSet::Avx2 => packed::multiply::<avx2::Avx2>(lhs, rhs, output, accumulate),
             #[cfg(target_arch = "x86_64")]

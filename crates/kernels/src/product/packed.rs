@@ -23,6 +23,8 @@ pub(super) trait Tiles {
     const LANES: usize;
     /// Terms of the sums that are added before the next panel.
     const DEPTH: usize;
+    /// From one row of a block of the left factor to the next, with room for a vector after the last number.
+    const STRIDE: usize = Self::DEPTH + Self::LANES;
 
     /// Copies, for each block of rows, the columns in which one of them is not 0.
     ///
@@ -52,7 +54,7 @@ pub(super) trait Tiles {
 
 /// Where [`Tiles::collect`] writes, block after block.
 pub(super) struct Blocks<'a> {
-    /// Of each block, `rows` times `stride`: by rows if the left factor is, else by columns, `rows` values each.
+    /// Of each block, `rows` times `stride`: by rows, or by columns with `rows` values each, as its tiles read them.
     pub values: &'a mut [f32],
     /// The columns that were copied; of each block, `stride`.
     pub columns: &'a mut [u32],
@@ -101,8 +103,6 @@ struct Collected {
     counts: Vec<usize>,
     /// As of [`Blocks`].
     rows_of_a_block: usize,
-    /// As of [`Blocks`].
-    stride: usize,
     by_rows: bool,
     rows: usize,
 }
@@ -151,11 +151,11 @@ unsafe fn multiply_rows<T: Tiles>(
     let depth = depth_of_panels::<T>(inner);
     let Buffers { left, panels, .. } = buffers;
     grow(panels, (depth * T::COLUMNS).div_ceil(Line::NUMBERS), Line::ZERO);
-    left.rows_of_a_block = rows_of_a_block::<T>(lhs, columns);
+    let rows_of_a_block = rows_of_a_block::<T>(lhs, columns);
     for first in (0..inner).step_by(depth) {
         let last = (first + depth).min(inner);
         // SAFETY: the caller's promise.
-        unsafe { left.collect::<T>(lhs.columns_between(first, last)) };
+        unsafe { left.collect::<T>(lhs.columns_between(first, last), rows_of_a_block) };
         let right = rhs.rows_between(first, last);
         for start in (0..columns).step_by(T::COLUMNS) {
             let end = (start + T::COLUMNS).min(columns);
@@ -184,7 +184,7 @@ pub(super) unsafe fn multiply_in_bands<T: Tiles>(
     let depth = depth_of_panels::<T>(inner);
     let mut buffers = BUFFERS.take();
     let Buffers { left, panels, band } = &mut buffers;
-    left.rows_of_a_block = rows_of_a_block::<T>(lhs, columns);
+    let rows_of_a_block = rows_of_a_block::<T>(lhs, columns);
     let packed_columns = width::<T>(columns);
     grow(panels, (inner * packed_columns).div_ceil(Line::NUMBERS), Line::ZERO);
     let panels = Line::numbers_mut(panels);
@@ -209,7 +209,7 @@ pub(super) unsafe fn multiply_in_bands<T: Tiles>(
         for first in (0..inner).step_by(depth) {
             let last = (first + depth).min(inner);
             // SAFETY: the caller's promise.
-            unsafe { left.collect::<T>(rows.columns_between(first, last)) };
+            unsafe { left.collect::<T>(rows.columns_between(first, last), rows_of_a_block) };
             for start in (0..columns).step_by(T::COLUMNS) {
                 let end = (start + T::COLUMNS).min(columns);
                 let panel = &panels[place(first, last, start, end)];
@@ -233,7 +233,7 @@ const PLACES: usize = 64;
 const WORTH_SMALLER_TILES: f32 = 0.9;
 
 /// Rows of the left factor to multiply together: few where they have so many more zeros in common that it pays. The bits do
-/// not depend on it.
+/// not depend on it, but for infinities and NaN as in [`super::multiply`].
 fn rows_of_a_block<T: Tiles>(lhs: Matrix<'_>, columns: usize) -> usize {
     if T::SPARSE_ROWS == T::ROWS || columns < T::COLUMNS || lhs.rows() < T::ROWS {
         return T::ROWS;
@@ -254,7 +254,7 @@ fn rows_of_a_block<T: Tiles>(lhs: Matrix<'_>, columns: usize) -> usize {
 }
 
 /// The columns of a panel, and zeros up to a whole number of vectors.
-fn width<T: Tiles>(columns: usize) -> usize {
+pub(super) fn width<T: Tiles>(columns: usize) -> usize {
     columns.next_multiple_of(T::LANES)
 }
 
@@ -264,21 +264,21 @@ impl Collected {
     /// # Safety
     ///
     /// The processor must have the set's instructions. `lhs` must have rows and up to `DEPTH` columns.
-    unsafe fn collect<T: Tiles>(&mut self, lhs: Matrix<'_>) {
-        self.stride = T::DEPTH + T::LANES;
+    unsafe fn collect<T: Tiles>(&mut self, lhs: Matrix<'_>, rows_of_a_block: usize) {
+        self.rows_of_a_block = rows_of_a_block;
         self.by_rows = lhs.is_by_rows();
         self.rows = lhs.rows();
-        let rows = self.rows_of_a_block;
+        let rows = rows_of_a_block;
         let blocks = lhs.rows().div_ceil(rows);
-        grow(&mut self.values, blocks * rows * self.stride, 0.0);
-        grow(&mut self.columns, blocks * self.stride, 0);
+        grow(&mut self.values, blocks * rows * T::STRIDE, 0.0);
+        grow(&mut self.columns, blocks * T::STRIDE, 0);
         grow(&mut self.counts, blocks, 0);
         let mut collected = Blocks {
-            values: &mut self.values[..blocks * rows * self.stride],
-            columns: &mut self.columns[..blocks * self.stride],
+            values: &mut self.values[..blocks * rows * T::STRIDE],
+            columns: &mut self.columns[..blocks * T::STRIDE],
             counts: &mut self.counts[..blocks],
             rows,
-            stride: self.stride,
+            stride: T::STRIDE,
         };
         // SAFETY: the caller's promise; the sizes are those that `collect` asks for.
         unsafe { T::collect(lhs, &mut collected) };
@@ -299,13 +299,13 @@ impl Collected {
         accumulate: bool,
     ) {
         let rows = self.rows_of_a_block;
-        let values_of_block = rows * self.stride;
+        let values_of_block = rows * T::STRIDE;
         for block in 0..self.rows.div_ceil(rows) {
             let left = Left {
                 values: &self.values[block * values_of_block..][..values_of_block],
-                stride: self.stride,
+                stride: T::STRIDE,
                 by_rows: self.by_rows,
-                columns: &self.columns[block * self.stride..][..self.counts[block]],
+                columns: &self.columns[block * T::STRIDE..][..self.counts[block]],
                 rows: (self.rows - block * rows).min(rows),
             };
             let values = &mut output[block * rows * stride + columns.start..];

@@ -1,9 +1,9 @@
-//! Tiles in plain Rust, compiled for the vectors of a set.
+//! Tiles in plain Rust, for every processor.
 
 use std::mem::MaybeUninit;
 
 use super::Matrix;
-use super::packed::{Blocks, Left, Output, Tiles};
+use super::packed::{Blocks, Left, Output, Tiles, width};
 use crate::vectors::{self, Arithmetic};
 
 /// Of the portable set.
@@ -17,40 +17,36 @@ impl Tiles for Portable {
     const DEPTH: usize = 256;
 
     unsafe fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
-        collect::<4>(lhs, blocks);
+        collect(lhs, blocks);
     }
 
     unsafe fn pack(rhs: Matrix<'_>, panel: &mut [f32]) {
-        pack(rhs, 4, panel);
+        pack(rhs, panel);
     }
 
     unsafe fn tile(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, accumulate: bool) {
-        if panel_width::<4>(output) == 8 {
-            tile::<vectors::Portable, 4, 8>(left, panel, output, accumulate);
+        if output.columns > Self::LANES {
+            tile::<{ Self::COLUMNS }>(left, panel, output, accumulate);
         } else {
-            tile::<vectors::Portable, 4, 4>(left, panel, output, accumulate);
+            tile::<{ Self::LANES }>(left, panel, output, accumulate);
         }
     }
 }
 
-fn panel_width<const LANES: usize>(output: &Output<'_>) -> usize {
-    output.columns.next_multiple_of(LANES)
-}
+const ROWS: usize = Portable::ROWS;
 
 /// Always by columns: a tile reads the values of a column side by side.
-#[inline(always)]
-fn collect<const ROWS: usize>(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
+fn collect(lhs: Matrix<'_>, blocks: &mut Blocks<'_>) {
     let Blocks { values, columns, counts, stride, .. } = blocks;
     let parts = values.chunks_exact_mut(ROWS * *stride).zip(columns.chunks_exact_mut(*stride));
     for ((block, (values, columns)), count) in parts.enumerate().zip(counts.iter_mut()) {
         let rows = lhs.rows_between(block * ROWS, ((block + 1) * ROWS).min(lhs.rows()));
-        *count = collect_block::<ROWS>(rows, values, columns);
+        *count = collect_block(rows, values, columns);
     }
 }
 
 /// Copies a block and says how many columns there are.
-#[inline(always)]
-fn collect_block<const ROWS: usize>(lhs: Matrix<'_>, values: &mut [f32], columns: &mut [u32]) -> usize {
+fn collect_block(lhs: Matrix<'_>, values: &mut [f32], columns: &mut [u32]) -> usize {
     let mut count = 0;
     let (places, _) = values.as_chunks_mut::<ROWS>();
     let mut copy = |column: usize, values: [f32; ROWS]| {
@@ -75,10 +71,9 @@ fn collect_block<const ROWS: usize>(lhs: Matrix<'_>, values: &mut [f32], columns
     count
 }
 
-#[inline(always)]
-fn pack(rhs: Matrix<'_>, lanes: usize, panel: &mut [f32]) {
+fn pack(rhs: Matrix<'_>, panel: &mut [f32]) {
     let columns = rhs.columns();
-    let width = columns.next_multiple_of(lanes);
+    let width = width::<Portable>(columns);
     if rhs.is_by_rows() {
         for (row, place) in panel.chunks_exact_mut(width).enumerate() {
             let (values, zeros) = place.split_at_mut(columns);
@@ -100,13 +95,7 @@ fn pack(rhs: Matrix<'_>, lanes: usize, panel: &mut [f32]) {
     }
 }
 
-#[inline(always)]
-fn tile<A: Arithmetic, const ROWS: usize, const WIDTH: usize>(
-    left: &Left<'_>,
-    panel: &[f32],
-    output: &mut Output<'_>,
-    accumulate: bool,
-) {
+fn tile<const WIDTH: usize>(left: &Left<'_>, panel: &[f32], output: &mut Output<'_>, accumulate: bool) {
     let (values, _) = left.values.as_chunks::<ROWS>();
     let (panel, _) = panel.as_chunks::<WIDTH>();
     let mut sums = [[0.0; WIDTH]; ROWS];
@@ -123,7 +112,7 @@ fn tile<A: Arithmetic, const ROWS: usize, const WIDTH: usize>(
         let factors = &panel[column as usize];
         for (sums, &value) in sums.iter_mut().zip(values) {
             for (sum, &factor) in sums.iter_mut().zip(factors) {
-                *sum = A::multiply_add(value, factor, *sum);
+                *sum = vectors::Portable::multiply_add(value, factor, *sum);
             }
         }
     }
