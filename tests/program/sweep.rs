@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::{Folder, assert_same_bits, repository};
+use crate::program::{Folder, assert_same_bits, repository, smoke};
 
 const FIVE: &[&str] = &["--set", "kl_coefficients=[0, 0.02, 1, 2, 20]"];
 
@@ -10,7 +10,11 @@ const FIVE: &[&str] = &["--set", "kl_coefficients=[0, 0.02, 1, 2, 20]"];
 fn one_worker_and_three_give_the_same_bits() {
     let (one, three) = (Folder::new(), Folder::new());
     one.smoke(&[FIVE, &["--workers", "1"]].concat()).expect_code(0);
-    three.smoke(&[FIVE, &["--workers", "3"]].concat()).expect_code(0);
+    let ran = three.run(&[&["--config", &smoke(), "--workers", "3"], FIVE].concat()).expect_code(0);
+    // Five cannot be dealt out evenly to three.
+    let paused = |member: &str| ran.stderr.contains(&format!("{member} seed=0: paused"));
+    let members = ["c=0", "c=0.02", "c=1", "c=2", "c=20"];
+    assert_eq!(members.map(paused), [false, false, false, true, true], "{}", ran.stderr);
     let bits = one.bits("smoke");
     // Five members with weights, outputs, losses and history; the initial weights, the examples, the collapse, the summary.
     assert_eq!(bits.len(), 24);
@@ -131,7 +135,7 @@ fn every_committed_configuration_is_valid_and_prints_whole() {
 #[test]
 fn what_is_printed_without_a_terminal_is_plain_lines() {
     let folder = Folder::new();
-    let smoke = crate::program::smoke();
+    let smoke = smoke();
     let ran = folder.run(&["--config", &smoke, "--workers", "1"]).expect_code(0);
     let epochs: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(": epoch ")).collect();
     assert_eq!(epochs.len(), 6, "{}", ran.stderr);

@@ -32,6 +32,8 @@ pub enum Outcome {
     Done,
     /// A signal stopped it; its checkpoint holds everything.
     Interrupted,
+    /// It has seen as many images as it was to see for now; its checkpoint holds everything.
+    Paused,
     /// Another process has it, by its name where that is known.
     Taken {
         owner: Option<Owner>,
@@ -40,8 +42,14 @@ pub enum Outcome {
     },
 }
 
-/// Trains a member from where its directory says that it stands.
-pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) -> Result<Outcome> {
+/// Trains a member from where its directory says that it stands: to its end, or until it has seen so many images, counted
+/// again in each epoch, if it has seen fewer.
+pub fn train(
+    run: &RunContext<'_>,
+    id: MemberId,
+    pause_after: Option<usize>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
     let dir = run.dir.member(id);
     let is_done = || -> Result<bool> {
         // Read, so that a damaged result is noticed.
@@ -51,7 +59,7 @@ pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) ->
             dir.remove_failure()?;
             return Ok(true);
         }
-        Ok(!run.retry && dir.failure()?.is_some_and(|failure| failure.not_finite.is_some()))
+        Ok(run.is_shared && dir.failure()?.is_some_and(|failure| failure.not_finite.is_some()))
     };
     if is_done()? {
         return Ok(Outcome::Done);
@@ -65,7 +73,7 @@ pub fn train(run: &RunContext<'_>, id: MemberId, observer: &mut dyn Observer) ->
         return Ok(Outcome::Done);
     }
     dir.remove_failure()?;
-    let error = match train_on(run, &dir, &claim, observer) {
+    let error = match train_on(run, &dir, &claim, pause_after, observer) {
         Err(error) => error,
         outcome => return outcome,
     };
@@ -87,6 +95,7 @@ fn train_on(
     run: &RunContext<'_>,
     dir: &MemberDir,
     claim: &Arc<Claim>,
+    pause_after: Option<usize>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     let RunContext { config, dataset, device, .. } = *run;
@@ -97,7 +106,14 @@ fn train_on(
     }
     let mut epochs = FinishedEpochs::resume(dir, state.epoch)?;
     let mut writer = Writer::default();
-    observer.begin(state.epoch, state.epoch * images + state.step * config.batch_size)?;
+    let seen = |state: &TrainState| state.epoch * images + state.step * config.batch_size;
+    observer.begin(state.epoch, seen(&state))?;
+    let pause_after = pause_after.filter(|&images| seen(&state) < images);
+    let stop = |state: &TrainState| match pause_after {
+        _ if signals::interrupted() => Some(Outcome::Interrupted),
+        Some(images) if seen(state) >= images => Some(Outcome::Paused),
+        _ => None,
+    };
 
     while state.epoch < config.epochs {
         let epoch = state.epoch;
@@ -112,16 +128,16 @@ fn train_on(
                 bail!(NotFinite { tensor, epoch: epoch + 1, step: Some(state.step) });
             }
             let due = config.checkpoint_every_steps > 0 && state.step % config.checkpoint_every_steps == 0;
-            let interrupted = signals::interrupted();
-            if batches.more() && (due || interrupted) {
+            let stop = stop(&state);
+            if batches.more() && (due || stop.is_some()) {
                 let (snapshot, dir, claim) = (Snapshot::of(&state, run.kernels), dir.clone(), claim.clone());
                 writer.begin(move || {
                     claim.check()?;
                     snapshot.write(&dir)
                 })?;
-                if interrupted {
+                if let Some(stopped) = stop {
                     writer.finish()?;
-                    return Ok(Outcome::Interrupted);
+                    return Ok(stopped);
                 }
             }
         }
@@ -146,9 +162,9 @@ fn train_on(
             ensure!(test_is_finite, of_epoch("the loss over the test images"));
             snapshot.write(&dir)
         })?;
-        if signals::interrupted() && state.epoch < config.epochs {
+        if let (Some(stopped), true) = (stop(&state), state.epoch < config.epochs) {
             writer.finish()?;
-            return Ok(Outcome::Interrupted);
+            return Ok(stopped);
         }
     }
 

@@ -5,7 +5,7 @@ use model::ElboTerms;
 use record::{EpochRow, MemberResult, Warning};
 
 /// Follows one member: a progress bar, an event file.
-pub trait Observer {
+pub trait Observer: Send {
     /// Something to tell a person.
     fn say(&mut self, line: &str) {
         let _ = line;
@@ -21,6 +21,9 @@ pub trait Observer {
 
     /// An epoch is finished, with what it gave reason to warn of.
     fn epoch(&mut self, row: &EpochRow, warnings: &[Warning]) -> Result<()>;
+
+    /// The member makes room for others, and is gone on with later.
+    fn paused(&mut self) {}
 
     /// The last epoch is finished, and the network is measured: that takes some seconds.
     fn measuring(&mut self) {}
@@ -47,6 +50,10 @@ impl Observer for Vec<Box<dyn Observer + '_>> {
 
     fn epoch(&mut self, row: &EpochRow, warnings: &[Warning]) -> Result<()> {
         self.iter_mut().try_for_each(|observer| observer.epoch(row, warnings))
+    }
+
+    fn paused(&mut self) {
+        self.iter_mut().for_each(|observer| observer.paused());
     }
 
     fn measuring(&mut self) {

@@ -293,7 +293,7 @@ pub fn describe_columns(dataset: &Dataset) -> Result<Vec<String>> {
 pub fn estimated_time(
     config: &RunConfig,
     dataset: &Dataset,
-    members: usize,
+    members: f64,
     device: &Device,
 ) -> Result<Duration> {
     let train = &dataset.train;
@@ -312,8 +312,8 @@ pub fn estimated_time(
         times.push(started.elapsed());
     }
     times.sort();
-    let steps = train.count().div_ceil(size) * config.epochs * members;
-    Ok(times[TIMED_STEPS / 2].mul_f64(steps as f64))
+    let steps = train.count().div_ceil(size) * config.epochs;
+    Ok(times[TIMED_STEPS / 2].mul_f64(steps as f64 * members))
 }
 
 #[cfg(test)]

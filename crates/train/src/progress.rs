@@ -184,10 +184,11 @@ impl Observer for MemberProgress<'_> {
 
     fn begin(&mut self, _epochs: usize, images: usize) -> Result<()> {
         let images = images as u64;
+        // If it was paused, what it has seen is counted.
+        self.sweep.whole.inc(images.saturating_sub(self.bar.position()));
+        self.sweep.whole.reset_eta();
         self.bar.set_position(images);
         self.bar.reset_eta();
-        self.sweep.whole.inc(images);
-        self.sweep.whole.reset_eta();
         Ok(())
     }
 
@@ -204,6 +205,16 @@ impl Observer for MemberProgress<'_> {
                 self.sweep.epochs,
                 self.describe(&terms)
             ));
+        }
+    }
+
+    fn paused(&mut self) {
+        match self.sweep.style {
+            Style::Bars => self.bar.set_message("paused: goes on at the end, so that no core is idle then"),
+            Style::Lines => {
+                eprintln!("{}: paused: goes on at the end, so that no core is idle then", self.member);
+            }
+            Style::Quiet => {}
         }
     }
 
@@ -247,5 +258,23 @@ impl Drop for MemberProgress<'_> {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
         self.sweep.bars.remove(&self.bar);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_paused_member_has_seen_is_counted_once() {
+        let sweep = SweepProgress::new(Style::Quiet, 2, 3, 100);
+        let mut member = sweep.member(MemberId { kl_coefficient: 1.0, seed: 0 });
+        // It goes on from a checkpoint of an earlier process.
+        member.begin(0, 50).unwrap();
+        member.bar.inc(100);
+        sweep.whole.inc(100);
+        member.paused();
+        member.begin(1, 150).unwrap();
+        assert_eq!((member.bar.position(), sweep.whole.position()), (150, 150));
     }
 }

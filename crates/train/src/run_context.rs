@@ -24,8 +24,9 @@ pub struct RunContext<'a> {
     pub claims: &'a Claims,
     /// The set of kernels, on which the last bits of every number depend; `None` where the backend has none.
     pub kernels: Option<&'a str>,
-    /// Whether a member is tried again whose numbers were not finite before.
-    pub retry: bool,
+    /// Whether other processes train members of the same list. What they have stopped, since its numbers were not finite, is
+    /// not this one's to try again.
+    pub is_shared: bool,
     /// Whether a member may go on with other kernels than those that it was trained with.
     pub allow_other_processor: bool,
 }

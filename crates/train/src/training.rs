@@ -133,7 +133,7 @@ impl<'a> Training<'a> {
     ///
     /// Fails when a file that the examples are read from has changed.
     pub fn expected_time(&self) -> Result<Duration> {
-        let one_after_another = self.members.len().div_ceil(self.workers);
+        let one_after_another = (self.members.len() as f64 / self.workers as f64).max(1.0);
         estimated_time(self.config, self.dataset, one_after_another, &self.device)
     }
 
@@ -156,7 +156,7 @@ impl<'a> Training<'a> {
             workers,
             kernels,
         } = self;
-        let shares = matches!(options.share, Some(Share::Free));
+        let is_shared = matches!(options.share, Some(Share::Free));
         let reference = SharedReference::default();
         let context = RunContext {
             config,
@@ -167,8 +167,7 @@ impl<'a> Training<'a> {
             dir: &dir,
             claims: &claims,
             kernels,
-            // What others have stopped is not theirs alone to try again.
-            retry: !shares,
+            is_shared,
             allow_other_processor: options.allow_other_processor,
         };
         let before = dir.record()?;
@@ -182,7 +181,7 @@ impl<'a> Training<'a> {
         let mut outcome = sweep::run(&context, &members, workers, &progress, options.tensorboard)?;
         // Who had a member at first may have been stopped since.
         let mut trained = outcome.trained.len();
-        while shares && trained > 0 && !outcome.taken.is_empty() && !outcome.interrupted {
+        while is_shared && trained > 0 && !outcome.taken.is_empty() && !outcome.interrupted {
             let left: Vec<MemberId> = outcome.taken.drain(..).map(|(member, _)| member).collect();
             let more = sweep::run(&context, &left, workers, &progress, options.tensorboard)?;
             trained = more.trained.len();
@@ -221,7 +220,7 @@ impl<'a> Training<'a> {
         drop(claim);
         // Of many processes, the one that finishes the last member makes the report.
         let was_finished = before.is_some_and(|record| record.status == Status::Finished);
-        let is_others = shares && was_finished && outcome.trained.is_empty();
+        let is_others = is_shared && was_finished && outcome.trained.is_empty();
         let is_to_be_reported = !is_others && matches!(record.status, Status::Finished | Status::Failed);
         Ok(Trained { outcome, members: members.len(), results, tables, is_to_be_reported })
     }

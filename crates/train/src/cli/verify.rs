@@ -64,7 +64,7 @@ fn retrain_and_compare(dir: &RunDir, config: &RunConfig, members: &[MemberId]) -
         dir,
         claims: &Claims::new(false),
         kernels: (config.backend == Backend::Flex).then(|| set.name()),
-        retry: true,
+        is_shared: false,
         allow_other_processor: false,
     };
     let workers = sweep::worker_count(config.workers, members.len());

@@ -29,7 +29,7 @@ pub fn trained(config: &RunConfig, dataset: &Dataset) -> Result<Vec<MemberResult
         dir: &dir,
         claims: &Claims::new(false),
         kernels: None,
-        retry: false,
+        is_shared: false,
         allow_other_processor: false,
     };
     let workers = sweep::worker_count(0, members.len());
