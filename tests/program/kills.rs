@@ -52,8 +52,9 @@ fn killed_at_random_moments_and_started_again_gives_the_same_bits() {
     let kills = kills();
     let smoke = crate::program::smoke();
     // So many epochs that training takes its share beside what is measured and drawn after it.
-    let training =
-        ["--set", "epochs=150", "--set", "checkpoint_every_steps=3", "--set", "kl_coefficients=[0, 1]"];
+    // Three members on two workers: one is trained in two parts.
+    let training = ["--workers", "2", "--set", "epochs=100", "--set", "checkpoint_every_steps=3"];
+    let training = [&training[..], &["--set", "kl_coefficients=[0, 1, 2]"]].concat();
     let start = [&["--config", smoke.as_str(), "--quiet", "--tensorboard"], &training[..]].concat();
     let whole = Folder::new();
     let begun = Instant::now();
@@ -66,7 +67,7 @@ fn killed_at_random_moments_and_started_again_gives_the_same_bits() {
         let run = folder.path().join("runs/smoke");
         // Short ones more often: each start goes on where the one before was killed.
         let exited = killed(folder.command(&start), duration.mul_f64(moments.next().powi(2)));
-        let finished = ["c=0", "c=1"].iter().all(|c| run.join(c).join("seed=0/result.json").exists());
+        let finished = ["c=0", "c=1", "c=2"].iter().all(|c| run.join(c).join("seed=0/result.json").exists());
         match (exited, finished) {
             (true, _) => {
                 ended += 1;

@@ -11,10 +11,18 @@ fn one_worker_and_three_give_the_same_bits() {
     let (one, three) = (Folder::new(), Folder::new());
     one.smoke(&[FIVE, &["--workers", "1"]].concat()).expect_code(0);
     let ran = three.run(&[&["--config", &smoke(), "--workers", "3"], FIVE].concat()).expect_code(0);
-    // Five cannot be dealt out evenly to three.
+    // Five cannot be dealt out evenly to three: of the first of two epochs, one has seen two thirds when it is paused, and the
+    // other has finished it.
     let paused = |member: &str| ran.stderr.contains(&format!("{member} seed=0: paused"));
     let members = ["c=0", "c=0.02", "c=1", "c=2", "c=20"];
     assert_eq!(members.map(paused), [false, false, false, true, true], "{}", ran.stderr);
+    let said_in_order = |lines: &[&str]| {
+        let places: Vec<usize> =
+            lines.iter().map(|line| ran.stderr.find(line).expect("it is said")).collect();
+        assert!(places.is_sorted(), "{}", ran.stderr);
+    };
+    said_in_order(&["c=2 seed=0: paused", "c=2 seed=0: epoch 1/2", "c=2 seed=0: epoch 2/2"]);
+    said_in_order(&["c=20 seed=0: epoch 1/2", "c=20 seed=0: paused", "c=20 seed=0: epoch 2/2"]);
     let bits = one.bits("smoke");
     // Five members with weights, outputs, losses and history; the initial weights, the examples, the collapse, the summary.
     assert_eq!(bits.len(), 24);

@@ -32,8 +32,9 @@ pub enum Outcome {
     Done,
     /// A signal stopped it; its checkpoint holds everything.
     Interrupted,
-    /// It has seen as many images as it was to see for now; its checkpoint holds everything.
-    Paused,
+    /// It has seen as many images as it was to see for now; its checkpoint holds everything, and it still belongs to this
+    /// process.
+    Paused(Arc<Claim>),
     /// Another process has it, by its name where that is known.
     Taken {
         owner: Option<Owner>,
@@ -42,14 +43,17 @@ pub enum Outcome {
     },
 }
 
-/// Trains a member from where its directory says that it stands: to its end, or until it has seen so many images, counted
-/// again in each epoch, if it has seen fewer.
-pub fn train(
-    run: &RunContext<'_>,
-    id: MemberId,
-    pause_after: Option<usize>,
-    observer: &mut dyn Observer,
-) -> Result<Outcome> {
+/// Which part of a member's training a call of [`train`] is for.
+#[derive(Default)]
+pub struct Part {
+    /// How many images it is to have seen when it is paused, those of all epochs together; `None` for the last part.
+    pub pause_after: Option<usize>,
+    /// What the part before left.
+    pub claim: Option<Arc<Claim>>,
+}
+
+/// Trains a member from where its directory says that it stands.
+pub fn train(run: &RunContext<'_>, id: MemberId, part: Part, observer: &mut dyn Observer) -> Result<Outcome> {
     let dir = run.dir.member(id);
     let is_done = || -> Result<bool> {
         // Read, so that a damaged result is noticed.
@@ -61,19 +65,18 @@ pub fn train(
         }
         Ok(run.is_shared && dir.failure()?.is_some_and(|failure| failure.not_finite.is_some()))
     };
-    if is_done()? {
-        return Ok(Outcome::Done);
-    }
-    let claim = match dir.claim(run.claims)? {
-        Taken::Ours(claim) => Arc::new(claim),
-        Taken::Theirs { owner, alive } => return Ok(Outcome::Taken { owner, alive }),
+    let claim = match part.claim {
+        Some(claim) => claim,
+        None if is_done()? => return Ok(Outcome::Done),
+        None => match dir.claim(run.claims)? {
+            // Another process may have finished it meanwhile.
+            Taken::Ours(_) if is_done()? => return Ok(Outcome::Done),
+            Taken::Ours(claim) => Arc::new(claim),
+            Taken::Theirs { owner, alive } => return Ok(Outcome::Taken { owner, alive }),
+        },
     };
-    // Another process may have finished it meanwhile.
-    if is_done()? {
-        return Ok(Outcome::Done);
-    }
     dir.remove_failure()?;
-    let error = match train_on(run, &dir, &claim, pause_after, observer) {
+    let error = match train_on(run, &dir, &claim, part.pause_after, observer) {
         Err(error) => error,
         outcome => return outcome,
     };
@@ -108,12 +111,14 @@ fn train_on(
     let mut writer = Writer::default();
     let seen = |state: &TrainState| state.epoch * images + state.step * config.batch_size;
     observer.begin(state.epoch, seen(&state))?;
-    let pause_after = pause_after.filter(|&images| seen(&state) < images);
     let stop = |state: &TrainState| match pause_after {
         _ if signals::interrupted() => Some(Outcome::Interrupted),
-        Some(images) if seen(state) >= images => Some(Outcome::Paused),
+        Some(images) if seen(state) >= images => Some(Outcome::Paused(claim.clone())),
         _ => None,
     };
+    if let Some(stopped) = stop(&state) {
+        return Ok(stopped);
+    }
 
     while state.epoch < config.epochs {
         let epoch = state.epoch;

@@ -11,7 +11,7 @@ pub trait Observer: Send {
         let _ = line;
     }
 
-    /// Training begins after so many finished epochs, and goes on from the image of that number.
+    /// Training begins, or goes on where it was paused: after so many finished epochs, with the image of that number.
     fn begin(&mut self, epochs: usize, images: usize) -> Result<()>;
 
     /// A step over so many images of an epoch, counted from 0, is done. The terms are still on the device.

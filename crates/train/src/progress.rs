@@ -19,7 +19,7 @@ const REFRESH: Duration = Duration::from_millis(250);
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// A bar for each running member and one for the whole.
+    /// A bar for each member that has begun and one for the whole.
     Bars,
     /// A line for each epoch.
     Lines,
@@ -184,8 +184,9 @@ impl Observer for MemberProgress<'_> {
 
     fn begin(&mut self, _epochs: usize, images: usize) -> Result<()> {
         let images = images as u64;
-        // If it was paused, what it has seen is counted.
+        // If it was paused, what it has seen is counted: more than that, if the last checkpoint cannot be read.
         self.sweep.whole.inc(images.saturating_sub(self.bar.position()));
+        self.sweep.whole.dec(self.bar.position().saturating_sub(images));
         self.sweep.whole.reset_eta();
         self.bar.set_position(images);
         self.bar.reset_eta();
@@ -274,7 +275,9 @@ mod tests {
         member.bar.inc(100);
         sweep.whole.inc(100);
         member.paused();
-        member.begin(1, 150).unwrap();
-        assert_eq!((member.bar.position(), sweep.whole.position()), (150, 150));
+        for images in [150, 100] {
+            member.begin(1, images).unwrap();
+            assert_eq!([&member.bar, &sweep.whole].map(ProgressBar::position), [images as u64; 2]);
+        }
     }
 }

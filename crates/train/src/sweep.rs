@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result};
 use record::{Backend, MemberId, Owner};
 
-use crate::member::{Outcome, train};
+use crate::member::{Outcome, Part, train};
 use crate::observer::Observer;
 use crate::progress::SweepProgress;
 use crate::run_context::RunContext;
@@ -40,8 +40,7 @@ impl SweepOutcome {
 /// A member that waits for a worker.
 struct Waiting<'a> {
     member: MemberId,
-    /// After how many images it makes room for others for a while.
-    pause_after: Option<usize>,
+    part: Part,
     /// Those that follow it, if it has begun.
     observers: Option<Vec<Box<dyn Observer + 'a>>>,
     /// Whether another process had it when it was last tried, of which it is not known whether it lives.
@@ -50,12 +49,12 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     fn new(member: MemberId) -> Self {
-        Self { member, pause_after: None, observers: None, tried: false }
+        Self { member, part: Part::default(), observers: None, tried: false }
     }
 }
 
-/// How long to wait before such a member is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait before a member is tried again that another process had.
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// How many members train at the same time: `configured`, or for 0 one on each physical core.
 pub fn worker_count(configured: usize, members: usize) -> usize {
@@ -74,10 +73,11 @@ fn cores() -> usize {
     num_cpus::get_physical().min(granted)
 }
 
-/// After how many of its images each of some members is to be paused, for all workers to end at the same time.
+/// How many images each of some members is to have seen when it is paused, for all workers to end at the same time.
 ///
 /// Where the members cannot be dealt out evenly, a worker begins with the first part of one, which is gone on with when all
 /// others are done or under way. The first parts must be begun before all other members, and what is left of them be the last.
+/// Only training is counted, not what is measured after it, and every member is taken to begin at its first step.
 ///
 /// Source: McNaughton, *Scheduling with deadlines and loss functions* (1959), theorem 3.1: the members in a row, cut into as
 /// many equal pieces as there are workers.
@@ -85,17 +85,30 @@ fn first_parts(members: usize, workers: usize, images: usize) -> Vec<usize> {
     if members < workers {
         return Vec::new();
     }
-    // What the worker before does of the member at its end, as a multiple of 1 / workers.
+    // Where the piece of a worker ends within a member, this share of the member is in it: its last part, times `workers`.
     let last_parts = (1..workers).map(|worker| worker * members % workers);
     let first_parts = last_parts.map(|part| images * (workers - part) / workers);
     first_parts.filter(|part| (1..images).contains(part)).collect()
+}
+
+/// The members in the order in which they are begun: those of which nothing is left to do, the first parts, and all others.
+///
+/// The last ones are paused, so that most are finished in the order in which they are listed.
+fn in_order<'a>(finished: &[MemberId], left: &[MemberId], first_parts: &[usize]) -> VecDeque<Waiting<'a>> {
+    let (whole, paused) = left.split_at(left.len() - first_parts.len());
+    let whole = whole.iter().map(|&member| Waiting::new(member));
+    let paused = paused.iter().zip(first_parts).map(|(&member, &images)| Waiting {
+        part: Part { pause_after: Some(images), claim: None },
+        ..Waiting::new(member)
+    });
+    finished.iter().map(|&member| Waiting::new(member)).chain(paused).chain(whole).collect()
 }
 
 /// Trains the members, `workers` at a time; with `tensorboard`, each writes an event file.
 ///
 /// A worker computes on one thread, and on Flex leaves the half of each step to a thread that has nothing else to do: one
 /// for which there was no member from the start, or whose last member is done. That is slower than a member for each thread;
-/// so members that cannot be dealt out evenly are trained in two parts, unless another process could take them meanwhile. A
+/// so members that cannot be dealt out evenly are trained in two parts, unless other processes train members of the same list. A
 /// sum has the same bits however many members run beside it.
 ///
 /// # Errors
@@ -108,14 +121,22 @@ pub fn run(
     progress: &SweepProgress,
     tensorboard: bool,
 ) -> Result<SweepOutcome> {
-    let waiting = Mutex::new(in_order(context, members, workers));
+    let images = context.config.epochs * context.dataset.train.count();
+    let is_finished = |member: &MemberId| context.dir.member(*member).is_finished();
+    let waiting = if context.is_shared {
+        in_order(&[], members, &[])
+    } else {
+        let (finished, left): (Vec<_>, Vec<_>) = members.iter().partition(|member| is_finished(member));
+        in_order(&finished, &left, &first_parts(left.len(), workers, images))
+    };
+    let waiting = Mutex::new(waiting);
     let outcome = Mutex::new(SweepOutcome::default());
     let work = || {
         while !signals::interrupted() {
             let next = waiting.lock().expect("no worker panicked").pop_front();
-            let Some(Waiting { member, pause_after, observers, tried }) = next else { return };
+            let Some(Waiting { member, part, observers, tried }) = next else { return };
             if tried {
-                signals::sleep(PAUSE);
+                signals::sleep(BETWEEN_TRIES);
             }
             let mut observers = observers.unwrap_or_else(|| {
                 let mut observers: Vec<Box<dyn Observer + '_>> = vec![Box::new(progress.member(member))];
@@ -124,16 +145,17 @@ pub fn run(
                 }
                 observers
             });
-            let result = train(context, member, pause_after, &mut observers);
+            let result = train(context, member, part, &mut observers);
             let again = |again| waiting.lock().expect("no worker panicked").push_back(again);
             let mut outcome = outcome.lock().expect("no worker panicked");
             match result {
                 Ok(Outcome::Finished) => outcome.trained.push(member),
                 Ok(Outcome::Done) => progress.leave_out(),
                 Ok(Outcome::Interrupted) => outcome.interrupted = true,
-                Ok(Outcome::Paused) => {
+                Ok(Outcome::Paused(claim)) => {
                     observers.paused();
-                    again(Waiting { observers: Some(observers), ..Waiting::new(member) });
+                    let part = Part { pause_after: None, claim: Some(claim) };
+                    again(Waiting { part, observers: Some(observers), ..Waiting::new(member) });
                 }
                 Ok(Outcome::Taken { owner, alive: true }) => {
                     progress.leave_out();
@@ -177,67 +199,52 @@ pub fn run(
     Ok(outcome)
 }
 
-/// The members in the order in which they are begun.
-fn in_order<'a>(context: &RunContext<'_>, members: &[MemberId], workers: usize) -> VecDeque<Waiting<'a>> {
-    let is_finished = |member: &MemberId| context.dir.member(*member).is_finished();
-    let (finished, left): (Vec<MemberId>, Vec<MemberId>) =
-        members.iter().partition(|member| is_finished(member));
-    let images = context.config.epochs * context.dataset.train.count();
-    let pauses = if context.is_shared { Vec::new() } else { first_parts(left.len(), workers, images) };
-    // The last ones, so that most are finished in the order in which they are listed.
-    let (whole, paused) = left.split_at(left.len() - pauses.len());
-    let paused = paused.iter().zip(pauses);
-    let paused = paused.map(|(&member, pause)| Waiting { pause_after: Some(pause), ..Waiting::new(member) });
-    finished
-        .into_iter()
-        .map(Waiting::new)
-        .chain(paused)
-        .chain(whole.iter().copied().map(Waiting::new))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A worker at each time that takes what is first in the queue, as [`run`] does: when all are done.
-    fn end(members: usize, workers: usize, images: usize) -> usize {
-        let parts = first_parts(members, workers, images);
-        let whole = vec![images; members - parts.len()];
-        // What is left of each part, and when it may begin.
-        let mut queue: VecDeque<(usize, Option<usize>)> = parts
-            .iter()
-            .map(|&part| (part, Some(images - part)))
-            .chain(whole.iter().map(|&all| (all, None)))
-            .collect();
+    fn members(count: usize) -> Vec<MemberId> {
+        (0..count).map(|seed| MemberId { kl_coefficient: 1.0, seed: seed as u64 }).collect()
+    }
+
+    /// When all members are done, of which each takes as long as it has images, if every worker that is free takes what is first
+    /// in the queue, as [`run`] does.
+    fn end(count: usize, workers: usize, images: usize) -> usize {
+        let first_parts = first_parts(count, workers, images);
+        let mut queue = in_order(&[], &members(count), &first_parts);
         let mut free = vec![0; workers];
-        let mut paused: Vec<(usize, usize)> = Vec::new();
+        // When they were paused, and how much was left.
+        let mut paused: Vec<(usize, MemberId, usize)> = Vec::new();
+        let mut left_of = std::collections::HashMap::new();
         loop {
             let worker = (0..workers).min_by_key(|&worker| free[worker]).unwrap();
             // What was paused by now stands at the end of the queue.
-            paused.sort();
-            for (_, rest) in paused.extract_if(.., |(at, _)| *at <= free[worker]) {
-                queue.push_back((rest, None));
+            paused.sort_by_key(|&(at, ..)| at);
+            for (_, member, left) in paused.extract_if(.., |&mut (at, ..)| at <= free[worker]) {
+                left_of.insert(member.seed, left);
+                queue.push_back(Waiting::new(member));
             }
-            let Some((length, rest)) = queue.pop_front() else { break };
-            free[worker] += length;
-            paused.extend(rest.map(|rest| (free[worker], rest)));
+            let Some(Waiting { member, part, .. }) = queue.pop_front() else { break };
+            free[worker] += part.pause_after.or(left_of.remove(&member.seed)).unwrap_or(images);
+            if let Some(seen) = part.pause_after {
+                paused.push((free[worker], member, images - seen));
+            }
         }
-        assert!(paused.is_empty(), "{members} on {workers}");
+        assert!(paused.is_empty() && left_of.is_empty(), "{count} on {workers}");
         free.into_iter().max().unwrap()
     }
 
     #[test]
     fn all_workers_end_at_the_same_time() {
-        for workers in 1..=16usize {
-            for members in workers..=4 * workers {
+        for workers in 1..=16 {
+            for count in workers..=4 * workers {
                 let images = 1000;
-                let expected = (members * images).div_ceil(workers);
-                let found = end(members, workers, images);
+                let expected = usize::div_ceil(count * images, workers);
+                let found = end(count, workers, images);
                 // A member is cut at a whole image.
                 assert!(
                     (expected..=expected + 1).contains(&found),
-                    "{members} on {workers}: {found}, {expected}"
+                    "{count} on {workers}: {found}, {expected}"
                 );
             }
         }
@@ -251,5 +258,16 @@ mod tests {
         assert_eq!(first_parts(5, 2, 1000), [500]);
         assert_eq!(first_parts(5, 4, 1000), [750, 500, 250]);
         assert!(first_parts(5, 2, 1).is_empty());
+    }
+
+    #[test]
+    fn what_is_finished_comes_first_and_the_last_members_are_those_that_are_paused() {
+        let all = members(6);
+        let (finished, left) = all.split_at(1);
+        let order: Vec<(u64, Option<usize>)> = in_order(finished, left, &[30, 60])
+            .into_iter()
+            .map(|waiting| (waiting.member.seed, waiting.part.pause_after))
+            .collect();
+        assert_eq!(order, [(0, None), (4, Some(30)), (5, Some(60)), (1, None), (2, None), (3, None)]);
     }
 }

@@ -1,8 +1,8 @@
 //! A member's numbers as TensorBoard event files.
 //!
 //! A file is a sequence of TFRecords (length, its checksum, data, its checksum), each the protocol buffer `Event` of
-//! TensorBoard's `event.proto`. A process that takes a member over begins a file of its own: its first entry tells TensorBoard
-//! to forget what an earlier file says of the epochs that come again.
+//! TensorBoard's `event.proto`. A process that takes a member over begins a file of its own. Wherever training begins or goes on,
+//! an entry tells TensorBoard to forget what was said before of the epochs that come again.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -61,7 +61,12 @@ impl TensorBoard {
 
 impl Observer for TensorBoard {
     fn begin(&mut self, epochs: usize, _images: usize) -> Result<()> {
-        self.file = Some(EventFile::create(&self.dir, epochs)?);
+        let mut file = match self.file.take() {
+            Some(of_first_part) => of_first_part,
+            None => EventFile::create(&self.dir)?,
+        };
+        file.append(epochs + 1, Content::Start)?;
+        self.file = Some(file);
         Ok(())
     }
 
@@ -107,8 +112,7 @@ struct EventFile {
 }
 
 impl EventFile {
-    /// Begins the file of a member that goes on after so many finished epochs.
-    fn create(dir: &Path, epochs: usize) -> Result<Self> {
+    fn create(dir: &Path) -> Result<Self> {
         create_dir(dir)?;
         // TensorBoard reads the files of a directory in the order of their names, and knows them by "tfevents".
         let name = format!("events.out.tfevents.{:.6}.{}.klsweep", seconds(), std::process::id());
@@ -117,7 +121,6 @@ impl EventFile {
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         let mut events = Self { path, file };
         events.append(0, Content::FileVersion)?;
-        events.append(epochs + 1, Content::Start)?;
         Ok(events)
     }
 

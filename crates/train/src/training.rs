@@ -133,7 +133,7 @@ impl<'a> Training<'a> {
     ///
     /// Fails when a file that the examples are read from has changed.
     pub fn expected_time(&self) -> Result<Duration> {
-        let one_after_another = (self.members.len() as f64 / self.workers as f64).max(1.0);
+        let one_after_another = self.members.len() as f64 / self.workers as f64;
         estimated_time(self.config, self.dataset, one_after_another, &self.device)
     }
 
