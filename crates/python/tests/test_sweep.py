@@ -90,11 +90,14 @@ def test_ctrl_c_stops_and_the_same_call_goes_on_to_the_same_bits(digits, tmp_pat
         began.set()
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell starts what runs in the background with the signal ignored, and Python leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         call(tmp_path / "stopped")
     thread.join()
+    signal.signal(signal.SIGINT, before)
     member = Path("sweep") / "c=1" / "seed=0"
     stopped = tmp_path / "stopped" / member
     assert began.is_set() and (stopped / "checkpoint").is_dir() and not (stopped / "result.json").exists()
