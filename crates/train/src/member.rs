@@ -48,7 +48,7 @@ pub enum Outcome {
 pub struct Part {
     /// How many images it is to have seen when it is paused, those of all epochs together; `None` for the last part.
     pub pause_after: Option<usize>,
-    /// What the part before left.
+    /// That of the part before; `None` for the first part.
     pub claim: Option<Arc<Claim>>,
 }
 
@@ -75,7 +75,6 @@ pub fn train(run: &RunContext<'_>, id: MemberId, part: Part, observer: &mut dyn 
             Taken::Theirs { owner, alive } => return Ok(Outcome::Taken { owner, alive }),
         },
     };
-    dir.remove_failure()?;
     let error = match train_on(run, &dir, &claim, part.pause_after, observer) {
         Err(error) => error,
         outcome => return outcome,
@@ -103,6 +102,9 @@ fn train_on(
 ) -> Result<Outcome> {
     let RunContext { config, dataset, device, .. } = *run;
     let (id, images) = (dir.id(), dataset.train.count());
+    // A paused member may have been taken over meanwhile, and what follows writes.
+    claim.check()?;
+    dir.remove_failure()?;
     let Resumed { mut state, damage } = resume_or_start(run, dir)?;
     if let Some(damage) = damage {
         observer.say(&format!("{id}: {damage:#}; it goes on from the checkpoint before that one"));

@@ -184,7 +184,7 @@ impl Observer for MemberProgress<'_> {
 
     fn begin(&mut self, _epochs: usize, images: usize) -> Result<()> {
         let images = images as u64;
-        // If it was paused, what it has seen is counted: more than that, if the last checkpoint cannot be read.
+        // If it was paused, what it had seen is counted: more than this, if its last checkpoint cannot be read.
         self.sweep.whole.inc(images.saturating_sub(self.bar.position()));
         self.sweep.whole.dec(self.bar.position().saturating_sub(images));
         self.sweep.whole.reset_eta();
@@ -210,21 +210,11 @@ impl Observer for MemberProgress<'_> {
     }
 
     fn paused(&mut self) {
-        match self.sweep.style {
-            Style::Bars => self.bar.set_message("paused: goes on at the end, so that no core is idle then"),
-            Style::Lines => {
-                eprintln!("{}: paused: goes on at the end, so that no core is idle then", self.member);
-            }
-            Style::Quiet => {}
-        }
+        self.state("paused: goes on at the end, so that no core is idle then");
     }
 
     fn measuring(&mut self) {
-        match self.sweep.style {
-            Style::Bars => self.bar.set_message("measuring the trained network"),
-            Style::Lines => eprintln!("{}: measuring the trained network", self.member),
-            Style::Quiet => {}
-        }
+        self.state("measuring the trained network");
     }
 
     fn epoch(&mut self, row: &EpochRow, warnings: &[Warning]) -> Result<()> {
@@ -245,6 +235,15 @@ impl Observer for MemberProgress<'_> {
 }
 
 impl MemberProgress<'_> {
+    /// Shows what the member does other than training.
+    fn state(&self, state: &'static str) {
+        match self.sweep.style {
+            Style::Bars => self.bar.set_message(state),
+            Style::Lines => eprintln!("{}: {state}", self.member),
+            Style::Quiet => {}
+        }
+    }
+
     fn describe(&self, terms: &Terms) -> String {
         format!(
             "objective {:.2}, reconstruction {:.2}, KL {:.2} nats",

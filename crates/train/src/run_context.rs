@@ -24,8 +24,8 @@ pub struct RunContext<'a> {
     pub claims: &'a Claims,
     /// The set of kernels, on which the last bits of every number depend; `None` where the backend has none.
     pub kernels: Option<&'a str>,
-    /// Whether other processes train members of the same list. What they have stopped, since its numbers were not finite, is
-    /// not this one's to try again.
+    /// Whether other processes train members of the same list. Then none is paused, and one that was stopped because its numbers
+    /// were not finite is not tried again.
     pub is_shared: bool,
     /// Whether a member may go on with other kernels than those that it was trained with.
     pub allow_other_processor: bool,

@@ -210,28 +210,29 @@ mod tests {
     /// When all members are done, of which each takes as long as it has images, if every worker that is free takes what is first
     /// in the queue, as [`run`] does.
     fn end(count: usize, workers: usize, images: usize) -> usize {
-        let first_parts = first_parts(count, workers, images);
-        let mut queue = in_order(&[], &members(count), &first_parts);
+        let mut queue = in_order(&[], &members(count), &first_parts(count, workers, images));
         let mut free = vec![0; workers];
-        // When they were paused, and how much was left.
-        let mut paused: Vec<(usize, MemberId, usize)> = Vec::new();
-        let mut left_of = std::collections::HashMap::new();
+        let mut seen = vec![0; count];
+        // When they were paused.
+        let mut paused: Vec<(usize, MemberId)> = Vec::new();
         loop {
-            let worker = (0..workers).min_by_key(|&worker| free[worker]).unwrap();
+            let worker = (0..workers).min_by_key(|&worker| free[worker]).expect("there is a worker");
             // What was paused by now stands at the end of the queue.
-            paused.sort_by_key(|&(at, ..)| at);
-            for (_, member, left) in paused.extract_if(.., |&mut (at, ..)| at <= free[worker]) {
-                left_of.insert(member.seed, left);
+            paused.sort_by_key(|&(at, _)| at);
+            for (_, member) in paused.extract_if(.., |&mut (at, _)| at <= free[worker]) {
                 queue.push_back(Waiting::new(member));
             }
             let Some(Waiting { member, part, .. }) = queue.pop_front() else { break };
-            free[worker] += part.pause_after.or(left_of.remove(&member.seed)).unwrap_or(images);
-            if let Some(seen) = part.pause_after {
-                paused.push((free[worker], member, images - seen));
+            let seen = &mut seen[member.seed as usize];
+            let until = part.pause_after.unwrap_or(images);
+            free[worker] += until - *seen;
+            *seen = until;
+            if until < images {
+                paused.push((free[worker], member));
             }
         }
-        assert!(paused.is_empty() && left_of.is_empty(), "{count} on {workers}");
-        free.into_iter().max().unwrap()
+        assert!(seen.iter().all(|&seen| seen == images), "{count} on {workers}: {seen:?}");
+        free.into_iter().max().expect("there is a worker")
     }
 
     #[test]
