@@ -1,6 +1,7 @@
 //! Several processes on one run directory: on file systems with locks and, by injected errors, without.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -172,6 +173,44 @@ fn where_locks_are_refused_a_person_can_say_that_a_process_is_gone() {
 
     ran(&mut without_locks(&folder, &[&resume[..], &["--take-over"]].concat())).expect_code(0);
     assert_same_bits(&folder.bits("smoke"), &whole.bits("smoke"));
+}
+
+/// On a file system where others have no locks, which a lock does not keep from it.
+#[test]
+fn a_member_that_is_taken_over_while_it_is_paused_is_left_to_whoever_took_it() {
+    let folder = Folder::new();
+    let config = smoke();
+    // Three cannot be dealt out evenly to two.
+    let three = ["--workers", "2", "--set", "kl_coefficients=[0, 1, 20]", "--set", "epochs=60"];
+    let mut child = start(folder.command(&[&["--config", &config, "--no-report"], &three[..]].concat()));
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("c=20 seed=0: paused") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "no member was paused");
+    }
+    let member = folder.path().join("runs/smoke/c=20/seed=0");
+    let other = r#"{"host": "elsewhere", "process": 4711, "since": "2026-11-27T00:00:00Z"}"#;
+    fs::write(member.join("owner.2.json"), other).unwrap();
+    // It is an epoch further by now.
+    let path = member.join("history.csv");
+    let mut history = fs::read_to_string(&path).unwrap();
+    let row = history
+        .lines()
+        .last()
+        .unwrap()
+        .strip_prefix("20.0,0,30,")
+        .expect("it is paused after half of its epochs");
+    history.push_str(&format!("20.0,0,31,{row}\n"));
+    fs::write(&path, &history).unwrap();
+
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    child.wait().unwrap();
+    assert!(rest.contains("c=20 seed=0 was taken over by process 4711 on elsewhere"), "{rest}");
+    assert!(fs::read_to_string(&path).unwrap() == history, "its history was changed");
+    assert!(!member.join("result.json").exists());
+    assert!(folder.path().join("runs/smoke/c=1/seed=0/result.json").exists(), "{rest}");
 }
 
 #[test]

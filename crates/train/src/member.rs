@@ -79,7 +79,8 @@ pub fn train(run: &RunContext<'_>, id: MemberId, part: Part, observer: &mut dyn 
         Err(error) => error,
         outcome => return outcome,
     };
-    if let Some(RecordError::TakenOver { owner, .. }) = error.downcast_ref() {
+    // Whatever went wrong: the files of a member that is another's by now change under this process's hands.
+    if let Err(RecordError::TakenOver { owner, .. }) = claim.check() {
         observer.say(&format!("{id} was taken over by {owner}"));
         return Ok(Outcome::Taken { owner: None, alive: true });
     }
