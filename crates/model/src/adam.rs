@@ -1,3 +1,4 @@
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 use burn::backend::DispatchDevice;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;

@@ -1,14 +1,14 @@
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 #[cfg(feature = "flex")]
 use burn::backend::{
-    Flex, TensorMetadata,
+    Autodiff, Flex, TensorMetadata,
     autodiff::{
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
         ops::{Backward, Ops, OpsKind},
     },
 };
+use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 use kernels::Activation;
 use std::f64::consts::FRAC_1_SQRT_2;

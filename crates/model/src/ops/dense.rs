@@ -1,14 +1,14 @@
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 #[cfg(feature = "flex")]
 use burn::backend::{
-    Flex,
+    Autodiff, Flex,
     autodiff::{
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
         ops::{Backward, Ops, OpsKind},
     },
 };
+use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::nn::Linear;
 use burn::tensor::{Tensor, assert_shape};
 use kernels::Activation;

@@ -7,11 +7,11 @@
 //! Source: Lucas, Tucker, Grosse and Norouzi, *Don't Blame the ELBO!* (2019).
 
 use anyhow::{Context, Result};
-use burn::tensor::Device;
 use record::{NetworkConfig, OptimizerConfig, RunConfig};
 
 use super::check::{Case, Check};
 use super::trained_sweep::trained;
+use crate::device::any_device;
 use crate::linear_collapse::collapse_coefficients;
 
 /// Relative to the predicted coefficient of collapse.
@@ -34,7 +34,7 @@ pub fn case() -> Result<Case> {
         ..RunConfig::default()
     };
     let dataset = data::load(&config.data, &()).context("cannot load MNIST")?;
-    let predicted = collapse_coefficients(&dataset.train, &config.model, &Device::flex())?;
+    let predicted = collapse_coefficients(&dataset.train, &config.model, &any_device()?)?;
     let predicted = *predicted.first().context("MNIST has pixels that change")?;
     config.kl_coefficients = SHARES.map(|share| share * predicted).to_vec();
     let checks = trained(&config, &dataset)?.into_iter().map(|result| {

@@ -15,6 +15,7 @@ use spec_math::cephes64::{ndtr, ndtri};
 use super::check::{Case, Check};
 use super::linear_network::{dataset, linear_config, network_of};
 use super::piecewise_linear::{PiecewiseLinear, Unit};
+use crate::device::any_device;
 use crate::diagnostics::{
     DataReference, EncodedImages, Integrands, OnDevice, Subset, integrated_likelihoods, sampled_likelihoods,
 };
@@ -47,7 +48,7 @@ const COVERAGE: [f64; 2] = [0.032, 0.07];
 
 /// The likelihood of images of the ring, and how points from it cover others.
 pub fn case() -> Result<Case> {
-    let device = Device::flex();
+    let device = any_device()?;
     let decoder = ring();
     let drawn = noise(5, Purpose::SelfTestData, 0, 0, 3 * IMAGES);
     let rows = drawn.chunks_exact(3).flat_map(|drawn| {

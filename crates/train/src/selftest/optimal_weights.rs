@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use burn::tensor::Device;
 use data::Dataset;
 use record::{MemberId, MemberResult};
 
@@ -12,6 +11,7 @@ use super::gaussian_data::exact_gaussian;
 use super::linear_network::{dataset, linear_config};
 use super::linear_optimum::{EIGENVALUES, LATENT, Optimum};
 use super::measured_columns::{Missed, checks, without_expectation};
+use crate::device::any_device;
 use crate::diagnostics::{DataReference, diagnose};
 use crate::evaluate::evaluate;
 use crate::linear_collapse::collapse_coefficients;
@@ -23,7 +23,7 @@ const TEST_IMAGES: usize = 10_000;
 
 /// Every column of a result, beside its closed form.
 pub fn case() -> Result<Case> {
-    let (device, dataset) = (Device::flex(), images());
+    let (device, dataset) = (any_device()?, images());
     let collapse = collapse_coefficients(&dataset.train, &linear_config(LATENT).model, &device)?;
     let mut checks_of_all: Vec<Check> = EIGENVALUES
         .into_iter()

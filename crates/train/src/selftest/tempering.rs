@@ -7,12 +7,12 @@
 use std::f64::consts::TAU;
 
 use anyhow::Result;
-use burn::tensor::Device;
 use record::{MemberId, Terms};
 
 use super::check::{Case, Check};
 use super::gaussian_data::exact_gaussian;
 use super::linear_network::{DiagonalWeights, dataset};
+use crate::device::any_device;
 use crate::diagnostics::{Decode, EncodedImages, OnDevice, SampledLikelihood, Subset, sampled_likelihoods};
 use crate::evaluate::evaluate;
 
@@ -40,7 +40,7 @@ pub fn case() -> Result<Case> {
 }
 
 fn case_of(sampler: Sampler) -> Result<Case> {
-    let device = Device::flex();
+    let device = any_device()?;
     let images = exact_gaussian(IMAGES, &EIGENVALUES, 4);
     let dataset = dataset(&images, &images);
     let subset = Subset::evenly_spaced(&dataset.test, IMAGES);

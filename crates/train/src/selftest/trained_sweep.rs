@@ -1,10 +1,10 @@
 //! A sweep by the code that trains any sweep, in a directory that is gone afterwards.
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::Device;
 use data::Dataset;
 use record::{Claims, MemberResult, RunConfig, RunDir};
 
+use crate::device::any_device;
 use crate::diagnostics::SharedReference;
 use crate::example_choice::choose_examples;
 use crate::progress::{Style, SweepProgress};
@@ -13,7 +13,7 @@ use crate::sweep;
 
 /// Trains all members and gives their results.
 pub fn trained(config: &RunConfig, dataset: &Dataset) -> Result<Vec<MemberResult>> {
-    let device = Device::flex();
+    let device = any_device()?;
     let root = tempfile::tempdir().context("cannot make a temporary directory")?;
     let dir = RunDir::create(&root.path().join("run"), config)?;
     let members = config.members();
