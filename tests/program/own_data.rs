@@ -292,7 +292,8 @@ fn larger_than_a_mebibyte() -> Vec<u8> {
     npy("<f4", "(400, 20, 40)", numbers.flat_map(f32::to_le_bytes).collect())
 }
 
-fn npy(numbers: &str, shape: &str, bytes: Vec<u8>) -> Vec<u8> {
+/// An array from the bytes of its numbers.
+pub fn npy(numbers: &str, shape: &str, bytes: Vec<u8>) -> Vec<u8> {
     let header = format!("{{'descr': '{numbers}', 'fortran_order': False, 'shape': {shape}, }}");
     let length = u16::try_from(header.len()).unwrap().to_le_bytes();
     [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &bytes].concat()

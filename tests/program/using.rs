@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use crate::own_data::npy as write_npy;
 use crate::program::{Folder, examples, repository};
 
 /// A folder with a run on MNIST, `runs/smoke`, and one on a table, `runs/wine`, made once for all tests.
@@ -130,6 +131,87 @@ fn what_is_encoded_and_decoded_is_what_is_reconstructed() {
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(read("piped.npy"), read("decoded.npy"));
+}
+
+#[test]
+fn images_of_any_numbers_are_encoded_as_they_were_seen_in_training_and_given_back_in_their_own_units() {
+    let level = |image: usize, place: usize| ((image * 37 + place * (5 + image % 7)) % 256) as u8;
+    let levels = |first: usize, count: usize| -> Vec<u8> {
+        (first..first + count).flat_map(|image| (0..64).map(move |place| level(image, place))).collect()
+    };
+    let bytes = |levels: &[u8]| levels.to_vec();
+    let of_16_bits =
+        |levels: &[u8]| levels.iter().flat_map(|&l| (u16::from(l) * 257).to_le_bytes()).collect();
+    let floats = |levels: &[u8]| levels.iter().flat_map(|&l| f32::from(l).to_le_bytes()).collect();
+    let signed =
+        |levels: &[u8]| levels.iter().flat_map(|&l| (f32::from(l) / 127.5 - 1.0).to_le_bytes()).collect();
+    type Written<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let images_of =
+        |descr: &str, count: usize, bytes: Vec<u8>| write_npy(descr, &format!("({count}, 8, 8)"), bytes);
+    let kinds: [(&str, &str, Written<'_>, &str, [f32; 2]); 6] = [
+        ("|u1", "unit", &bytes, "grey_bernoulli", [0.0, 1.0]),
+        ("|u1", "standardise", &bytes, "gaussian", [0.0, 1.0]),
+        ("<u2", "unit", &of_16_bits, "grey_bernoulli", [0.0, 65535.0]),
+        ("<u2", "standardise", &of_16_bits, "gaussian", [0.0, 65535.0]),
+        ("<f4", "none", &floats, "gaussian", [0.0, 255.0]),
+        ("<f4", "unit", &signed, "gaussian", [-1.0, 1.0]),
+    ];
+    for (kind, (descr, scale, written, likelihood, [black, white])) in kinds.into_iter().enumerate() {
+        let folder = Folder::new();
+        let data = folder.path().join("images");
+        fs::create_dir(&data).unwrap();
+        for (name, first, count) in [("train", 0, 250), ("test", 250, 30)] {
+            fs::write(
+                data.join(format!("{name}.npy")),
+                images_of(descr, count, written(&levels(first, count))),
+            )
+            .unwrap();
+        }
+        let settings = [format!("data.scale=\"{scale}\""), format!("model.likelihood=\"{likelihood}\"")];
+        let mut arguments =
+            vec!["images", "--c", "1", "--epochs", "1", "--seeds", "1", "--no-report", "--quiet"];
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        folder.run(&arguments).expect_code(0);
+        let run = "runs/images";
+        folder.run(&["export", run, "--c", "1", "--to", "arrays", "--arrays"]).expect_code(0);
+        let (_, expected) = npy(&folder.path().join("arrays/c=1/seed=0/means.npy"));
+        folder.run(&["encode", run, "--c", "1", "images/test.npy", "--output", "codes.npy"]).expect_code(0);
+        let (shape, codes) = npy(&folder.path().join("codes.npy"));
+        assert!(shape.starts_with("30, "), "{shape}");
+        for (a, b) in codes.iter().zip(&expected) {
+            assert!((a - b).abs() < 1e-5, "{descr} {scale}: {a}, {b}");
+        }
+        // The same images as bytes.
+        fs::write(folder.path().join("bytes.npy"), images_of("|u1", 30, levels(250, 30))).unwrap();
+        folder.run(&["encode", run, "--c", "1", "bytes.npy", "--output", "codes.npy"]).expect_code(0);
+        for (a, b) in npy(&folder.path().join("codes.npy")).1.iter().zip(&expected) {
+            assert!((a - b).abs() < 1e-4, "{descr} {scale}, from bytes: {a}, {b}");
+        }
+        let reconstruct = |name: &str| {
+            let arguments = ["reconstruct", run, "--c", "1", "images/test.npy", "--beside", "--output", name];
+            folder.run(&arguments).expect_code(0);
+            folder.path().join(name)
+        };
+        let (_, beside) = npy(&reconstruct("beside.npy"));
+        for (pair, image) in beside.chunks_exact(128).zip(levels(250, 30).chunks_exact(64)) {
+            for (&number, &level) in pair.iter().zip(image) {
+                let expected = black + (white - black) * f32::from(level) / 255.0;
+                assert!((number - expected).abs() <= 1e-5 * (white - black), "{kind}: {number}, {expected}");
+            }
+        }
+        let pictures = reconstruct("beside/");
+        let read = |name: &str| data::read_picture(&pictures.join(name), [8, 8, 1]).unwrap();
+        assert_eq!(read("000000.png"), levels(250, 1), "{descr} {scale}");
+    }
+    // A network of bytes does not take other numbers for black and white images.
+    let folder = Folder::new();
+    let numbers = vec![251.0f32; 784];
+    super::audit::write_npy(&folder.path().join("other.npy"), &[1, 28, 28], &numbers);
+    let said = folder.run(&["encode", &run("smoke"), "--c", "1", "other.npy"]).expect_code(2).stderr;
+    assert!(
+        said.contains("other.npy holds in row 0 251: the network was trained on bytes, and pixels that are no bytes (uint8)"),
+        "{said}"
+    );
 }
 
 #[test]

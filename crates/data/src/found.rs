@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use record::{DataConfig, DataRecord, Scale, Shape};
+use record::{DataConfig, DataRecord, Pixels, Scale, Shape};
 use sha2::{Digest, Sha256};
 
 use crate::blocks::{Blocks, FlatFile};
@@ -130,6 +130,7 @@ impl Found {
         let converted = |survey: &Survey| {
             given.cloned().unwrap_or_else(|| survey.conversion(&shape, config.scale, config.missing))
         };
+        let shaded = |split: Split, conversion: Conversion| (split.shaded(conversion.shades()), conversion);
         match &self.rows {
             Rows::Bytes(bytes) if config.scale == Scale::Unit && shape.image().is_some() => {
                 let selected = self.selected(bytes, &rows).flatten().copied().collect();
@@ -139,12 +140,13 @@ impl Found {
                 for (&row, numbers) in rows.iter().zip(self.selected(bytes, &rows)) {
                     look(row, &mut numbers.iter().map(|&byte| f64::from(byte)))?;
                 }
-                let conversion = converted(&survey);
+                let mut conversion = converted(&survey);
+                conversion.pixels = shape.image().map(|_| Pixels::Bytes);
                 let seen = self.selected(bytes, &rows).flat_map(|row| {
                     row.iter().enumerate().map(|(place, &byte)| conversion.seen(place, f64::from(byte)))
                 });
                 let seen = seen.collect();
-                Ok((Split::of_numbers(shape, seen, labels), conversion))
+                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion))
             }
             Rows::Numbers(stored) => {
                 for (&row, numbers) in rows.iter().zip(self.selected(stored, &rows)) {
@@ -160,7 +162,7 @@ impl Found {
                         conversion.seen(place, row[from])
                     }));
                 }
-                Ok((Split::of_numbers(shape, seen, labels), conversion))
+                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion))
             }
             Rows::File(file) => {
                 let width = file.row_bytes();
@@ -171,7 +173,8 @@ impl Found {
                     rows.iter().zip(numbers).try_for_each(|(&row, mut numbers)| look(row, &mut numbers))
                 })?;
                 let conversion = converted(&survey);
-                Ok((Split::of_blocks(shape, blocks, conversion.clone(), self.planar, labels), conversion))
+                let split = Split::of_blocks(shape, blocks, conversion.clone(), self.planar, labels);
+                Ok(shaded(split, conversion))
             }
         }
     }
@@ -247,6 +250,7 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
         kind: train.kind.to_string(),
         sha256: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
         scaling: conversion.scaling,
+        pixels: conversion.pixels,
         classes: classes.unwrap_or_default(),
         notes,
         ..dataset.record

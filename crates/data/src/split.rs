@@ -18,9 +18,14 @@ pub struct Split {
     shape: Shape,
     examples: Stored,
     binary: Option<Binary>,
+    /// What black and white are as a network sees them.
+    shades: [f32; 2],
     /// The class of each example, where the data has classes.
     pub labels: Option<Vec<u8>>,
 }
+
+/// Black and white of images that a network sees from 0 to 1.
+const UNIT: [f32; 2] = [0.0, 1.0];
 
 /// Where the numbers of examples are.
 #[derive(Debug)]
@@ -61,7 +66,7 @@ impl Split {
     /// Panics if there are bytes of a part of an example.
     pub fn of_bytes(shape: Shape, bytes: Vec<u8>, labels: Option<Vec<u8>>) -> Self {
         assert_eq!(bytes.len() % shape.numbers(), 0, "the last example is whole");
-        Self { shape, examples: Stored::Bytes(bytes), binary: None, labels }
+        Self { shape, examples: Stored::Bytes(bytes), binary: None, shades: UNIT, labels }
     }
 
     /// Examples of numbers as a network sees them, one after another.
@@ -71,7 +76,7 @@ impl Split {
     /// Panics if there are numbers of a part of an example.
     pub fn of_numbers(shape: Shape, numbers: Vec<f32>, labels: Option<Vec<u8>>) -> Self {
         assert_eq!(numbers.len() % shape.numbers(), 0, "the last example is whole");
-        Self { shape, examples: Stored::Numbers(numbers), binary: None, labels }
+        Self { shape, examples: Stored::Numbers(numbers), binary: None, shades: UNIT, labels }
     }
 
     /// Examples in a file, which a network sees after a conversion; `planar` if each is stored channel by channel.
@@ -87,6 +92,7 @@ impl Split {
             shape,
             examples: Stored::InFile(Box::new(InFile { blocks, count, conversion, planar })),
             binary: None,
+            shades: UNIT,
             labels,
         }
     }
@@ -116,6 +122,11 @@ impl Split {
             Stored::InFile(file) => Some(file.blocks.plan()),
             _ => None,
         }
+    }
+
+    /// The same examples, of which a network sees black and white as these two numbers.
+    pub(crate) fn shaded(self, shades: [f32; 2]) -> Self {
+        Self { shades, ..self }
     }
 
     /// The same examples, made binary wherever they are read.
@@ -243,13 +254,24 @@ impl Split {
         Ok(found)
     }
 
-    /// The examples at the given positions as pixels from 0 (black) to 255 (white); NaN becomes black.
+    /// The examples at the given positions as pixels from 0 (black) to 255 (white).
     ///
     /// # Errors
     ///
     /// Fails when a file has changed since it was first read.
     pub fn pixels(&self, positions: &[u32]) -> Result<Vec<u8>> {
-        Ok(self.gather(positions)?.into_iter().map(|number| (255.0 * number).round() as u8).collect())
+        Ok(self.gather(positions)?.into_iter().map(|number| self.pixel(number)).collect())
+    }
+
+    /// The pixel, from 0 (black) to 255 (white), of which a network sees this; what is beyond becomes one of them, NaN black.
+    pub fn pixel(&self, seen: f32) -> u8 {
+        let [black, white] = self.shades;
+        (255.0 * ((seen - black) / (white - black))).round() as u8
+    }
+
+    /// Whether a network sees black as 0 and white as 1.
+    pub fn is_from_black_to_white(&self) -> bool {
+        self.shades == UNIT
     }
 
     /// The SHA-256 of what is there: of examples in a file as they are stored, of others as a network sees them.

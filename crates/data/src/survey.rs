@@ -1,6 +1,6 @@
 //! What the numbers of the training examples are like, and how a network sees them.
 
-use record::{Missing, Scale, Scaling, Shape};
+use record::{Missing, Pixels, Scale, Scaling, Shape};
 
 /// How many numbers there are of a column, and between which they lie.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +38,8 @@ pub struct NotFinite {
 pub struct Conversion {
     /// What is recorded of it.
     pub scaling: Scaling,
+    /// What is recorded of images.
+    pub pixels: Option<Pixels>,
     /// What stands for missing numbers of each column; empty where there are none.
     fill: Vec<f64>,
     /// Whether numbers beyond those of the training examples become 0 or 1.
@@ -110,15 +112,19 @@ impl Survey {
 
     /// How the numbers are seen.
     pub fn conversion(&self, shape: &Shape, scale: Scale, missing: Missing) -> Conversion {
-        let of_column: Vec<[f64; 2]> =
-            self.columns.iter().map(|column| of_column(column, shape, scale)).collect();
-        let [shift, scales] = [0, 1].map(|i| of_column.iter().map(|pair| pair[i]).collect());
+        let ranges = self.columns.iter().map(|column| of_column(column, shape, scale));
+        let (shift, scales) = ranges.map(|[shift, scale]| (shift, scale)).unzip();
         let fill = match missing {
             Missing::Mean => self.columns.iter().map(Column::mean).collect(),
             Missing::Refuse => Vec::new(),
         };
+        let ends = |column: &Column| {
+            let [black, range] = of_column(column, shape, Scale::Unit);
+            Pixels::Numbers([black, black + range])
+        };
         Conversion {
             scaling: Scaling { shift, scale: scales },
+            pixels: shape.image().and(self.columns.first().map(ends)),
             fill,
             clamped: scale == Scale::Unit,
             constant: (0..self.columns.len()).filter(|&column| self.columns[column].constant()).collect(),
@@ -158,7 +164,13 @@ impl Conversion {
     /// Of bytes, from 0 to 1.
     pub fn of_bytes() -> Self {
         let scaling = Scaling { shift: vec![0.0], scale: vec![255.0] };
-        Self { scaling, fill: Vec::new(), clamped: true, constant: Vec::new() }
+        Self { scaling, pixels: Some(Pixels::Bytes), fill: Vec::new(), clamped: true, constant: Vec::new() }
+    }
+
+    /// What a network sees of black and of white; of what are no images, of 0 and 1.
+    pub fn shades(&self) -> [f32; 2] {
+        let seen = |end| self.scaling.apply(0, end) as f32;
+        self.pixels.map_or([0.0, 1.0], |pixels| pixels.ends().map(seen))
     }
 
     /// What a network sees of a number at a place of its row.

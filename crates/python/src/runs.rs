@@ -124,7 +124,7 @@ pub fn encode_file<'py>(
     let (posteriors, latent) = interruptible(py, || {
         let member = TrainedMember::open(&run, c, seed, any_device()?)?;
         let mut posteriors = [Vec::new(), Vec::new()];
-        for_each_block(&examples, &Seen::Examples(&member.data), |block| {
+        for_each_block(&examples, &Seen::Examples(&member.data, member.units()), |block| {
             let encoded = member.encode(block);
             posteriors[0].extend(encoded.means);
             posteriors[1].extend(encoded.log_vars);
@@ -147,7 +147,7 @@ pub fn decode_file<'py>(
     let (decoded, shape) = interruptible(py, || {
         let member = TrainedMember::open(&run, c, seed, any_device()?)?;
         let shape = member.data.shape();
-        let content = train::rows::Content::examples(&shape, &member.data.scaling);
+        let content = train::rows::Content::examples(&shape, member.units());
         let mut decoded = Vec::new();
         for_each_block(&codes, &Seen::Codes(member.vae.latent()), |block| {
             decoded.extend(content.in_units_of_data(&member.decoder().means(block)?));

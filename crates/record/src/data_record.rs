@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::shape::Shape;
+use crate::units::Pixels;
 
 /// The data set of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct DataRecord {
     /// How the numbers that were read became those that a network sees.
     #[serde(default)]
     pub scaling: Scaling,
+    /// What black and white were among the numbers that were read; `None` of a table, and where it was not recorded.
+    #[serde(default)]
+    pub pixels: Option<Pixels>,
     /// The names of the classes, by their numbers; empty where the numbers are the names, or there are no classes.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -78,6 +82,7 @@ impl DataRecord {
             channels,
             columns: shape.columns().to_vec(),
             scaling: Scaling::default(),
+            pixels: None,
             classes: Vec::new(),
             notes: Vec::new(),
         }

@@ -49,6 +49,7 @@ mod stamp;
 mod summary;
 mod tensor_file;
 mod terms;
+mod units;
 mod warnings;
 
 pub use backend::Backend;
@@ -92,4 +93,5 @@ pub use seeds::{Group, Spread, by_coefficient};
 pub use shape::Shape;
 pub use tensor_file::{SavedTensor, TensorFile};
 pub use terms::{LatentUse, Terms};
+pub use units::{Pixels, Units};
 pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, standing, still_improving, warnings};

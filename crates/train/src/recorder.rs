@@ -55,7 +55,9 @@ impl Recorder<'_> {
         let train = encoded(&dataset.train, &examples.train, Purpose::TrainingExampleNoise)?;
         let decoder = OnDevice { vae, device };
         let decoded = DecoderRecorder { decoder: &decoder, evaluated: dataset.evaluated(), examples, grid };
-        let outputs = decoded.outputs(dense_decoder(vae), kl_per_dim, test)?;
+        // A page draws what it computes as from 0 to 1.
+        let dense = dense_decoder(vae).filter(|_| dataset.evaluated().is_from_black_to_white());
+        let outputs = decoded.outputs(dense, kl_per_dim, test)?;
         Ok(Outputs { epoch, train: Some(train), ..outputs })
     }
 }
@@ -108,7 +110,7 @@ impl DecoderRecorder<'_> {
 
     /// The decoder's means for some codes, `[codes, latent]`, as grey levels; what is beyond black or white becomes that, NaN black.
     fn decode(&self, codes: Vec<f32>) -> Result<Vec<u8>> {
-        Ok(self.means(codes)?.into_iter().map(|mean| (255.0 * mean).round() as u8).collect())
+        Ok(self.means(codes)?.into_iter().map(|mean| self.evaluated.pixel(mean)).collect())
     }
 
     /// The decoder's means for some codes, `[codes, latent]`.

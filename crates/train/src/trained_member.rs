@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
 use model::{Posterior, Vae};
-use record::{DataRecord, MemberId, MemberResult, RunConfig, RunDir};
+use record::{DataRecord, MemberId, MemberResult, RunConfig, RunDir, Units};
 
 use crate::diagnostics::OnDevice;
 use crate::encode_images::values;
@@ -72,6 +72,11 @@ impl TrainedMember {
         let vae = read_network(&run.member(id).weights(), &config, &record.data.shape(), &device)
             .with_context(|| format!("cannot read the network of {id}"))?;
         Ok(Self { config, data: record.data, result, vae, run, device })
+    }
+
+    /// Those of what it was trained on.
+    pub fn units(&self) -> Units {
+        Units::of(&self.data, &self.config.data)
     }
 
     /// Encodes examples as the network sees them, `[examples, numbers]`.

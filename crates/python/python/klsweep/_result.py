@@ -57,15 +57,15 @@ class Result:
     ) -> Union[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """The means of the posteriors of examples, `[examples, latent]`; with `log_vars` the logarithms of their variances too.
 
-        Bytes of images are seen as 0 to 1, other numbers of images as they are, and those of a table scaled as in training. `X` may be
-        a file too. Of several seeds the first that is finished, if none is named.
+        Examples are given as the data was, and scaled as in training. Bytes of images reach from black to white; where the data was bytes
+        itself, other numbers than bytes are from 0 to 1. `X` may be a file too. Of several seeds the first that is finished, if none is named.
         """
         with file_of("X", X) as path:
             means, spreads = _native.encode_file(self.path, c, seed, path)
         return (means, spreads) if log_vars else means
 
     def decode(self, codes: Any, c: float, seed: Optional[int] = None) -> np.ndarray:
-        """The decoder's means for codes, `[codes, latent]`: images, or rows of a table in its own units."""
+        """The decoder's means for codes, `[codes, latent]`, in the units of the data, of bytes from 0 to 1."""
         with file_of("codes", codes) as path:
             decoded, shape = _native.decode_file(self.path, c, seed, path)
         return decoded.reshape(len(decoded), *shape)

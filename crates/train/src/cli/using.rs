@@ -153,7 +153,7 @@ impl AtWork {
         };
         let member = member.open(device)?;
         let content = match rows {
-            Rows::Examples => Content::examples(&member.data.shape(), &member.data.scaling),
+            Rows::Examples => Content::examples(&member.data.shape(), member.units()),
             Rows::Codes { log_vars } => {
                 let named = |what: &str| {
                     (0..member.vae.latent()).map(move |d| format!("{what}_{d}")).collect::<Vec<_>>()
@@ -162,7 +162,7 @@ impl AtWork {
                 Content::plain(if log_vars { [means, spreads].concat() } else { means })
             }
         };
-        let pictures = matches!(content, Content::Images(_));
+        let pictures = matches!(content, Content::Images(..));
         let path =
             args.output.clone().unwrap_or_else(|| PathBuf::from(if pictures { "klsweep.png" } else { "-" }));
         let output = Output::begin(&path, content, together)?;
@@ -245,7 +245,8 @@ pub(super) fn encode(EncodeArgs { member, input, log_vars, output }: &EncodeArgs
     let input = Input::open(input)?;
     let mut work = AtWork::begin(member, output, Rows::Codes { log_vars: *log_vars }, 1, input.count())?;
     let (data, latent) = (work.member.data.clone(), work.member.vae.latent());
-    input.for_each_block(&Seen::Examples(&data), |block| {
+    let seen = Seen::Examples(&data, work.member.units());
+    input.for_each_block(&seen, |block| {
         let EncodedRows { means, log_vars: spreads } = work.member.encode(block);
         let count = means.len() / latent;
         let rows: Vec<f32> = match log_vars {
@@ -326,7 +327,8 @@ pub(super) fn reconstruct(
     let mut work = AtWork::begin(member, output, Rows::Examples, together, input.count())?;
     let data = work.member.data.clone();
     let numbers = data.shape().numbers();
-    input.for_each_block(&Seen::Examples(&data), |block| {
+    let seen = Seen::Examples(&data, work.member.units());
+    input.for_each_block(&seen, |block| {
         let mean = work.member.encode(block.clone()).means;
         if !beside {
             return work.decode(mean);

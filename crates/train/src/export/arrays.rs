@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use data::{Dataset, Progress, Split, load_at_hand};
-use record::{Encoded, Likelihood, Scaling, Variance, create_dir};
+use record::{Encoded, Likelihood, Units, Variance, create_dir};
 
 use crate::diagnostics::Decode;
 use crate::encode_images::encode_images;
@@ -48,7 +48,7 @@ pub fn export_arrays(member: &TrainedMember, to: &Path, progress: &dyn Progress)
 fn write_part(member: &TrainedMember, images: &Split, part: &str, purpose: Purpose, to: &Path) -> Result<()> {
     let own = to.join(member.id().dir());
     let count = images.count();
-    let content = Content::examples(images.shape(), &Scaling::default());
+    let content = Content::examples(images.shape(), Units::as_seen());
     let number = || Content::plain(vec!["number".to_string()]);
     let begin =
         |dir: &Path, name: &str, content| Output::begin(&dir.join(format!("{part}{name}.npy")), content, 1);

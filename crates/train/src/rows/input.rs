@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use data::{NamedArray, arrays_in, picture_files, read_picture};
-use record::{DataRecord, Shape};
+use record::{DataRecord, Shape, Units};
 
 use super::BLOCK;
 
@@ -26,8 +26,8 @@ pub enum Input {
 
 /// What rows are, which decides how a network sees them.
 pub enum Seen<'a> {
-    /// Examples of the data that a network was trained on, as they are in files.
-    Examples(&'a DataRecord),
+    /// Examples such as a network was trained on, in these units.
+    Examples(&'a DataRecord, Units),
     /// Codes of so many dimensions, as they are.
     Codes(usize),
 }
@@ -107,14 +107,15 @@ impl Input {
             }
             Self::Array(array) => read_array(array, seen, &mut push)?,
             Self::Pictures(files) => {
-                let shape = match seen {
-                    Seen::Examples(data) => data.shape().image(),
+                let images = match seen {
+                    Seen::Examples(data, units) => data.shape().image().map(|shape| (shape, units)),
                     Seen::Codes(_) => None,
                 };
-                let shape = shape.context("pictures are given where the network knows rows of numbers")?;
+                let (shape, units) =
+                    images.context("pictures are given where the network knows rows of numbers")?;
                 for file in files {
                     let bytes = read_picture(file, shape)?;
-                    let row: Vec<f32> = bytes.iter().map(|byte| f32::from(*byte) / 255.0).collect();
+                    let row: Vec<f32> = bytes.iter().map(|&byte| units.seen_of_byte(byte)).collect();
                     push(&row)?;
                 }
             }
@@ -130,25 +131,32 @@ impl Seen<'_> {
     /// Numbers of a row.
     fn width(&self) -> usize {
         match self {
-            Self::Examples(data) => data.shape().numbers(),
+            Self::Examples(data, _) => data.shape().numbers(),
             Self::Codes(latent) => *latent,
         }
     }
 
     fn what(&self) -> String {
         match self {
-            Self::Examples(data) => format!("an example has {}", data.shape()),
+            Self::Examples(data, _) => format!("an example has {}", data.shape()),
             Self::Codes(latent) => format!("a code has {latent} dimensions"),
         }
     }
 
-    /// A number of a table as the network sees it. Pixels are seen as they are.
-    fn scaled(&self, column: usize, number: f64) -> f32 {
+    /// A number of some column as the network sees it.
+    ///
+    /// # Errors
+    ///
+    /// Fails, with what is wrong with it, when it is beyond what could be meant.
+    fn scaled(&self, column: usize, number: f64) -> Result<f32, String> {
         match self {
-            Self::Examples(data) if matches!(data.shape(), Shape::Table { .. }) => {
-                data.scaling.apply(column, number) as f32
+            Self::Examples(data, units) if data.shape().image().is_none() || units.may_be_pixel(number) => {
+                Ok(units.seen(column, number))
             }
-            _ => number as f32,
+            Self::Examples(..) => Err(format!(
+                "{number}: the network was trained on bytes, and pixels that are no bytes (uint8) are from 0, black, to 1, white"
+            )),
+            Self::Codes(_) => Ok(number as f32),
         }
     }
 }
@@ -159,9 +167,12 @@ fn read_array(array: &NamedArray, seen: &Seen<'_>, push: &mut dyn FnMut(&[f32]) 
         array.row_numbers() == width,
         array.refused(format!("has the shape {:?}, and {}", array.shape(), seen.what()))
     );
-    let images = matches!(seen, Seen::Examples(data) if data.shape().image().is_some());
+    let images = matches!(seen, Seen::Examples(data, _) if data.shape().image().is_some());
     let layout = if images && array.shape().len() > 2 { Some(array.layout()?) } else { None };
-    let unit = if images && array.is_bytes() { 255.0 } else { 1.0 };
+    let number = |column: usize, number: f64| match seen {
+        Seen::Examples(_, units) if images && array.is_bytes() => Ok(units.seen_of_byte(number as u8)),
+        _ => seen.scaled(column, number),
+    };
     array.read_rows(|rows| {
         let mut position = 0;
         while let Some(row) = rows.next()? {
@@ -174,9 +185,10 @@ fn read_array(array: &NamedArray, seen: &Seen<'_>, push: &mut dyn FnMut(&[f32]) 
                 Some(layout) => layout.channels_last(row),
                 None => row.into(),
             };
-            let numbers: Vec<f32> =
-                row.iter().enumerate().map(|(column, number)| seen.scaled(column, number / unit)).collect();
-            push(&numbers)?;
+            let numbers: Result<Vec<f32>, String> =
+                row.iter().enumerate().map(|(column, value)| number(column, *value)).collect();
+            let in_row = |what| array.refused(format!("holds in row {position} {what}"));
+            push(&numbers.map_err(in_row)?)?;
             position += 1;
         }
         Ok(())
@@ -197,7 +209,7 @@ fn read_csv(
     for (line, record) in reader.records().enumerate() {
         let record = record.with_context(|| format!("{name} is no CSV file"))?;
         if line == 0 && record.iter().any(|cell| cell.parse::<f64>().is_err()) {
-            if let Seen::Examples(data) = seen
+            if let Seen::Examples(data, _) = seen
                 && let Shape::Table { columns: named } = data.shape()
             {
                 let place = |column: &String| {
@@ -222,7 +234,8 @@ fn read_csv(
                         column + 1
                     )
                 })?;
-            Ok(seen.scaled(place, number))
+            seen.scaled(place, number)
+                .map_err(|what| anyhow!("{name} has in line {}, column {} {what}", line + 1, column + 1))
         };
         ensure!(
             by_name || record.len() == width,

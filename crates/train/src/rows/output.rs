@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use data::{Split, contact_sheet, png};
-use record::{GrowingFile, Scaling, Shape, create_dir, write_atomically};
+use record::{GrowingFile, Shape, Units, create_dir, write_atomically};
 
 /// Images of a grid at most.
 const MOST_OF_GRID: usize = 2500;
@@ -15,51 +15,49 @@ const NPY_HEADER: usize = 128;
 /// What rows are.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Images of this height, width and number of channels; white is 1.
-    Images([usize; 3]),
-    /// Numbers with names, which a network sees after a scaling.
-    Columns(Vec<String>, Scaling),
+    /// Images of this height, width and number of channels, in these units.
+    Images([usize; 3], Units),
+    /// Numbers with names, in these units.
+    Columns(Vec<String>, Units),
 }
 
 impl Content {
     /// Numbers with names, as they are.
     pub fn plain(names: Vec<String>) -> Self {
-        Self::Columns(names, Scaling::default())
+        Self::Columns(names, Units::as_seen())
     }
 
     /// What a network's examples are.
-    pub fn examples(shape: &Shape, scaling: &Scaling) -> Self {
+    pub fn examples(shape: &Shape, units: Units) -> Self {
         match shape.image() {
-            Some(size) => Self::Images(size),
-            None => Self::Columns(shape.columns().to_vec(), scaling.clone()),
+            Some(size) => Self::Images(size, units),
+            None => Self::Columns(shape.columns().to_vec(), units),
         }
     }
 
     fn width(&self) -> usize {
         match self {
-            Self::Images(size) => size.iter().product(),
+            Self::Images(size, _) => size.iter().product(),
             Self::Columns(names, _) => names.len(),
         }
     }
 
     fn names(&self) -> Vec<String> {
         match self {
-            Self::Images(_) => (0..self.width()).map(|pixel| format!("pixel_{pixel}")).collect(),
+            Self::Images(..) => (0..self.width()).map(|pixel| format!("pixel_{pixel}")).collect(),
             Self::Columns(names, _) => names.clone(),
         }
     }
 
+    fn units(&self) -> &Units {
+        let (Self::Images(_, units) | Self::Columns(_, units)) = self;
+        units
+    }
+
     /// Rows of a network as they are outside of it.
     pub fn in_units_of_data(&self, rows: &[f32]) -> Vec<f32> {
-        match self {
-            Self::Images(_) => rows.to_vec(),
-            Self::Columns(names, scaling) => {
-                let undo = |(place, number): (usize, &f32)| {
-                    scaling.undo(place % names.len(), f64::from(*number)) as f32
-                };
-                rows.iter().enumerate().map(undo).collect()
-            }
-        }
+        let (units, width) = (self.units(), self.width());
+        rows.iter().enumerate().map(|(place, &seen)| units.number(place % width, seen)).collect()
     }
 }
 
@@ -111,7 +109,7 @@ impl Output {
     /// Fails when the kind is none of these or does not fit the rows, or the file cannot be begun.
     pub fn begin(path: &Path, content: Content, together: usize) -> Result<Self> {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        let images = matches!(content, Content::Images(_));
+        let images = matches!(content, Content::Images(..));
         let folder = path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/');
         let sink = match ending {
             _ if path == Path::new("-") => Sink::csv(Destination::Standard(io::stdout()), &content)?,
@@ -151,11 +149,14 @@ impl Output {
     ///
     /// Fails when they cannot be written.
     pub fn write(&mut self, rows: &[f32]) -> Result<()> {
-        for row in self.content.in_units_of_data(rows).chunks_exact(self.content.width()) {
+        let content = &self.content;
+        for row in rows.chunks_exact(content.width()) {
+            let pixels = || row.iter().map(|&seen| content.units().byte(seen));
             match &mut self.sink {
-                Sink::Csv(writer) => writer.serialize(row)?,
+                Sink::Csv(writer) => writer.serialize(content.in_units_of_data(row))?,
                 Sink::Npy(file) => {
-                    let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
+                    let numbers = content.in_units_of_data(row);
+                    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
                     file.write_all(&bytes)?;
                 }
                 Sink::Grid(path, bytes) => {
@@ -164,12 +165,12 @@ impl Output {
                         "a grid shows at most {MOST_OF_GRID} images: write pictures into a folder, {}/, or a .npy file",
                         path.with_extension("").display()
                     );
-                    bytes.extend(row.iter().map(grey));
+                    bytes.extend(pixels());
                 }
                 Sink::Pictures(dir) => {
-                    let Content::Images(size) = self.content else { bail!("pictures are of images") };
-                    let bytes: Vec<u8> = row.iter().map(grey).collect();
-                    write_atomically(&dir.join(format!("{:06}.png", self.rows)), &png(size, &bytes))?;
+                    let Content::Images(size, _) = content else { bail!("pictures are of images") };
+                    let bytes: Vec<u8> = pixels().collect();
+                    write_atomically(&dir.join(format!("{:06}.png", self.rows)), &png(*size, &bytes))?;
                 }
             }
             self.rows += 1;
@@ -198,7 +199,7 @@ impl Output {
                 file.finish()?;
             }
             Sink::Grid(path, bytes) => {
-                let Content::Images([height, width, channels]) = content else {
+                let Content::Images([height, width, channels], _) = content else {
                     bail!("a grid is of images")
                 };
                 let images = Split::of_bytes(Shape::Image { height, width, channels }, bytes, None);
@@ -225,15 +226,10 @@ fn into_inner<W: Write>(writer: BufWriter<W>) -> Result<W> {
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// What is beyond black or white becomes that, NaN black.
-fn grey(number: &f32) -> u8 {
-    (255.0 * number).round() as u8
-}
-
 fn npy_header(rows: usize, content: &Content) -> Vec<u8> {
     let shape = match content {
-        Content::Images([height, width, 1]) => format!("{rows}, {height}, {width}"),
-        Content::Images([height, width, channels]) => format!("{rows}, {height}, {width}, {channels}"),
+        Content::Images([height, width, 1], _) => format!("{rows}, {height}, {width}"),
+        Content::Images([height, width, channels], _) => format!("{rows}, {height}, {width}, {channels}"),
         Content::Columns(names, _) => format!("{rows}, {}", names.len()),
     };
     let mut header = b"\x93NUMPY\x01\x00".to_vec();
