@@ -53,6 +53,9 @@ pub struct Owner {
     /// Whether it also holds the lock of the file system.
     #[serde(default)]
     locks: bool,
+    /// Whether a process without locks may have had the directory before, and may wake up to look whether it still has.
+    #[serde(default)]
+    after_lockless: bool,
     #[serde(default)]
     released: bool,
 }
@@ -60,10 +63,10 @@ pub struct Owner {
 impl Owner {
     /// This process, as from now.
     pub(crate) fn this_process() -> Self {
-        Self::new(false)
+        Self::new(false, false)
     }
 
-    fn new(locks: bool) -> Self {
+    fn new(locks: bool, after_lockless: bool) -> Self {
         Self {
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             process: std::process::id(),
@@ -71,6 +74,7 @@ impl Owner {
             since: now(),
             counter: 0,
             locks,
+            after_lockless,
             released: false,
         }
     }
@@ -192,7 +196,10 @@ impl Claims {
                 return Ok(Taken::Theirs { owner: last.owner, alive });
             }
         }
-        let held = Held { generation: last.generation + 1, owner: Owner::new(lock.is_some()) };
+        let held = Held {
+            generation: last.generation + 1,
+            owner: Owner::new(lock.is_some(), last.may_be_lockless()),
+        };
         match held.owner.create(dir, held.generation) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 return Ok(Taken::Theirs { owner: None, alive: false });
@@ -274,7 +281,7 @@ impl Claim {
 }
 
 impl Drop for Claim {
-    /// With the lock, the file of the owner can go. Without, it stays: only a number that is never used again tells who was
+    /// Where all had the lock, the file of the owner can go. Else it stays: only a number that is never used again tells who was
     /// first.
     fn drop(&mut self) {
         let mut held = guard(&self.held);
@@ -284,8 +291,8 @@ impl Drop for Claim {
         let Some(Held { generation, mut owner }) = held.remove(&self.dir) else { return };
         owner.released = true;
         let _ = match self.lock {
-            Some(_) => remove(&owner_path(&self.dir, generation)),
-            None => owner.replace(&self.dir, generation).map_err(RecordError::io("release", &self.dir)),
+            Some(_) if !owner.after_lockless => remove(&owner_path(&self.dir, generation)),
+            _ => owner.replace(&self.dir, generation).map_err(RecordError::io("release", &self.dir)),
         };
     }
 }
@@ -378,6 +385,11 @@ struct LastOwner {
 }
 
 impl LastOwner {
+    /// Whether it, or one before it, had no lock, as far as is known.
+    fn may_be_lockless(&self) -> bool {
+        self.generation > 0 && self.owner.as_ref().is_none_or(|owner| !owner.locks || owner.after_lockless)
+    }
+
     fn is_at_work(&self) -> bool {
         self.owner.as_ref().map_or(self.generation > 0, |owner| !owner.released)
     }
@@ -495,6 +507,46 @@ mod tests {
         let _claim = two.wait(dir.path()).unwrap();
         let error = suspended.check().unwrap_err().to_string();
         assert!(error.contains("was taken over by process"), "{error}");
+    }
+
+    #[test]
+    fn whoever_was_suspended_without_locks_learns_of_those_with_locks_that_came_and_went() {
+        let dir = TempDir::new().unwrap();
+        let one = claims(false);
+        let suspended = ours(one.take(dir.path())).expect("nobody has it");
+        let with_locks = |take_over| Claims { take_over, ..claims(true) };
+        let two = with_locks(true);
+        let claim = ours(two.take(dir.path())).expect("a person said so");
+        suspended.check().unwrap_err();
+        drop(claim);
+        suspended.check().unwrap_err();
+        for _ in 0..2 {
+            let next = with_locks(false);
+            let claim = ours(next.take(dir.path())).expect("it was given back");
+            // Its own counter goes on meanwhile.
+            thread::sleep(3 * SHORT);
+            suspended.check().unwrap_err();
+            drop(claim);
+            suspended.check().unwrap_err();
+        }
+        let killed = with_locks(false);
+        let claim = ours(killed.take(dir.path())).expect("it was given back");
+        kill(killed, claim);
+        let next = with_locks(false);
+        drop(ours(next.take(dir.path())).expect("its owner is dead"));
+        suspended.check().unwrap_err();
+        assert!(!owner_of(dir.path()));
+    }
+
+    #[test]
+    fn with_locks_alone_no_owner_is_left_behind() {
+        let dir = TempDir::new().unwrap();
+        let one = claims(true);
+        let claim = ours(one.take(dir.path())).expect("nobody has it");
+        kill(one, claim);
+        let two = claims(true);
+        drop(ours(two.take(dir.path())).expect("its owner is dead"));
+        assert!(generations(dir.path()).unwrap().is_empty());
     }
 
     #[test]

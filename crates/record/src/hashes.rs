@@ -34,15 +34,12 @@ impl RunDir {
         trained: &[MemberId],
     ) -> Result<FileHashes> {
         for id in config.members() {
-            let (member, folder) = (self.member(id), name(&id.dir()) + "/");
-            let result = format!("{folder}result.json");
+            let member = self.member(id);
+            let result = name(&id.dir().join("result.json"));
             if !member.is_finished() || known.contains_key(&result) && !trained.contains(&id) {
                 continue;
             }
-            let of_member = known.range(folder.clone()..).map(|(path, _)| path);
-            let of_member: Vec<String> =
-                of_member.take_while(|path| path.starts_with(&folder)).cloned().collect();
-            of_member.iter().for_each(|path| drop(known.remove(path)));
+            forget(&mut known, id);
             for entry in fs::read_dir(member.path()).map_err(RecordError::io("read", member.path()))? {
                 let file = entry.map_err(RecordError::io("read", member.path()))?.file_name();
                 let path = Path::new(&file);
@@ -54,6 +51,13 @@ impl RunDir {
             }
         }
         Ok(known)
+    }
+
+    /// Those of some hashes that are not of members which are to be trained, anew where they were finished once.
+    pub fn hashes_of_finished(&self, config: &RunConfig, mut known: FileHashes) -> FileHashes {
+        let unfinished = config.members().into_iter().filter(|&id| !self.member(id).is_finished());
+        unfinished.for_each(|id| forget(&mut known, id));
+        known
     }
 
     /// The files whose hashes are no longer these.
@@ -81,6 +85,14 @@ impl RunDir {
         }
         self.write_record(&record)
     }
+}
+
+/// Removes what is known of a member.
+fn forget(known: &mut FileHashes, id: MemberId) {
+    let folder = name(&id.dir()) + "/";
+    let of_member = known.range(folder.clone()..).map(|(path, _)| path);
+    let of_member: Vec<String> = of_member.take_while(|path| path.starts_with(&folder)).cloned().collect();
+    of_member.iter().for_each(|path| drop(known.remove(path)));
 }
 
 /// A relative path as it stands in `run.json`, on every system.
@@ -135,5 +147,8 @@ mod tests {
         assert_eq!(dir.changes(&hashes).unwrap(), [(weights, Change::Missing)]);
         let again = dir.hashes(&config, hashes, &[one.id()]).unwrap();
         assert_eq!(again.len(), 1, "what was trained anew is hashed anew");
+        assert_eq!(dir.hashes_of_finished(&config, again.clone()), again);
+        fs::remove_file(one.path().join("result.json")).unwrap();
+        assert!(dir.hashes_of_finished(&config, again).is_empty(), "it will be finished another time");
     }
 }

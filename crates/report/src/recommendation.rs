@@ -147,6 +147,7 @@ pub fn recommend(evidence: &Evidence, budget: Option<Budget>) -> Recommendation 
 mod tests {
     use super::*;
     use crate::evidence::{ByCoefficient, PartEvidence};
+    use crate::verdict::cross_objectives;
     use record::Group;
 
     const IMAGES: usize = 40;
@@ -279,6 +280,22 @@ mod tests {
         let beyond = compress(Some(Budget::Rate(50.0))).answer;
         assert_eq!((beyond.verdict, beyond.c), (Verdict::Unknown, None));
         assert!(beyond.reason.contains("the curve goes from 1.0"), "{}", beyond.reason);
+
+        // On the training images c = 2 does better by the objective of c = 8: on the other side of it, the curve stands.
+        let beaten = cross_objectives(
+            &losses(&[(2.0, &[100.0, 100.1]), (8.0, &[110.0, 110.1])]),
+            &losses(&[(2.0, &[2.0, 2.1]), (8.0, &[1.0, 1.1])]),
+            0.001,
+        );
+        let evidence = Evidence { on_training: beaten, ..evidence };
+        let of = |c: f64| recommend(&evidence, Some(Budget::Rate(f64::from(rate(c))))).compress;
+        let Purpose { answer, sentence, .. } = of(4.0);
+        assert_eq!((answer.verdict, answer.c, answer.interval), (Verdict::TrainLonger, None, None));
+        let reason = "are spent between c = 2 and c = 8, and c = 8 is not trained to the end: on the training images another member \
+                      does better by its own objective (c = 2 beats c = 8 by 2.00 nats)";
+        assert!(answer.reason.contains(reason), "{}", answer.reason);
+        assert!(sentence.contains("train longer before a coefficient is named"), "{sentence}");
+        assert_eq!(of(1.0).answer.verdict, Verdict::Choice);
     }
 
     #[test]

@@ -172,7 +172,8 @@ impl<'a> Training<'a> {
         };
         let before = dir.record()?;
         let mut record = begin_record(&context, workers)?;
-        record.files = before.as_ref().map(|record| record.files.clone()).unwrap_or_default();
+        let files = before.as_ref().map(|record| record.files.clone()).unwrap_or_default();
+        record.files = dir.hashes_of_finished(config, files);
         dir.write_record(&record)?;
         let process = dir.begin_process(&claims, &record)?;
         drop(claim);

@@ -6,7 +6,7 @@ use crate::evidence::{ByCoefficient, Evidence};
 use crate::format;
 use crate::rate_distortion::{Point, hull};
 use crate::recommendation::decided::{distinct, margin_of_loss};
-use crate::recommendation::words::{Shown, Words, lower_first};
+use crate::recommendation::words::{Shown, Words, all, left_short, lower_first};
 use crate::recommendation::{Answer, Number, Purpose};
 use crate::verdict::{
     Budget, OutOfReach, PairedLosses, Reading, Reservations, TwoWayMean, Verdict, decide, read_off,
@@ -51,6 +51,24 @@ pub fn compress(evidence: &Evidence, budget: Option<Budget>) -> Purpose {
         Ok(reading) => {
             let Reading { c, interval: [low, high], between: [below, above], rate: at_rate, distortion: at } =
                 reading;
+            let short: Vec<f64> =
+                evidence.under_trained().into_iter().filter(|short| [below, above].contains(short)).collect();
+            if !short.is_empty() {
+                let reason = format!(
+                    "{asked} are spent between c = {} and c = {}, and {} {}. Train longer before a coefficient is named.{lossless}",
+                    format::coefficient(below),
+                    format::coefficient(above),
+                    all(&short),
+                    left_short(evidence, &short)
+                );
+                let sentence = format!("To compress to {asked}, train longer before a coefficient is named.");
+                return purpose(
+                    Answer::without(Verdict::TrainLonger, reason),
+                    distinct(vec![below, above]),
+                    numbers,
+                    sentence,
+                );
+            }
             let c_text = format::significant(c);
             let seeds = if rate.seeds() > 1 {
                 format!("over {} seeds and {} images", rate.seeds(), format::count(rate.images()))
@@ -74,16 +92,30 @@ pub fn compress(evidence: &Evidence, budget: Option<Budget>) -> Purpose {
             purpose(answer, distinct(vec![below, above]), numbers, sentence)
         }
         Err(why) => {
-            let reason = match why {
-                OutOfReach::NoCurve => "A curve needs two coefficients above 0.".to_string(),
-                OutOfReach::Beyond { ends: [low, high] } => format!(
-                    "No trained coefficient spends {asked}: the curve goes from {} to {} nats. Train others beyond that end.",
-                    format::number(low, 2),
-                    format::number(high, 2)
+            let (verdict, reason) = match why {
+                OutOfReach::NoCurve => {
+                    (Verdict::Unknown, "A curve needs two coefficients above 0.".to_string())
+                }
+                OutOfReach::OutOfOrder { between: [greater, less] } => (
+                    Verdict::TrainLonger,
+                    format!(
+                        "Where {asked} are spent, c = {} has a higher rate than c = {}: they cannot both be at their optimum. \
+                         Train longer, or with more seeds.",
+                        format::coefficient(greater),
+                        format::coefficient(less)
+                    ),
+                ),
+                OutOfReach::Beyond { ends: [low, high] } => (
+                    Verdict::Unknown,
+                    format!(
+                        "No trained coefficient spends {asked}: the curve goes from {} to {} nats. Train others beyond that end.",
+                        format::number(low, 2),
+                        format::number(high, 2)
+                    ),
                 ),
             };
             let sentence = format!("To compress to {asked}, no coefficient of this sweep will do.");
-            purpose(Answer::without(Verdict::Unknown, reason), Vec::new(), numbers, sentence)
+            purpose(Answer::without(verdict, reason), Vec::new(), numbers, sentence)
         }
     }
 }

@@ -69,7 +69,7 @@ pub fn lower_first(sentence: &str) -> String {
     characters.next().map_or(String::new(), |first| first.to_lowercase().chain(characters).collect())
 }
 
-fn all(coefficients: &[f64]) -> String {
+pub fn all(coefficients: &[f64]) -> String {
     format!("c = {}", format::listed(coefficients))
 }
 
@@ -80,6 +80,15 @@ pub struct Words<'a> {
     pub margin: f64,
     pub losses: &'a PairedLosses,
     pub evidence: &'a Evidence,
+}
+
+/// What there is to say of coefficients that training left short of their optimum.
+pub fn left_short(evidence: &Evidence, short: &[f64]) -> String {
+    format!(
+        "{} not trained to the end: on the training images another member does better by its own objective ({})",
+        if short.len() == 1 { "is" } else { "are" },
+        who_beats(evidence.on_training.as_ref(), short)
+    )
 }
 
 impl Words<'_> {
@@ -152,11 +161,9 @@ impl Words<'_> {
                 let short: Vec<f64> =
                     reservations.under_trained.iter().copied().filter(may_be_best).collect();
                 format!(
-                    "{} may be the best, and {} not trained to the end: on the training images another member does better by \
-                     its own objective ({}). Train longer before anything is named.",
+                    "{} may be the best, and {}. Train longer before anything is named.",
                     all(&short),
-                    if short.len() == 1 { "is" } else { "are" },
-                    who_beats(evidence.on_training.as_ref(), &short)
+                    left_short(evidence, &short)
                 )
             }
             Verdict::BudgetNeeded | Verdict::Unknown => String::new(),
@@ -176,6 +183,7 @@ impl Words<'_> {
                     "What another seed would give is not known: train with several, for example seeds = [0, 1, 2, 3, 4]."
                         .into()
                 }
+                None if !bounded.is_empty() => "More seeds would not tell.".into(),
                 None => format!("More seeds alone would not tell: {images} images are too few to choose by."),
             });
         }

@@ -37,6 +37,11 @@ pub enum OutOfReach {
         /// What the curve's ends spend, rising.
         ends: [f64; 2],
     },
+    /// Of these neighbours on the hull, the greater coefficient has the greater rate: they cannot both be at their optimum.
+    OutOfOrder {
+        /// By falling rate.
+        between: [f64; 2],
+    },
 }
 
 /// Reads the coefficient of a budget off the convex hull of the curve.
@@ -69,6 +74,9 @@ pub fn read_off(
     ends.sort_by(f64::total_cmp);
     let pair = curve.windows(2).find(within).ok_or(OutOfReach::Beyond { ends })?;
     let [a, b] = [pair[0], pair[1]];
+    if a.c > b.c {
+        return Err(OutOfReach::OutOfOrder { between: [a.c, b.c] });
+    }
     let (Some(at_a), Some(at_b)) = (position(a.c), position(b.c)) else { return Err(OutOfReach::NoCurve) };
 
     // The share of the way from a to b, and what it changes by where a or b spend one nat more.
@@ -136,6 +144,23 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn neighbours_whose_rate_rises_with_the_coefficient_are_not_at_their_optimum() {
+        let of = |value: [f32; 4]| {
+            let groups = [0.5, 1.5, 1.0, 3.0].into_iter().zip(value);
+            let losses =
+                groups.map(|(c, value)| Group { c, values: vec![vec![value; 3], vec![value + 0.1; 3]] });
+            PairedLosses::new(&losses.collect::<Vec<_>>()).unwrap()
+        };
+        let [rate, distortion] = [of([20.0, 12.0, 11.0, 8.0]), of([100.0, 104.0, 104.8, 111.0])];
+        for budget in [Budget::Rate(11.5), Budget::Distortion(104.5)] {
+            let expected = Err(OutOfReach::OutOfOrder { between: [1.5, 1.0] });
+            assert_eq!(read_off(budget, &rate, &distortion), expected);
+        }
+        let [low, high] = read_off(Budget::Rate(15.0), &rate, &distortion).unwrap().interval;
+        assert!(low < high, "{low}, {high}");
     }
 
     #[test]

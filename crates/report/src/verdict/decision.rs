@@ -136,7 +136,13 @@ pub fn decide(losses: &PairedLosses, margin: f64, reservations: &Reservations) -
     let named = contenders().map(|at| coefficients[at]).max_by(f64::total_cmp).filter(|_| may_be_named);
     let seeds_needed = undecided
         .iter()
-        .map(|&at| seeds_needed(&losses.difference(at, leader), margin))
+        .map(|&at| match (bounded(at), bounded(leader)) {
+            // Its bound rules nothing out, with whatever seeds.
+            (true, _) => None,
+            // Nothing is as good as a bound: a difference has to be found.
+            (false, true) => seeds_needed(&losses.difference(at, leader), 0.0),
+            (false, false) => seeds_needed(&losses.difference(at, leader), margin),
+        })
         .try_fold(0, |most, seeds| Some(most.max(seeds?)))
         .filter(|_| verdict == Verdict::Undecided);
     let sorted = |positions: Vec<usize>| {
@@ -291,8 +297,13 @@ mod tests {
         let bounded = |c| Reservations { bounded: vec![c], ..Reservations::default() };
         let decision = reserved(&losses, 0.01, bounded(2.0));
         assert_eq!((decision.verdict, decision.undecided), (Verdict::Undecided, vec![2.0]));
+        assert_eq!(decision.seeds_needed, None, "no number of seeds makes a bound a value");
         // The leader's true loss is lower still.
         assert_eq!(reserved(&losses, 0.01, bounded(1.0)).verdict, Verdict::Choice);
+        let near = [flat(1.0, &[5.0, 6.0, 7.0]), flat(2.0, &[5.001, 6.002, 7.001])];
+        assert_eq!(reserved(&near, 0.1, bounded(1.0)).undecided, [2.0], "none is as good as a bound");
+        // Mean 4/3, standard deviation of the three differences 0.577, in thousandths: ceil((2.8 * 0.577 / 1.333)^2) + 2.
+        assert_eq!(reserved(&near, 0.1, bounded(1.0)).seeds_needed, Some(4));
     }
 
     #[test]
