@@ -217,7 +217,7 @@ fn variances_are_read_where_it_is_said() {
 #[test]
 fn what_is_wrong_with_arrays_is_said_in_words() {
     type Change = fn(&Path);
-    let cases: [(Change, &[&str], &str); 11] = [
+    let cases: [(Change, &[&str], &str); 13] = [
         (
             |member| write_npy(&member.join("log_vars.npy"), &[300, 3], &[0.0; 900]),
             &[],
@@ -238,6 +238,22 @@ fn what_is_wrong_with_arrays_is_said_in_words() {
             },
             &[],
             "means.npy holds NaN in row 299",
+        ),
+        (
+            |member| {
+                write_npy(&member.join("means.npy"), &[300, 2], &[[0.0; 599].as_slice(), &[1e30]].concat())
+            },
+            &[],
+            "means.npy and the variances beside it give row 299 a KL of 5e59 nats",
+        ),
+        (
+            |member| {
+                let numbers: Vec<u8> =
+                    [1.0; 299].into_iter().chain([1e200]).flat_map(f64::to_le_bytes).collect();
+                fs::write(member.join("losses.npy"), super::own_data::npy("<f8", "(300,)", numbers)).unwrap();
+            },
+            &["--likelihood", "bernoulli"],
+            "losses.npy holds 1e200 in row 299: every number has to be below 3e38",
         ),
         (
             |member| write_npy(&member.join("losses.npy"), &[299], &[1.0; 299]),

@@ -45,6 +45,27 @@ fn a_wrong_override_is_named() {
 }
 
 #[test]
+fn a_coefficient_that_is_none_and_too_many_seeds_are_named() {
+    let train = |arguments: &[&str]| {
+        Folder::new().run(&[&["--config", &crate::program::smoke()], arguments].concat())
+    };
+    train(&["--c", "1,nan"]).expect_refusal(&["nan", "a coefficient is a finite number, 0 or greater"]);
+    train(&["--c", "1e300"]).expect_refusal(&["holds 1e300", "from 1e-30 to 1e30"]);
+    train(&["--seeds", "999999999999"]).expect_refusal(&["999999999999 is not in 1..=100000"]);
+}
+
+#[test]
+fn what_was_probably_meant_by_the_first_words_is_said() {
+    let folder = Folder::new();
+    folder
+        .run(&["reprot", "runs/x"])
+        .expect_refusal(&["reprot is neither a command", "did you mean report?"]);
+    folder.write("a.npy", "");
+    folder.write("b.npy", "");
+    folder.run(&["a.npy", "b.npy"]).expect_refusal(&["Data is one file or one folder"]);
+}
+
+#[test]
 fn backends_that_cannot_be_used_are_refused_with_what_can() {
     Folder::new().smoke(&["--backend", "tpu"]).expect_refusal(&["tpu", "flex", "ndarray", "wgpu"]);
     if cfg!(not(feature = "cuda")) {

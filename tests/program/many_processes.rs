@@ -111,9 +111,11 @@ fn a_member_in_training_is_left_to_its_process_and_said_to_be_its() {
     let owner = owner_of(&folder.path().join("runs/smoke/c=1/seed=0"));
     assert_eq!(owner["process"], child.id());
 
-    let ran = folder.run(&["--resume", "runs/smoke", "--no-report"]).expect_code(0);
+    let ran = folder.run(&["--resume", "runs/smoke", "--no-report"]).expect_code(3);
     let said = format!("c=1 seed=0 is being trained by process {} on ", child.id());
     assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 of 1 members are left to other processes"), "{}", ran.stderr);
+    folder.run(&["--resume", "runs/smoke", "--no-report", "--member", "auto"]).expect_code(0);
     assert_eq!(json(&folder.path().join("runs/smoke/run.json"))["status"], "running");
 
     let status = folder.run(&["status", "runs/smoke", "--json"]).expect_code(0);
@@ -206,7 +208,7 @@ fn a_member_that_is_taken_over_while_it_is_paused_is_left_to_whoever_took_it() {
 
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();
-    child.wait().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3), "{rest}");
     assert!(rest.contains("c=20 seed=0 was taken over by process 4711 on elsewhere"), "{rest}");
     assert!(fs::read_to_string(&path).unwrap() == history, "its history was changed");
     assert!(!member.join("result.json").exists());

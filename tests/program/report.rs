@@ -126,6 +126,24 @@ fn coefficients_are_converted() {
     assert!(ran.stdout.starts_with("c = 1.536\n"), "{}", ran.stdout);
     let args = ["convert", "--from", "nobody", "--value", "1", "--shape", "28x28", "--latent", "2"];
     folder.run(&args).expect_refusal(&["nobody", "pytorch-vae", "scvi-tools"]);
+    let args = ["convert", "--from", "mse", "--value", "1", "--shape", "28x28", "--latent", "2"];
+    folder.run(&args).expect_refusal(&["--from mse needs --reduction sum or --reduction mean"]);
+}
+
+#[test]
+fn a_run_is_named_once_and_a_report_that_cannot_be_written_is_no_bad_input() {
+    let folder = Folder::new();
+    folder.smoke(&["--set", "epochs=1"]).expect_code(0);
+    folder
+        .run(&["report", "runs/smoke", "runs/../runs/smoke"])
+        .expect_refusal(&["runs/smoke and runs/../runs/smoke are the same run"]);
+    let page = folder.path().join("runs/smoke/report.html");
+    if page.exists() {
+        fs::remove_file(&page).unwrap();
+    }
+    fs::create_dir(&page).unwrap();
+    let ran = folder.run(&["--resume", "runs/smoke"]).expect_code(3);
+    assert!(ran.stderr.contains("the results are written, the report is not; to make it:"), "{}", ran.stderr);
 }
 
 #[test]

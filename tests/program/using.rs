@@ -254,6 +254,65 @@ fn a_table_is_given_back_in_its_own_units_by_the_names_of_its_columns() {
 }
 
 #[test]
+fn tables_are_read_as_they_are_for_training() {
+    let folder = Folder::new();
+    // A time of day in the first column, of which one is missing.
+    let row = |i: u32| [1.7e9 + f64::from(i * 977 % 86_400), f64::from(i % 7), f64::from(i * i % 11)];
+    let text = |separator: &str| -> String {
+        let line = |i: u32| {
+            let cells = row(i).map(|number| number.to_string());
+            let cells = if i == 3 { [String::new(), cells[1].clone(), cells[2].clone()] } else { cells };
+            cells.join(separator) + "\n"
+        };
+        [format!("\u{feff}{}\n", ["time", "b", "c"].join(separator))]
+            .into_iter()
+            .chain((0..300).map(line))
+            .collect()
+    };
+    folder.write("rows.csv", &text(";"));
+    let arguments = ["rows.csv", "--c", "0.01", "--epochs", "2", "--seeds", "1", "--no-report", "--quiet"];
+    folder.run(&[&arguments[..], &["--set", "data.missing=\"mean\""]].concat()).expect_code(0);
+    folder.write("tabs.tsv", &text("\t"));
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text(",").as_bytes()).unwrap();
+    fs::write(folder.path().join("packed.csv.gz"), packed.finish().unwrap()).unwrap();
+    let codes = ["rows.csv", "tabs.tsv", "packed.csv.gz"].map(|file| {
+        let said = folder.run(&["encode", "runs/rows", "--c", "0.01", file]).expect_code(0).stdout;
+        assert_eq!(said.lines().count(), 301);
+        said
+    });
+    assert!(codes[0] == codes[1] && codes[1] == codes[2]);
+    let arguments = ["reconstruct", "runs/rows", "--c", "0.01", "rows.csv", "--beside", "--output"];
+    let said = folder.run(&[&arguments[..], &["-"]].concat()).expect_code(0).stdout;
+    for (i, found) in rows(&said).iter().step_by(2).enumerate().filter(|&(i, _)| i != 3) {
+        // What a network sees has 24 bits: the greatest is 2 standard deviations of 25,000 from the mean.
+        assert!((found[0] - row(i as u32)[0]).abs() < 0.01, "{found:?}");
+    }
+    folder.run(&[&arguments[..], &["beside.npy"]].concat()).expect_code(0);
+    let header = fs::read(folder.path().join("beside.npy")).unwrap();
+    assert!(String::from_utf8_lossy(&header[..128]).contains("'<f8'"), "32 bits have steps of 128 s there");
+    let said = folder.run(&["encode", &run("wine"), "--c", "0.1", "rows.csv"]).expect_code(2).stderr;
+    assert!(said.contains("rows.csv has no column \"alcohol\", which the network was trained on"), "{said}");
+}
+
+#[test]
+fn an_export_replaces_another_one_and_nothing_else() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    let export = || folder.run(&["export", &smoke, "--c", "1", "--to", "out"]);
+    fs::create_dir(folder.path().join("out")).unwrap();
+    folder.write("out/README.md", "mine");
+    let said = export().expect_code(2).stderr;
+    assert!(said.contains("out/README.md is of no export, which would replace it"), "{said}");
+    assert_eq!(fs::read_dir(folder.path().join("out")).unwrap().count(), 1);
+    fs::remove_file(folder.path().join("out/README.md")).unwrap();
+    export().expect_code(0);
+    fs::remove_file(folder.path().join("out/README.md")).unwrap();
+    export().expect_code(0);
+    export().expect_code(0);
+}
+
+#[test]
 fn pictures_are_read_in_the_order_of_their_names() {
     let folder = Folder::new();
     let smoke = run("smoke");
@@ -269,10 +328,28 @@ fn pictures_are_read_in_the_order_of_their_names() {
 #[test]
 fn what_cannot_be_done_is_said_and_nothing_is_written() {
     let folder = Folder::new();
-    let smoke = run("smoke");
+    let [smoke, wine] = ["smoke", "wine"].map(run);
     folder.write("three.csv", "1,2,3\n");
     folder.write("words.csv", "a,b\n1,x\n");
-    let cases: [(&[&str], &str); 9] = [
+    folder.write("empty.csv", "");
+    folder.write("far.csv", "1e300,0\n");
+    fs::create_dir(folder.path().join("nothing")).unwrap();
+    let cases: [(&[&str], &str); 15] = [
+        (&["sample", &smoke, "--c", "1", "--count", "0"], "0 is not in 1.."),
+        (&["decode", &smoke, "--c", "1", "empty.csv"], "there is no row to read"),
+        (
+            &["decode", &smoke, "--c", "1", "far.csv", "--output", "a.csv"],
+            "far.csv has in line 1, column 1 1e300, which is beyond what the network can see",
+        ),
+        (
+            &["decode", &wine, "--c", "0.1", "--code=1e38,1e38", "--output", "-"],
+            "for row 0: what it was given is far from all that it was trained on",
+        ),
+        (&["encode", &smoke, "--c", "1", "nothing"], "nothing holds no picture that can be read"),
+        (
+            &["sample", &smoke, "--c", "1", "--count", "999999999999", "--output", "a.png"],
+            "a grid shows at most 2500 images",
+        ),
         (&["sample", &smoke, "--c", "7"], "has no member c=7: its coefficients are 1"),
         (&["sample", &smoke, "--c", "1", "--member-seed", "3"], "there is no finished member c=1 seed=3"),
         (
@@ -307,7 +384,7 @@ fn what_cannot_be_done_is_said_and_nothing_is_written() {
     }
     let left: Vec<PathBuf> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(left.len(), 5, "{left:?}");
 }
 
 /// `scripts/export_check.py` holds the files to onnxruntime and PyTorch; here the parameters are compared by the format alone.

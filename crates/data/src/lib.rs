@@ -56,3 +56,4 @@ pub use picture_files::{picture_files, read_picture};
 pub use progress::Progress;
 pub use split::{Example, Split};
 pub use suggest::suggest;
+pub use table::table_rows;

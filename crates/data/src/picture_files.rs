@@ -7,7 +7,8 @@ use crate::decode::decode;
 use crate::error::{DataError, Result};
 use crate::image_folder::is_image;
 
-/// The pictures at a path: a file, or those of a folder in the order of their names; `None` if it is neither.
+/// The pictures at a path: a file, or those of a folder and its sub-folders in the order of their names, none where it holds none;
+/// `None` if it is neither.
 ///
 /// # Errors
 ///
@@ -16,12 +17,20 @@ pub fn picture_files(path: &Path) -> Result<Option<Vec<PathBuf>>> {
     if !path.is_dir() {
         return Ok(is_image(path).then(|| vec![path.to_path_buf()]));
     }
-    let entries = path.read_dir().map_err(DataError::io(path))?;
-    let files = entries.map(|entry| entry.map(|entry| entry.path()).map_err(DataError::io(path)));
-    let mut files: Vec<PathBuf> = files.collect::<Result<_>>()?;
-    files.retain(|file| file.is_file() && is_image(file));
+    let (mut files, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().map_err(DataError::io(&folder))? {
+            let entry = entry.map_err(DataError::io(&folder))?;
+            // A link to a folder could lead back to one above it.
+            match entry.file_type().map_err(DataError::io(&entry.path()))? {
+                kind if kind.is_dir() => folders.push(entry.path()),
+                _ if entry.path().is_file() && is_image(&entry.path()) => files.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
     files.sort();
-    Ok((!files.is_empty()).then_some(files))
+    Ok(Some(files))
 }
 
 /// The bytes of a picture of this height, width and number of channels. Another size is brought to it where it is a square: the
@@ -53,13 +62,18 @@ mod tests {
     #[test]
     fn pictures_come_in_the_order_of_their_names_and_squares_in_the_size_that_is_asked_for() {
         let dir = TempDir::new().unwrap();
-        assert_eq!(picture_files(dir.path()).unwrap(), None);
+        assert_eq!(picture_files(dir.path()).unwrap(), Some(Vec::new()));
         for (name, grey) in [("b.png", 200), ("a.png", 100)] {
             fs::write(dir.path().join(name), png([4, 6, 1], &[grey; 24])).unwrap();
         }
         fs::write(dir.path().join("c.txt"), "").unwrap();
         let files = picture_files(dir.path()).unwrap().unwrap();
         assert_eq!(files, ["a.png", "b.png"].map(|name| dir.path().join(name)));
+        assert_eq!(picture_files(&dir.path().join("c.txt")).unwrap(), None);
+        fs::create_dir_all(dir.path().join("aa/deep")).unwrap();
+        fs::copy(&files[0], dir.path().join("aa/deep/z.png")).unwrap();
+        let all = picture_files(dir.path()).unwrap().unwrap();
+        assert_eq!(all, ["a.png", "aa/deep/z.png", "b.png"].map(|name| dir.path().join(name)));
         assert_eq!(picture_files(&files[1]).unwrap(), Some(vec![files[1].clone()]));
         assert_eq!(read_picture(&files[0], [4, 6, 1]).unwrap(), [100; 24]);
         assert_eq!(read_picture(&files[1], [2, 2, 3]).unwrap(), [200; 12]);

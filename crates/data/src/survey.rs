@@ -40,8 +40,6 @@ pub struct Conversion {
     pub scaling: Scaling,
     /// What is recorded of images.
     pub pixels: Option<Pixels>,
-    /// What stands for missing numbers of each column; empty where there are none.
-    fill: Vec<f64>,
     /// Whether numbers beyond those of the training examples become 0 or 1.
     clamped: bool,
     /// The columns whose numbers are all the same.
@@ -123,9 +121,8 @@ impl Survey {
             Pixels::Numbers([black, black + range])
         };
         Conversion {
-            scaling: Scaling { shift, scale: scales },
+            scaling: Scaling { shift, scale: scales, fill },
             pixels: shape.image().and(self.columns.first().map(ends)),
-            fill,
             clamped: scale == Scale::Unit,
             constant: (0..self.columns.len()).filter(|&column| self.columns[column].constant()).collect(),
         }
@@ -163,8 +160,8 @@ fn of_column(column: &Column, shape: &Shape, scale: Scale) -> [f64; 2] {
 impl Conversion {
     /// Of bytes, from 0 to 1.
     pub fn of_bytes() -> Self {
-        let scaling = Scaling { shift: vec![0.0], scale: vec![255.0] };
-        Self { scaling, pixels: Some(Pixels::Bytes), fill: Vec::new(), clamped: true, constant: Vec::new() }
+        let scaling = Scaling { shift: vec![0.0], scale: vec![255.0], fill: Vec::new() };
+        Self { scaling, pixels: Some(Pixels::Bytes), clamped: true, constant: Vec::new() }
     }
 
     /// What a network sees of black and of white; of what are no images, of 0 and 1.
@@ -176,11 +173,6 @@ impl Conversion {
     /// What a network sees of a number at a place of its row.
     #[inline]
     pub fn seen(&self, place: usize, number: f64) -> f32 {
-        let number = match &self.fill[..] {
-            [] => number,
-            fill if number.is_nan() => fill[place.min(fill.len() - 1)],
-            _ => number,
-        };
         let seen = self.scaling.apply(place, number);
         (if self.clamped { seen.clamp(0.0, 1.0) } else { seen }) as f32
     }

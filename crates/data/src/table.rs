@@ -165,6 +165,15 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
     Ok(if gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
+/// The rows of a table in a file, the first of which may name its columns.
+///
+/// # Errors
+///
+/// Fails when the file cannot be read.
+pub fn table_rows(path: &Path) -> Result<Reader<Box<dyn Read>>> {
+    reader(path, delimiter(path)?)
+}
+
 fn reader(path: &Path, delimiter: u8) -> Result<Reader<Box<dyn Read>>> {
     let text = LineBound { reader: open(path)?, since_end: 0 };
     Ok(ReaderBuilder::new()

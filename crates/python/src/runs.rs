@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use numpy::{IntoPyArray, PyArray2};
+use numpy::{Element, IntoPyArray, PyArray2};
 use pyo3::prelude::*;
 use record::{Likelihood, Variance};
 use report::{FigureSet, Report, ReportOptions};
@@ -135,7 +135,8 @@ pub fn encode_file<'py>(
     Ok(posteriors.map(|numbers| rows(py, numbers, latent)))
 }
 
-/// The decoder's means for the codes in a file, `[codes, numbers]`, in the units of the data, and the shape of an example.
+/// The decoder's means for the codes in a file, `[codes, numbers]`, in the units of the data, the shape of an example, and whether the
+/// numbers need their 64 bits.
 #[pyfunction]
 pub fn decode_file<'py>(
     py: Python<'py>,
@@ -143,8 +144,8 @@ pub fn decode_file<'py>(
     c: f64,
     seed: Option<u64>,
     codes: PathBuf,
-) -> PyResult<(Bound<'py, PyArray2<f32>>, Vec<usize>)> {
-    let (decoded, shape) = interruptible(py, || {
+) -> PyResult<(Bound<'py, PyArray2<f64>>, Vec<usize>, bool)> {
+    let (decoded, shape, is_wide) = interruptible(py, || {
         let member = TrainedMember::open(&run, c, seed, any_device()?)?;
         let shape = member.data.shape();
         let content = train::rows::Content::examples(&shape, member.units());
@@ -158,17 +159,17 @@ pub fn decode_file<'py>(
             Some(image) => image.to_vec(),
             None => vec![shape.numbers()],
         };
-        Ok((decoded, shape))
+        Ok((decoded, shape, content.is_wide()))
     })?;
     let numbers = shape.iter().product();
-    Ok((rows(py, decoded, numbers), shape))
+    Ok((rows(py, decoded, numbers), shape, is_wide))
 }
 
 fn for_each_block(path: &Path, seen: &Seen<'_>, each: impl FnMut(Vec<f32>) -> Result<()>) -> Result<()> {
     Input::open(path)?.for_each_block(seen, each)
 }
 
-fn rows(py: Python<'_>, numbers: Vec<f32>, width: usize) -> Bound<'_, PyArray2<f32>> {
+fn rows<T: Element>(py: Python<'_>, numbers: Vec<T>, width: usize) -> Bound<'_, PyArray2<T>> {
     let rows = numbers.len() / width;
     let array = ndarray::Array2::from_shape_vec((rows, width), numbers);
     array.expect("whole rows were made").into_pyarray(py)

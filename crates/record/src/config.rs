@@ -112,6 +112,10 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
+/// Between these are coefficients above 0.
+const LEAST_COEFFICIENT: f64 = 1e-30;
+const GREATEST_COEFFICIENT: f64 = 1e30;
+
 impl RunConfig {
     /// Reads a configuration file, puts `key=value` overrides over it in their order, and checks the result.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
@@ -215,6 +219,11 @@ impl RunConfig {
             ensure!(
                 c.is_finite() && c >= 0.0,
                 "kl_coefficients holds {c}: a coefficient is a finite number, 0 or greater"
+            );
+            // Numbers of 32 bits are trained with, and the digits name a directory.
+            ensure!(
+                c == 0.0 || (LEAST_COEFFICIENT..=GREATEST_COEFFICIENT).contains(&c),
+                "kl_coefficients holds {c:e}: one above 0 is from {LEAST_COEFFICIENT:e} to {GREATEST_COEFFICIENT:e}"
             );
         }
         ensure_distinct("kl_coefficients", kl_coefficients)?;
@@ -393,6 +402,10 @@ mod tests {
             ("kl_coefficients = [-1.0]".into(), "kl_coefficients holds -1: a coefficient is a finite number"),
             ("kl_coefficients = [nan]".into(), "kl_coefficients holds NaN"),
             ("kl_coefficients = [inf]".into(), "kl_coefficients holds inf"),
+            (
+                "kl_coefficients = [1e300]".into(),
+                "kl_coefficients holds 1e300: one above 0 is from 1e-30 to 1e30",
+            ),
             ("kl_coefficients = [1.0, 2.0, 1]".into(), "kl_coefficients holds 1.0 twice"),
             (format!("{one}epochs = 0"), "epochs = 0"),
             (format!("{one}batch_size = 0"), "batch_size = 0"),

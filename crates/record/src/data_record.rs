@@ -57,6 +57,9 @@ pub struct Scaling {
     pub shift: Vec<f64>,
     /// What it is then divided by.
     pub scale: Vec<f64>,
+    /// What stands for a missing number of each column; empty where none may be missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fill: Vec<f64>,
 }
 
 /// Examples of which no verdict is given if there are fewer.
@@ -119,9 +122,14 @@ impl DataRecord {
 }
 
 impl Scaling {
-    /// What a network sees of a number in some column.
+    /// What a network sees of a number in some column; a missing one is NaN.
     pub fn apply(&self, column: usize, number: f64) -> f64 {
         let [shift, scale] = self.of_column(column);
+        let number = match &self.fill[..] {
+            [] => number,
+            fill if number.is_nan() => fill[column.min(fill.len() - 1)],
+            _ => number,
+        };
         (number - shift) / scale
     }
 
@@ -165,10 +173,10 @@ mod tests {
 
     #[test]
     fn scaling_is_undone_column_by_column_and_none_changes_nothing() {
-        let table = Scaling { shift: vec![1.0, -2.0], scale: vec![4.0, 0.5] };
+        let table = Scaling { shift: vec![1.0, -2.0], scale: vec![4.0, 0.5], fill: Vec::new() };
         assert_eq!([table.apply(0, 3.0), table.apply(1, -1.0)], [0.5, 2.0]);
         assert_eq!([table.undo(0, 0.5), table.undo(1, 2.0)], [3.0, -1.0]);
-        let images = Scaling { shift: vec![0.0], scale: vec![255.0] };
+        let images = Scaling { shift: vec![0.0], scale: vec![255.0], fill: Vec::new() };
         assert_eq!(images.apply(700, 51.0), 0.2);
         assert_eq!(Scaling::default().apply(3, 7.0), 7.0);
     }

@@ -58,7 +58,7 @@ impl Units {
         });
         let bytes = image && pixels == Pixels::Bytes;
         let scaling = match bytes && data.scaling.scale.is_empty() {
-            true => Scaling { shift: vec![0.0], scale: vec![255.0] },
+            true => Scaling { shift: vec![0.0], scale: vec![255.0], fill: Vec::new() },
             false => data.scaling.clone(),
         };
         let [black, white] = pixels.ends();
@@ -104,8 +104,15 @@ impl Units {
     }
 
     /// The number of some column of which a network sees this.
-    pub fn number(&self, column: usize, seen: f32) -> f32 {
-        (self.scaling.undo(column, f64::from(seen)) / self.of_files) as f32
+    pub fn number(&self, column: usize, seen: f32) -> f64 {
+        self.scaling.undo(column, f64::from(seen)) / self.of_files
+    }
+
+    /// Whether 32 bits would lose digits of the numbers of some column, as of times since 1970: what differs is small beside what
+    /// is the same of all.
+    pub fn is_wide(&self) -> bool {
+        let differences_of_offset = |(shift, scale): (&f64, &f64)| shift.abs() > 1000.0 * scale.abs();
+        self.scaling.shift.iter().zip(&self.scaling.scale).any(differences_of_offset)
     }
 
     /// The pixel of which a network sees this, from 0 (black) to 255 (white); what is beyond becomes one of them, NaN black.
@@ -131,7 +138,7 @@ mod tests {
     }
 
     fn units(pixels: Option<Pixels>, [shift, by]: [f64; 2], scale: Scale) -> Units {
-        let scaling = Scaling { shift: vec![shift], scale: vec![by] };
+        let scaling = Scaling { shift: vec![shift], scale: vec![by], fill: Vec::new() };
         Units::of(&DataRecord { pixels, scaling, ..DataRecord::of_shape(&Shape::grey(2, 2)) }, &config(scale))
     }
 
@@ -144,7 +151,7 @@ mod tests {
                 let number = f32::from(byte) / 255.0;
                 assert_eq!(units.seen_of_byte(byte).to_bits(), number.to_bits());
                 assert_eq!(units.seen(3, f64::from(number)).to_bits(), number.to_bits());
-                assert_eq!(units.number(3, number).to_bits(), number.to_bits());
+                assert_eq!((units.number(3, number) as f32).to_bits(), number.to_bits());
                 assert_eq!(units.byte(number), byte);
             }
             assert_eq!([units.byte(-0.1), units.byte(1.1), units.byte(f32::NAN)], [0, 255, 0]);
@@ -161,7 +168,7 @@ mod tests {
         assert_eq!([units.seen_of_byte(62), units.seen_of_byte(142)], [0.0, 1.0]);
         assert_eq!(units.seen(0, 142.0 / 255.0), 1.0);
         assert_eq!([units.byte(0.0), units.byte(-10.0)], [62, 0]);
-        assert_eq!(units.number(0, 1.0), (142.0 / 255.0) as f32);
+        assert_eq!(units.number(0, 1.0), 142.0 / 255.0);
     }
 
     #[test]
@@ -171,7 +178,7 @@ mod tests {
         // An older version recorded the scaling alone.
         assert_eq!(unit, units(None, [0.0, 65535.0], Scale::Unit));
         assert_eq!([unit.seen(1, 65535.0), unit.seen(1, 70_000.0), unit.seen_of_byte(51)], [1.0, 1.0, 0.2]);
-        assert_eq!((unit.number(2, 0.2), unit.byte(0.2)), (13107.0, 51));
+        assert_eq!((unit.number(2, 0.2) as f32, unit.byte(0.2)), (13107.0, 51));
         assert!(unit.may_be_pixel(65535.0));
         let standardised = units(Some(of_16_bits), [13107.0, 13107.0], Scale::Standardise);
         assert_eq!([standardised.seen(0, 65535.0), standardised.seen_of_byte(255)], [4.0, 4.0]);
@@ -183,12 +190,20 @@ mod tests {
 
     #[test]
     fn columns_of_a_table_have_their_own_units() {
-        let scaling = Scaling { shift: vec![1.0, -2.0], scale: vec![4.0, 0.5] };
+        let scaling = Scaling { shift: vec![1.0, -2.0], scale: vec![4.0, 0.5], fill: vec![2.0, 0.0] };
         let columns = ["a", "b"].map(str::to_string).to_vec();
         let table = DataRecord { scaling, ..DataRecord::of_shape(&Shape::Table { columns }) };
         let units = Units::of(&table, &config(Scale::Unit));
         assert_eq!([units.seen(0, 3.0), units.seen(1, -1.75), units.seen(1, 9.0)], [0.5, 0.5, 1.0]);
         assert_eq!([units.number(0, 0.5), units.number(1, 0.5)], [3.0, -1.75]);
+        assert!(!units.is_wide());
+        let seconds = Scaling { shift: vec![1.7e9], scale: vec![86_400.0], fill: Vec::new() };
+        let columns = vec!["time".to_string()];
+        let times = DataRecord { scaling: seconds, ..DataRecord::of_shape(&Shape::Table { columns }) };
+        let times = Units::of(&times, &config(Scale::Standardise));
+        assert!(times.is_wide());
+        assert_eq!(times.number(0, times.seen(0, 1_700_021_600.0)), 1_700_021_600.0);
+        assert_eq!(units.seen(0, f64::NAN), 0.25, "what stands for a missing number");
         assert_eq!(Units::of(&table, &config(Scale::None)).seen(1, 9.0), 22.0);
     }
 

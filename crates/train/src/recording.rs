@@ -80,7 +80,12 @@ impl Recording {
             let Ok(vae) = read_network(&network, &self.config, dataset.train.shape(), &self.device) else {
                 continue;
             };
-            dir.write_outputs(&recorder.outputs(&vae, epoch, &kl_per_dim, dir.id().seed)?)?;
+            let outputs = recorder.outputs(&vae, epoch, &kl_per_dim, dir.id().seed)?;
+            // Where training went on meanwhile, these are of no epoch, or it has written its own.
+            if self.network(&dir).is_none_or(|(now, at, _)| (now, at) != (epoch, network)) {
+                continue;
+            }
+            dir.write_outputs(&outputs)?;
             written.push(dir.id().dir().join("outputs.safetensors"));
         }
         if !written.is_empty() {
@@ -97,15 +102,20 @@ impl Recording {
         record.is_none_or(|record| record.data.is_same_data(&dataset.record)).then_some(dataset)
     }
 
-    /// The member, if it has a network of which nothing is recorded.
-    fn stale(&self, dir: MemberDir, examples: Option<&Examples>, grid: Option<usize>) -> Option<Stale> {
-        let (epoch, network, kl_per_dim) = match dir.result().ok()? {
-            Some(result) => (result.epochs, dir.weights(), result.diagnostics.kl_per_dim),
+    /// After how many epochs a member's network stands in which file, with its KL of each dimension.
+    fn network(&self, dir: &MemberDir) -> Option<(usize, PathBuf, Vec<f64>)> {
+        match dir.result().ok()? {
+            Some(result) => Some((result.epochs, dir.weights(), result.diagnostics.kl_per_dim)),
             None => {
                 let last = dir.history().ok()?.pop()?;
-                (checkpoint::position(&dir)?.epoch, dir.checkpoint(), last.test_latent.kl_per_dim)
+                Some((checkpoint::position(dir)?.epoch, dir.checkpoint(), last.test_latent.kl_per_dim))
             }
-        };
+        }
+    }
+
+    /// The member, if it has a network of which nothing is recorded.
+    fn stale(&self, dir: MemberDir, examples: Option<&Examples>, grid: Option<usize>) -> Option<Stale> {
+        let (epoch, network, kl_per_dim) = self.network(&dir)?;
         let as_wanted = |outputs: &Outputs| match (grid, &outputs.manifold) {
             (Some(grid), Some(manifold)) => manifold.values.len() == grid,
             (wanted, _) => wanted.is_none(),

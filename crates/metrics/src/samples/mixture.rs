@@ -138,10 +138,16 @@ impl GaussianMixture {
 
     /// So many samples of it, `[samples, dimensions]`.
     pub fn sample(&self, count: usize, seed: u64) -> Array2<f64> {
+        let numbers: Vec<f64> = self.samples(seed).take(count).flatten().collect();
+        let shape = (count, self.components[0].mean.len());
+        Array2::from_shape_vec(shape, numbers).expect("a sample has a number for each dimension")
+    }
+
+    /// Samples of it without an end, the same as of [`sample`](Self::sample).
+    pub fn samples(&self, seed: u64) -> impl Iterator<Item = Vec<f64>> {
         let dimensions = self.components[0].mean.len();
         let mut draws = Draws::stream(seed, 0);
-        let mut samples = Array2::zeros((count, dimensions));
-        for mut sample in samples.rows_mut() {
+        std::iter::repeat_with(move || {
             let mut left = draws.uniform();
             let chosen = self.weights.iter().position(|weight| {
                 left -= weight;
@@ -150,12 +156,12 @@ impl GaussianMixture {
             // The weights add up to 1 but for rounding.
             let Component { mean, factor, .. } = &self.components[chosen.unwrap_or(self.weights.len() - 1)];
             let noise: Vec<f64> = (0..dimensions).map(|_| draws.normal()).collect();
-            for (row, value) in sample.iter_mut().enumerate() {
+            let number = |row: usize| {
                 let factor = &factor[row * dimensions..=row * dimensions + row];
-                *value = mean[row] + factor.iter().zip(&noise).map(|(l, noise)| l * noise).sum::<f64>();
-            }
-        }
-        samples
+                mean[row] + factor.iter().zip(&noise).map(|(l, noise)| l * noise).sum::<f64>()
+            };
+            (0..dimensions).map(number).collect()
+        })
     }
 
     /// `ln w_k + ln N(x; m_k, S_k)`.

@@ -67,8 +67,8 @@ class Result:
     def decode(self, codes: Any, c: float, seed: Optional[int] = None) -> np.ndarray:
         """The decoder's means for codes, `[codes, latent]`, in the units of the data, of bytes from 0 to 1."""
         with file_of("codes", codes) as path:
-            decoded, shape = _native.decode_file(self.path, c, seed, path)
-        return decoded.reshape(len(decoded), *shape)
+            decoded, shape, is_wide = _native.decode_file(self.path, c, seed, path)
+        return decoded.reshape(len(decoded), *shape).astype(np.float64 if is_wide else np.float32, copy=False)
 
 
 def load(path: StrPath) -> Result:

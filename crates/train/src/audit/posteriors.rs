@@ -151,7 +151,10 @@ impl<'a> Parameters<'a> {
 
 /// What cannot be gone on with is named with its row.
 pub fn check_finite(array: &NamedArray, row: usize, numbers: &[f64]) -> Result<(), DataError> {
-    match numbers.iter().find(|number| !number.is_finite()) {
+    match numbers.iter().find(|number| !(**number as f32).is_finite()) {
+        Some(number) if number.is_finite() => Err(array.refused(format!(
+            "holds {number:e} in row {row}: every number has to be below 3e38, as those of 32 bits are"
+        ))),
         Some(number) => {
             Err(array.refused(format!("holds {number} in row {row}: every number has to be finite")))
         }
@@ -211,7 +214,15 @@ pub fn read_posteriors(
     let mut kept = positions.iter().peekable();
     parameters.for_each(|image, mean, log_var| {
         let of_dimensions = dimensions.iter_mut().zip(mean).zip(log_var);
-        kl.push(of_dimensions.map(|((seen, mean), log_var)| seen.see(*mean, *log_var)).sum::<f64>() as f32);
+        let of_image: f64 = of_dimensions.map(|((seen, mean), log_var)| seen.see(*mean, *log_var)).sum();
+        ensure!(
+            (of_image as f32).is_finite(),
+            parameters.means.refused(format!(
+                "and the variances beside it give row {image} a KL of {of_image:.0e} nats: posteriors lie near the prior, whose \
+                 mean is 0 and whose variance is 1"
+            ))
+        );
+        kl.push(of_image as f32);
         if kept.next_if(|position| **position as usize == image).is_some() {
             means.extend(mean);
             log_vars.extend(log_var);

@@ -101,6 +101,12 @@ fn convention(name: &str, reduction: Option<Reduction>) -> Result<&'static Conve
         None => name.to_string(),
     };
     Convention::named(&full).with_context(|| {
+        if reduction.is_none() && Convention::named(&format!("{name}-sum")).is_some() {
+            return format!(
+                "--from {name} needs --reduction sum or --reduction mean: whether its loss is summed or averaged over the numbers of \
+                 an image"
+            );
+        }
         let known: Vec<&str> = CONVENTIONS.iter().map(|convention| convention.name).collect();
         format!("nobody is known that writes the coefficient as {full}: use one of {}", known.join(", "))
     })

@@ -108,8 +108,8 @@ enum Failed {
     Check = 1,
     /// The input cannot be worked with.
     Input = 2,
-    /// Members could not be trained to their end; the others were.
-    Members = 3,
+    /// Members could not be trained to their end, or another process has them, or the report could not be written; all else was done.
+    Part = 3,
 }
 
 impl From<Failed> for ExitCode {
@@ -144,12 +144,26 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What to write where the first argument names a command and data too.
+/// What may have been meant, where the first argument names a command and data too, or neither, or there is more than one of data.
 fn command_or_data() -> Option<String> {
-    let first = std::env::args().nth(1)?;
-    let is_command = Args::command().get_subcommands().any(|command| command.get_name() == first);
-    (is_command && Path::new(&first).exists())
-        .then(|| format!("{first} is a command, and there is something here that is called so: to train on it, write ./{first}"))
+    let mut words = std::env::args().skip(1);
+    let (first, second) = (words.next()?, words.next());
+    let command = Args::command();
+    let commands: Vec<&str> = command.get_subcommands().map(|command| command.get_name()).collect();
+    let exists = |name: &str| Path::new(name).exists();
+    if commands.contains(&first.as_str()) {
+        return exists(&first).then(|| {
+            format!("{first} is a command, and there is something here that is called so: to train on it, write ./{first}")
+        });
+    }
+    if exists(&first) {
+        return second.is_some_and(|second| exists(&second)).then(|| {
+            "Data is one file or one folder: put several into a folder, as its parts if they are called train and test."
+                .to_string()
+        });
+    }
+    let meant = record::nearest(&first, commands).filter(|_| !first.starts_with('-'))?;
+    Some(format!("{first} is neither a command nor data that is here: did you mean {meant}?"))
 }
 
 fn run(args: &Args) -> Result<ExitCode> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use report::verdict::Budget;
 use report::{FigureSet, Report, ReportOptions, Written};
@@ -55,6 +55,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let budget = rate.map(Budget::Rate).or(distortion.map(Budget::Distortion));
     if *json {
         return print_answers(dirs, budget);
+    }
+    for (at, dir) in dirs.iter().enumerate() {
+        let same = |other: &&PathBuf| {
+            other.canonicalize().ok().is_some_and(|path| dir.canonicalize().ok() == Some(path))
+        };
+        if let Some(other) = dirs[..at].iter().find(same) {
+            bail!("{} and {} are the same run: name each once", other.display(), dir.display());
+        }
     }
     let options = ReportOptions { output: output.clone(), figures: *figures, budget };
     let written = make_report(dirs, &options, Some(*grid))?;

@@ -22,6 +22,9 @@ use crate::sweep::SweepOutcome;
 use crate::training::{Share, Trained, Training, TrainingOptions, check_is_no_audit};
 
 /// What is trained, and how.
+/// More are no list that anybody trains.
+const MOST_SEEDS: u64 = 100_000;
+
 #[derive(Args, Debug)]
 pub(super) struct TrainArgs {
     /// Data to train on with everything else chosen by what it is: a folder of images, .npy, .npz, .csv, .parquet
@@ -33,7 +36,7 @@ pub(super) struct TrainArgs {
     config: Option<PathBuf>,
 
     /// The coefficients to try, instead of the configuration's: --c 0.1,1,10
-    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "resume")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = coefficient, conflicts_with = "resume")]
     c: Option<Vec<f64>>,
 
     /// Passes over the training examples
@@ -41,7 +44,7 @@ pub(super) struct TrainArgs {
     epochs: Option<usize>,
 
     /// How many seeds, from 0 on
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
     seeds: Option<u64>,
 
     /// Go on with the run in this directory, every member from where it stood
@@ -92,6 +95,11 @@ pub(super) struct TrainArgs {
     /// Show no progress
     #[arg(long)]
     quiet: bool,
+}
+
+fn coefficient(text: &str) -> Result<f64, &'static str> {
+    let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or("a coefficient is a finite number, 0 or greater")
 }
 
 impl TrainArgs {
@@ -166,10 +174,16 @@ fn train(config: &RunConfig, args: &TrainArgs, path: &Path, dataset: Option<Data
             path.display()
         );
     }
-    if !args.no_report && is_to_be_reported {
-        write_report(path, args)?;
+    let is_shared = matches!(args.member, Some(Share::Free));
+    let code = exit_code(outcome, members, path, is_shared);
+    if !args.no_report
+        && is_to_be_reported
+        && let Err(error) = write_report(path, args)
+    {
+        eprintln!("error: {error:#}");
+        return Ok(Failed::Part.into());
     }
-    Ok(exit_code(outcome, members, path))
+    Ok(code)
 }
 
 fn write_report(run: &Path, args: &TrainArgs) -> Result<()> {
@@ -188,8 +202,8 @@ fn write_report(run: &Path, args: &TrainArgs) -> Result<()> {
     Ok(())
 }
 
-/// Says how a sweep of so many members ended, and gives the exit code.
-fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> ExitCode {
+/// Says how a sweep of so many members ended, and gives the exit code; whether those of others count as done, if it `is_shared`.
+fn exit_code(outcome: SweepOutcome, members: usize, run: &Path, is_shared: bool) -> ExitCode {
     for (member, owner) in &outcome.taken {
         let owner = owner.as_ref().map_or("another process".to_string(), |owner| owner.to_string());
         eprintln!("{member} is being trained by {owner}");
@@ -203,9 +217,19 @@ fn exit_code(outcome: SweepOutcome, members: usize, run: &Path) -> ExitCode {
         eprintln!("stopped and saved; go on with: {} --resume {}", program(), run.display());
         return ExitCode::from(code);
     }
-    if outcome.failures.is_empty() {
+    let left = if is_shared { 0 } else { outcome.taken.len() };
+    if outcome.failures.is_empty() && left == 0 {
         return ExitCode::SUCCESS;
     }
-    eprintln!("{} of {members} members failed", outcome.failures.len());
-    Failed::Members.into()
+    if !outcome.failures.is_empty() {
+        eprintln!("{} of {members} members failed", outcome.failures.len());
+    }
+    if left > 0 {
+        eprintln!(
+            "{left} of {members} members are left to other processes; how far they are: {} status {}",
+            program(),
+            run.display()
+        );
+    }
+    Failed::Part.into()
 }

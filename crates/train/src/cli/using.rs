@@ -14,12 +14,15 @@ use super::member::MemberArgs;
 use crate::device::{any_device, device};
 use crate::diagnostics::Decode;
 use crate::progress::{ReadingProgress, Style};
-use crate::random::{Purpose, noise};
+use crate::random::{Purpose, noise_of};
 use crate::rows::{BLOCK, Content, Input, Output, Seen};
 use crate::trained_member::{EncodedRows, TrainedMember};
 
 /// Numbers of components of a mixture that are tried.
 const COMPONENTS: [usize; 7] = [1, 2, 5, 10, 20, 50, 100];
+
+/// More than this would take years.
+const MOST_SAMPLES: u64 = 1 << 40;
 
 /// Where what comes out goes, and what computes.
 #[derive(Args, Debug)]
@@ -44,8 +47,8 @@ pub(super) struct SampleArgs {
     member: MemberArgs,
 
     /// How many
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    count: usize,
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLES))]
+    count: u64,
 
     /// What codes are drawn from: the prior, or a mixture of Normals that is fitted to the codes of training examples
     #[arg(long, value_enum, default_value_t = From::Prior)]
@@ -201,29 +204,33 @@ impl AtWork {
 
 /// Draws codes and decodes them.
 pub(super) fn sample(SampleArgs { member, count, from, seed, output }: &SampleArgs) -> Result<ExitCode> {
-    let mut work = AtWork::begin(member, output, Rows::Examples, 1, Some(*count))?;
+    let count = usize::try_from(*count)?;
+    let mut work = AtWork::begin(member, output, Rows::Examples, 1, Some(count))?;
+    work.output.ensure_room(count)?;
     let latent = work.member.vae.latent();
-    let codes = match from {
-        From::Prior => noise(*seed, Purpose::PriorSamples, 0, 0, count * latent),
+    let mixture;
+    let mut codes: Box<dyn Iterator<Item = f32>> = match from {
+        From::Prior => Box::new(noise_of(*seed, Purpose::PriorSamples)),
         From::Mixture => {
-            let mixture = mixture(&work.member)?;
+            mixture = fitted_mixture(&work.member)?;
             if !output.quiet && !work.output.is_standard() {
                 println!(
                     "mixture: {} components, by the likelihood of codes kept back",
                     mixture.components()
                 );
             }
-            mixture.sample(*count, *seed).iter().map(|value| *value as f32).collect()
+            Box::new(mixture.samples(*seed).flatten().map(|number| number as f32))
         }
     };
-    for codes in codes.chunks(BLOCK * latent) {
-        work.decode(codes.to_vec())?;
+    for start in (0..count).step_by(BLOCK) {
+        let size = (count - start).min(BLOCK);
+        work.decode(codes.by_ref().take(size * latent).collect())?;
     }
     work.finish(output)
 }
 
 /// Fitted to the codes of training examples that the run has recorded.
-fn mixture(member: &TrainedMember) -> Result<GaussianMixture> {
+fn fitted_mixture(member: &TrainedMember) -> Result<GaussianMixture> {
     let dir = member.run.member(member.id());
     let recorded = || -> Result<Option<Array2<f32>>> {
         let Some(examples) = member.run.examples()? else { return Ok(None) };

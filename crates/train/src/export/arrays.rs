@@ -94,7 +94,8 @@ fn write_part(member: &TrainedMember, images: &Split, part: &str, purpose: Purpo
 /// What `klsweep audit` has to be told of them.
 fn arguments(member: &TrainedMember) -> Vec<String> {
     let model = &member.config.model;
-    let mut arguments = vec!["--likelihood".to_string(), model.likelihood.name().to_string()];
+    let [what, spread] = ["--likelihood", "--log-variances"].map(str::to_string);
+    let mut arguments = vec![spread, what, model.likelihood.name().to_string()];
     match (model.likelihood, model.variance) {
         (Likelihood::Gaussian, Variance::Fixed(variance)) => {
             arguments.extend(["--variance".to_string(), variance.to_string()]);

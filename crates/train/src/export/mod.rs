@@ -9,7 +9,7 @@ mod pytorch;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use record::{create_dir, remove_temporary_files, write_atomically};
 
 pub use self::arrays::export_arrays;
@@ -21,7 +21,8 @@ use crate::trained_member::TrainedMember;
 ///
 /// # Errors
 ///
-/// Fails when the report on the run cannot be made, or a file cannot be written.
+/// Fails when the report on the run cannot be made, the folder has a file of such a name that is of no export, or a file cannot be
+/// written.
 pub fn export(member: &TrainedMember, to: &Path) -> Result<Vec<&'static str>> {
     let network = Network::of(&member.vae);
     let files = [
@@ -32,6 +33,14 @@ pub fn export(member: &TrainedMember, to: &Path) -> Result<Vec<&'static str>> {
         ("README.md", card::model_card(member)?.into_bytes()),
     ];
     create_dir(to)?;
+    // They are written in this order, so that of an export that was killed the first ones are there.
+    for [(before, _), (name, _)] in files.array_windows() {
+        ensure!(
+            !to.join(name).exists() || to.join(before).exists(),
+            "{} is of no export, which would replace it: name another folder with --to",
+            to.join(name).display()
+        );
+    }
     // Of an export that was killed.
     remove_temporary_files(to)?;
     for (name, content) in &files {

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use data::{NamedArray, arrays_in, picture_files, read_picture};
+use data::{NamedArray, arrays_in, picture_files, read_picture, table_rows};
 use record::{DataRecord, Shape, Units};
 
 use super::BLOCK;
@@ -16,7 +16,7 @@ const NAMES: [&str; 4] = ["images", "data", "x", "codes"];
 pub enum Input {
     /// Standard input, as CSV.
     Standard,
-    /// A CSV file.
+    /// A table as text, with commas, semicolons or tabs, packed by gzip or not.
     Table(PathBuf),
     /// An array.
     Array(NamedArray),
@@ -43,28 +43,37 @@ impl Input {
             return Ok(Self::Standard);
         }
         ensure!(path.exists(), "there is no {}", path.display());
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => return Ok(Self::Table(path.to_path_buf())),
-            Some("npy" | "npz" | "safetensors") => {
-                let arrays = arrays_in(path)?;
-                let names: Vec<String> = arrays.keys().cloned().collect();
-                let only = if arrays.len() == 1 { names.first().map(String::as_str) } else { None };
-                let name = only.or_else(|| NAMES.into_iter().find(|name| arrays.contains_key(*name)));
-                let name = name.with_context(|| {
-                    format!(
-                        "{} has the arrays {}: one of them has to be called images or codes",
-                        path.display(),
-                        names.join(", ")
-                    )
-                })?;
-                return Ok(Self::Array(arrays[name].clone()));
-            }
-            _ => {}
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        if [".csv", ".tsv", ".csv.gz", ".tsv.gz"].iter().any(|ending| name.ends_with(ending)) {
+            return Ok(Self::Table(path.to_path_buf()));
+        }
+        if [".npy", ".npz", ".safetensors"].iter().any(|ending| name.ends_with(ending)) {
+            let arrays = arrays_in(path)?;
+            let names: Vec<String> = arrays.keys().cloned().collect();
+            let only = if arrays.len() == 1 { names.first().map(String::as_str) } else { None };
+            let name = only.or_else(|| NAMES.into_iter().find(|name| arrays.contains_key(*name)));
+            let name = name.with_context(|| {
+                format!(
+                    "{} has the arrays {}: one of them has to be called images or codes",
+                    path.display(),
+                    names.join(", ")
+                )
+            })?;
+            return Ok(Self::Array(arrays[name].clone()));
         }
         match picture_files(path)? {
-            Some(files) => Ok(Self::Pictures(files)),
+            Some(files) => {
+                ensure!(
+                    !files.is_empty(),
+                    "{} holds no picture that can be read: PNG, JPEG or WebP",
+                    path.display()
+                );
+                Ok(Self::Pictures(files))
+            }
             None => bail!(
-                "{} cannot be read: give a folder of pictures, a picture, a .npy, .npz or .csv file, or - for CSV from standard input",
+                "{} cannot be read: give a folder of pictures, a picture, a .npy, .npz, .safetensors, .csv, .tsv or .csv.gz file, \
+                 or - for CSV from standard input",
                 path.display()
             ),
         }
@@ -83,15 +92,16 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// Fails when the rows are not what they should be, and with the first error of `each`.
+    /// Fails when the rows are not what they should be or there are none, and with the first error of `each`.
     pub fn for_each_block(
         &self,
         seen: &Seen<'_>,
         mut each: impl FnMut(Vec<f32>) -> Result<()>,
     ) -> Result<()> {
         let width = seen.width();
-        let mut block = Vec::new();
+        let (mut block, mut any) = (Vec::new(), false);
         let mut push = |row: &[f32]| -> Result<()> {
+            any = true;
             block.extend(row);
             if block.len() == BLOCK * width {
                 each(std::mem::take(&mut block))?;
@@ -99,11 +109,13 @@ impl Input {
             Ok(())
         };
         match self {
-            Self::Standard => read_csv(io::stdin(), "standard input", seen, &mut push)?,
+            Self::Standard => {
+                let mut csv = csv::ReaderBuilder::new();
+                let rows = csv.has_headers(false).flexible(true).from_reader(io::stdin());
+                read_table(rows, "standard input", seen, &mut push)?;
+            }
             Self::Table(path) => {
-                let file =
-                    std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-                read_csv(file, &path.display().to_string(), seen, &mut push)?;
+                read_table(table_rows(path)?, &path.display().to_string(), seen, &mut push)?;
             }
             Self::Array(array) => read_array(array, seen, &mut push)?,
             Self::Pictures(files) => {
@@ -123,6 +135,7 @@ impl Input {
         if !block.is_empty() {
             each(block)?;
         }
+        ensure!(any, "there is no row to read");
         Ok(())
     }
 }
@@ -143,20 +156,30 @@ impl Seen<'_> {
         }
     }
 
-    /// A number of some column as the network sees it.
+    /// A number of some column as the network sees it; NaN where it is missing.
     ///
     /// # Errors
     ///
-    /// Fails, with what is wrong with it, when it is beyond what could be meant.
+    /// Fails, with what is wrong with it, when it is missing, though it may not be, or beyond what could be meant.
     fn scaled(&self, column: usize, number: f64) -> Result<f32, String> {
-        match self {
-            Self::Examples(data, units) if data.shape().image().is_none() || units.may_be_pixel(number) => {
-                Ok(units.seen(column, number))
+        let seen = match self {
+            Self::Examples(data, units) => {
+                if data.shape().image().is_some() && number.is_finite() && !units.may_be_pixel(number) {
+                    return Err(format!(
+                        "{number}: the network was trained on bytes, and pixels that are no bytes (uint8) are from 0, black, \
+                         to 1, white"
+                    ));
+                }
+                units.seen(column, number)
             }
-            Self::Examples(..) => Err(format!(
-                "{number}: the network was trained on bytes, and pixels that are no bytes (uint8) are from 0, black, to 1, white"
-            )),
-            Self::Codes(_) => Ok(number as f32),
+            Self::Codes(_) => number as f32,
+        };
+        match seen.is_finite() {
+            true => Ok(seen),
+            false if number.is_finite() => {
+                Err(format!("{number:e}, which is beyond what the network can see"))
+            }
+            false => Err(format!("{number}: every number has to be finite")),
         }
     }
 }
@@ -176,11 +199,6 @@ fn read_array(array: &NamedArray, seen: &Seen<'_>, push: &mut dyn FnMut(&[f32]) 
     array.read_rows(|rows| {
         let mut position = 0;
         while let Some(row) = rows.next()? {
-            if let Some(number) = row.iter().find(|number| !number.is_finite()) {
-                bail!(
-                    array.refused(format!("holds {number} in row {position}: every number has to be finite"))
-                );
-            }
             let row = match &layout {
                 Some(layout) => layout.channels_last(row),
                 None => row.into(),
@@ -195,25 +213,26 @@ fn read_array(array: &NamedArray, seen: &Seen<'_>, push: &mut dyn FnMut(&[f32]) 
     })
 }
 
-fn read_csv(
-    from: impl Read,
+fn read_table(
+    mut reader: csv::Reader<impl Read>,
     name: &str,
     seen: &Seen<'_>,
     push: &mut dyn FnMut(&[f32]) -> Result<()>,
 ) -> Result<()> {
     let width = seen.width();
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(from);
     // Those of a table by the names of its header; all where there is none.
     let (mut columns, mut by_name): (Vec<usize>, bool) = ((0..width).collect(), false);
-    for (line, record) in reader.records().enumerate() {
-        let record = record.with_context(|| format!("{name} is no CSV file"))?;
-        if line == 0 && record.iter().any(|cell| cell.parse::<f64>().is_err()) {
+    for (line, record) in reader.byte_records().enumerate() {
+        let record = record.with_context(|| format!("{name} cannot be read as a table"))?;
+        let cell =
+            |column: usize| Some(String::from_utf8_lossy(record.get(column)?.trim_ascii()).into_owned());
+        let cells = || (0..record.len()).filter_map(cell);
+        if line == 0 && cells().any(|cell| number_in(&cell).is_none()) {
             if let Seen::Examples(data, _) = seen
                 && let Shape::Table { columns: named } = data.shape()
             {
                 let place = |column: &String| {
-                    let found = record.iter().position(|cell| cell == column);
+                    let found = cells().position(|cell| cell.trim_start_matches('\u{feff}') == column);
                     found.with_context(|| {
                         format!("{name} has no column {column:?}, which the network was trained on")
                     })
@@ -222,29 +241,25 @@ fn read_csv(
             }
             continue;
         }
+        let wrong_length =
+            || format!("{name} has {} numbers in line {}, and {}", record.len(), line + 1, seen.what());
+        ensure!(by_name || record.len() == width, wrong_length());
         let number = |(place, &column): (usize, &usize)| {
-            let cell = record.get(column).with_context(|| {
-                format!("{name} has {} numbers in line {}, and {}", record.len(), line + 1, seen.what())
-            })?;
-            let number: f64 =
-                cell.parse().ok().filter(|number: &f64| number.is_finite()).with_context(|| {
-                    format!(
-                        "{name} has {cell:?} in line {}, column {}: numbers are needed",
-                        line + 1,
-                        column + 1
-                    )
-                })?;
-            seen.scaled(place, number)
-                .map_err(|what| anyhow!("{name} has in line {}, column {} {what}", line + 1, column + 1))
+            let cell = cell(column).with_context(wrong_length)?;
+            let at = format!("in line {}, column {}", line + 1, column + 1);
+            let number =
+                number_in(&cell).with_context(|| format!("{name} has {cell:?} {at}: numbers are needed"))?;
+            seen.scaled(place, number).map_err(|what| match cell.is_empty() {
+                true => anyhow!("{name} has no number {at}, and none was missing in training"),
+                false => anyhow!("{name} has {at} {what}"),
+            })
         };
-        ensure!(
-            by_name || record.len() == width,
-            "{name} has {} numbers in line {}, and {}",
-            record.len(),
-            line + 1,
-            seen.what()
-        );
         push(&columns.iter().enumerate().map(number).collect::<Result<Vec<f32>>>()?)?;
     }
     Ok(())
+}
+
+/// The number in a cell: NaN in an empty one, `None` where there is a word.
+fn number_in(cell: &str) -> Option<f64> {
+    if cell.is_empty() { Some(f64::NAN) } else { cell.parse().ok() }
 }

@@ -55,9 +55,14 @@ impl Content {
     }
 
     /// Rows of a network as they are outside of it.
-    pub fn in_units_of_data(&self, rows: &[f32]) -> Vec<f32> {
+    pub fn in_units_of_data(&self, rows: &[f32]) -> Vec<f64> {
         let (units, width) = (self.units(), self.width());
         rows.iter().enumerate().map(|(place, &seen)| units.number(place % width, seen)).collect()
+    }
+
+    /// Whether numbers in units of the data need 64 bits.
+    pub fn is_wide(&self) -> bool {
+        self.units().is_wide()
     }
 }
 
@@ -112,8 +117,8 @@ impl Output {
         let images = matches!(content, Content::Images(..));
         let folder = path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/');
         let sink = match ending {
-            _ if path == Path::new("-") => Sink::csv(Destination::Standard(io::stdout()), &content)?,
-            "csv" => Sink::csv(Destination::File(GrowingFile::begin(path)?), &content)?,
+            _ if path == Path::new("-") => Sink::csv(Destination::Standard(io::stdout())),
+            "csv" => Sink::csv(Destination::File(GrowingFile::begin(path)?)),
             "npy" => {
                 let mut file = BufWriter::new(GrowingFile::begin(path)?);
                 file.write_all(&[0; NPY_HEADER])
@@ -138,6 +143,22 @@ impl Output {
         Ok(Self { content, rows: 0, together, sink })
     }
 
+    /// Refuses more rows than it has room for.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it has not.
+    pub fn ensure_room(&self, rows: usize) -> Result<()> {
+        if let Sink::Grid(path, _) = &self.sink {
+            ensure!(
+                rows <= MOST_OF_GRID,
+                "a grid shows at most {MOST_OF_GRID} images: write pictures into a folder, {}/, or a .npy file",
+                path.with_extension("").display()
+            );
+        }
+        Ok(())
+    }
+
     /// Whether it goes to standard output, where nothing else may stand.
     pub fn is_standard(&self) -> bool {
         matches!(&self.sink, Sink::Csv(writer) if matches!(writer.get_ref().get_ref(), Destination::Standard(_)))
@@ -150,23 +171,34 @@ impl Output {
     /// Fails when they cannot be written.
     pub fn write(&mut self, rows: &[f32]) -> Result<()> {
         let content = &self.content;
+        self.ensure_room(self.rows + rows.len() / content.width())?;
         for row in rows.chunks_exact(content.width()) {
+            let numbers = content.in_units_of_data(row);
+            if let Some(number) = narrow(&numbers).find(|number| !number.is_finite()) {
+                bail!(
+                    "the network gives {number} for row {}: what it was given is far from all that it was trained on",
+                    self.rows
+                );
+            }
             let pixels = || row.iter().map(|&seen| content.units().byte(seen));
             match &mut self.sink {
-                Sink::Csv(writer) => writer.serialize(content.in_units_of_data(row))?,
+                Sink::Csv(writer) => {
+                    if self.rows == 0 {
+                        writer.write_record(content.names())?;
+                    }
+                    match content.is_wide() {
+                        true => writer.serialize(numbers)?,
+                        false => writer.serialize(narrow(&numbers).collect::<Vec<f32>>())?,
+                    }
+                }
                 Sink::Npy(file) => {
-                    let numbers = content.in_units_of_data(row);
-                    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+                    let bytes: Vec<u8> = match content.is_wide() {
+                        true => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+                        false => narrow(&numbers).flat_map(f32::to_le_bytes).collect(),
+                    };
                     file.write_all(&bytes)?;
                 }
-                Sink::Grid(path, bytes) => {
-                    ensure!(
-                        self.rows < MOST_OF_GRID,
-                        "a grid shows at most {MOST_OF_GRID} images: write pictures into a folder, {}/, or a .npy file",
-                        path.with_extension("").display()
-                    );
-                    bytes.extend(pixels());
-                }
+                Sink::Grid(_, bytes) => bytes.extend(pixels()),
                 Sink::Pictures(dir) => {
                     let Content::Images(size, _) = content else { bail!("pictures are of images") };
                     let bytes: Vec<u8> = pixels().collect();
@@ -215,11 +247,14 @@ impl Output {
 }
 
 impl Sink {
-    fn csv(to: Destination, content: &Content) -> Result<Self> {
-        let mut writer = csv::Writer::from_writer(BufWriter::new(to));
-        writer.write_record(content.names())?;
-        Ok(Self::Csv(Box::new(writer)))
+    fn csv(to: Destination) -> Self {
+        Self::Csv(Box::new(csv::Writer::from_writer(BufWriter::new(to))))
     }
+}
+
+/// The nearest numbers of 32 bits.
+fn narrow(numbers: &[f64]) -> impl Iterator<Item = f32> {
+    numbers.iter().map(|&number| number as f32)
 }
 
 fn into_inner<W: Write>(writer: BufWriter<W>) -> Result<W> {
@@ -232,9 +267,10 @@ fn npy_header(rows: usize, content: &Content) -> Vec<u8> {
         Content::Images([height, width, channels], _) => format!("{rows}, {height}, {width}, {channels}"),
         Content::Columns(names, _) => format!("{rows}, {}", names.len()),
     };
+    let size = if content.is_wide() { 8 } else { 4 };
     let mut header = b"\x93NUMPY\x01\x00".to_vec();
     header.extend(((NPY_HEADER - 10) as u16).to_le_bytes());
-    header.extend(format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}").bytes());
+    header.extend(format!("{{'descr': '<f{size}', 'fortran_order': False, 'shape': ({shape}), }}").bytes());
     header.resize(NPY_HEADER - 1, b' ');
     header.push(b'\n');
     header
