@@ -282,6 +282,13 @@ fn tables_are_read_as_they_are_for_training() {
         said
     });
     assert!(codes[0] == codes[1] && codes[1] == codes[2]);
+    folder.write("gap.csv", "1,2,3\n1,NA,3\n");
+    folder.write("wine.csv", &format!("1,NA{}\n", ",1".repeat(11)));
+    let said = folder.run(&["encode", &run("wine"), "--c", "0.1", "wine.csv"]).expect_code(2).stderr;
+    let expected =
+        "wine.csv has no number in line 1, column 2: numbers are missing only where training filled them";
+    assert!(said.contains(expected), "{said}");
+    folder.run(&["encode", "runs/rows", "--c", "0.01", "gap.csv"]).expect_code(0);
     let arguments = ["reconstruct", "runs/rows", "--c", "0.01", "rows.csv", "--beside", "--output"];
     let said = folder.run(&[&arguments[..], &["-"]].concat()).expect_code(0).stdout;
     for (i, found) in rows(&said).iter().step_by(2).enumerate().filter(|&(i, _)| i != 3) {

@@ -14,8 +14,11 @@ const MISSING: [&str; 7] = ["", "na", "nan", "n/a", "null", "none", "?"];
 /// What a cell holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell<'a> {
+    /// A number, finite or infinite.
     Number(f64),
+    /// Nothing, or what is written for a missing number.
     Missing,
+    /// Anything else.
     Word(&'a str),
 }
 

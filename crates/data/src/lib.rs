@@ -46,6 +46,7 @@ pub use arrays::{NamedArray, Rows, arrays_in};
 pub use binary::Epoch;
 pub use blocks::BlockPlan;
 pub use catch_panic::catch_panic;
+pub use columns::Cell;
 pub use contact_sheet::{contact_sheet, png};
 pub use dataset::Dataset;
 pub use error::{DataError, Result};

@@ -100,7 +100,10 @@ impl Units {
     fn seen_of_files(&self, column: usize, number: f64) -> f32 {
         let seen = self.scaling.apply(column, number);
         let seen = (if self.clamped { seen.clamp(0.0, 1.0) } else { seen }) as f32;
-        self.threshold.map_or(seen, |threshold| f32::from(u8::from(seen >= threshold)))
+        match self.threshold {
+            Some(threshold) if !seen.is_nan() => f32::from(u8::from(seen >= threshold)),
+            _ => seen,
+        }
     }
 
     /// The number of some column of which a network sees this.
@@ -213,6 +216,7 @@ mod tests {
         let data = DataRecord { pixels: Some(Pixels::Bytes), ..DataRecord::of_shape(&Shape::grey(2, 2)) };
         let units = Units::of(&data, &config);
         assert_eq!([units.seen_of_byte(127), units.seen_of_byte(128), units.seen(0, 0.5)], [0.0, 1.0, 1.0]);
+        assert!(units.seen(0, f64::NAN).is_nan(), "what is no number stays none");
         let drawn = DataConfig { binarise: Binarise::Static, ..config };
         assert_eq!(Units::of(&data, &drawn).seen_of_byte(51), 0.2);
     }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use data::{NamedArray, arrays_in, picture_files, read_picture, table_rows};
+use data::{Cell, NamedArray, arrays_in, picture_files, read_picture, table_rows};
 use record::{DataRecord, Shape, Units};
 
 use super::BLOCK;
@@ -224,15 +224,15 @@ fn read_table(
     let (mut columns, mut by_name): (Vec<usize>, bool) = ((0..width).collect(), false);
     for (line, record) in reader.byte_records().enumerate() {
         let record = record.with_context(|| format!("{name} cannot be read as a table"))?;
-        let cell =
-            |column: usize| Some(String::from_utf8_lossy(record.get(column)?.trim_ascii()).into_owned());
-        let cells = || (0..record.len()).filter_map(cell);
-        if line == 0 && cells().any(|cell| number_in(&cell).is_none()) {
+        let cells = || record.iter().map(<[u8]>::trim_ascii);
+        if line == 0 && cells().any(|cell| matches!(Cell::read(cell), Cell::Word(_))) {
             if let Seen::Examples(data, _) = seen
                 && let Shape::Table { columns: named } = data.shape()
             {
                 let place = |column: &String| {
-                    let found = cells().position(|cell| cell.trim_start_matches('\u{feff}') == column);
+                    let named =
+                        |cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').to_string();
+                    let found = cells().position(|cell| named(cell) == *column);
                     found.with_context(|| {
                         format!("{name} has no column {column:?}, which the network was trained on")
                     })
@@ -245,21 +245,19 @@ fn read_table(
             || format!("{name} has {} numbers in line {}, and {}", record.len(), line + 1, seen.what());
         ensure!(by_name || record.len() == width, wrong_length());
         let number = |(place, &column): (usize, &usize)| {
-            let cell = cell(column).with_context(wrong_length)?;
+            let cell = cells().nth(column).with_context(wrong_length)?;
             let at = format!("in line {}, column {}", line + 1, column + 1);
-            let number =
-                number_in(&cell).with_context(|| format!("{name} has {cell:?} {at}: numbers are needed"))?;
-            seen.scaled(place, number).map_err(|what| match cell.is_empty() {
-                true => anyhow!("{name} has no number {at}, and none was missing in training"),
-                false => anyhow!("{name} has {at} {what}"),
-            })
+            match Cell::read(cell) {
+                Cell::Number(number) => {
+                    seen.scaled(place, number).map_err(|what| anyhow!("{name} has {at} {what}"))
+                }
+                Cell::Missing => seen.scaled(place, f64::NAN).map_err(|_| {
+                    anyhow!("{name} has no number {at}: numbers are missing only where training filled them")
+                }),
+                Cell::Word(word) => Err(anyhow!("{name} has {word:?} {at}: numbers are needed")),
+            }
         };
         push(&columns.iter().enumerate().map(number).collect::<Result<Vec<f32>>>()?)?;
     }
     Ok(())
-}
-
-/// The number in a cell: NaN in an empty one, `None` where there is a word.
-fn number_in(cell: &str) -> Option<f64> {
-    if cell.is_empty() { Some(f64::NAN) } else { cell.parse().ok() }
 }
