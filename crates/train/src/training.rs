@@ -246,7 +246,7 @@ fn check_data(dir: &RunDir, data: &DataRecord) -> Result<()> {
     ensure!(
         before.is_same_data(data),
         "the data in {} is no longer that on which {} was trained ({} training and {} test examples, SHA-256 {}; now {}, {}, \
-         {}): put it back, or give the run another name with --set 'name=\"…\"'",
+         {}): put it back, or train anew under another name, with --set 'name=\"…\"' and without --resume",
         data.source,
         dir.path().display(),
         before.train,

@@ -244,7 +244,13 @@ fn fitted_mixture(member: &TrainedMember) -> Result<GaussianMixture> {
             member.run.path().display()
         )
     })?;
-    Ok(GaussianMixture::fit_best(codes.mapv(f64::from).view(), &COMPONENTS, 0)?)
+    GaussianMixture::fit_best(codes.mapv(f64::from).view(), &COMPONENTS, 0).with_context(|| {
+        format!(
+            "cannot fit a mixture to the {} codes of training examples in {}",
+            codes.nrows(),
+            dir.path().display()
+        )
+    })
 }
 
 /// Encodes examples.
