@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use npy_format::Element;
 use record::{DataConfig, DataRecord, Pixels, Scale, Shape};
 use sha2::{Digest, Sha256};
 
@@ -12,13 +13,15 @@ use crate::labels::{Labels, MOST_CLASSES, class_names};
 use crate::parts::{Drawn, Part, drawn, given};
 use crate::progress::Progress;
 use crate::split::{Split, planar_place};
-use crate::survey::{Conversion, NotFinite, Survey, check};
+use crate::survey::{Conversion, GREATEST, NotFinite, Survey};
 
 /// Examples as a loader found them.
 #[derive(Debug)]
 pub struct Found {
     /// Where.
     pub path: PathBuf,
+    /// Where in it, if it holds other parts too, in words such as `the array "x_test"`.
+    pub within: Option<String>,
     /// What is there, in words such as `a folder of images`.
     pub kind: &'static str,
     /// What an example is.
@@ -74,7 +77,37 @@ impl Source {
     }
 }
 
+/// A part of a data set.
+struct Taken {
+    split: Split,
+    /// How it is seen.
+    conversion: Conversion,
+    /// What its numbers are like; empty of bytes that are seen from 0 to 1.
+    survey: Survey,
+}
+
 impl Found {
+    /// What is wrong with it, as the end of a sentence that begins with its name.
+    fn refused(&self, reason: &str) -> DataError {
+        let within = self.within.as_ref().map(|within| format!("({within}) ")).unwrap_or_default();
+        DataError::content(&self.path, format!("{within}{reason}"))
+    }
+
+    /// Its name.
+    fn name(&self) -> String {
+        let within = self.within.as_ref().map(|within| format!(" ({within})")).unwrap_or_default();
+        format!("{}{within}", self.path.display())
+    }
+
+    /// Whether its numbers are stored as bytes.
+    fn is_bytes(&self) -> bool {
+        match &self.rows {
+            Rows::Bytes(_) => true,
+            Rows::Numbers(_) => false,
+            Rows::File(file) => file.element == Element::BYTE,
+        }
+    }
+
     /// How many examples there are.
     pub fn count(&self) -> usize {
         match &self.rows {
@@ -86,17 +119,29 @@ impl Found {
 
     fn not_finite(&self, row: usize) -> impl Fn(NotFinite) -> DataError + '_ {
         move |NotFinite { place, number }| {
-            let reason = match self.shape.columns().get(place) {
-                Some(column) if number.is_nan() => format!(
+            let column = self.shape.columns().get(place);
+            if let Some(column) = column.filter(|_| number.is_nan()) {
+                return self.refused(&format!(
                     "has no number in row {row}, column {column:?}: fill missing numbers with --set \
                      'data.missing=\"mean\"', or leave the column out with --set 'data.ignore=[{column:?}]'"
-                ),
-                Some(column) => {
-                    format!("holds {number} in row {row}, column {column:?}: every number has to be finite")
-                }
-                None => format!("holds {number} in image {row}: every number has to be finite"),
+                ));
+            }
+            let place = match column {
+                Some(column) => format!("row {row}, column {column:?}"),
+                None => format!("image {row}"),
             };
-            DataError::content(&self.path, reason)
+            let needed = match number.abs() {
+                finite if finite <= GREATEST => {
+                    "scaled as the training examples are, it is beyond 3.4e38, the greatest number of 32 bits that a network \
+                     sees"
+                }
+                finite if finite.is_finite() => {
+                    "numbers beyond 3.4e38 do not fit into the 32 bits that a network sees: divide all of them, or mark this \
+                     one as missing"
+                }
+                _ => "every number has to be finite",
+            };
+            self.refused(&format!("holds {number:e} in {place}: {needed}"))
         }
     }
 
@@ -113,28 +158,34 @@ impl Found {
         config: &DataConfig,
         classes: Option<&[String]>,
         progress: &dyn Progress,
-    ) -> Result<(Split, Conversion)> {
+    ) -> Result<Taken> {
         let labels = classes.and_then(|names| self.labels.as_ref()?.numbered(names));
         let labels = labels.map(|labels| rows.iter().map(|&row| labels[row as usize]).collect());
         let shape = self.shape.clone();
         let mut survey = Survey::new(&shape);
         let mut look = |row: u32, numbers: &mut dyn Iterator<Item = f64>| {
-            let found = match given {
-                None => survey.see(numbers, config.missing),
-                Some(_) => {
-                    numbers.enumerate().try_for_each(|(place, number)| check(place, number, config.missing))
+            let mut beyond = None;
+            let checked = numbers.enumerate().map(|(place, number)| {
+                if given.is_some_and(|given| !given.seen(place, number).is_finite()) {
+                    beyond = beyond.or(Some(NotFinite { place, number }));
                 }
-            };
-            found.map_err(self.not_finite(row as usize))
+                number
+            });
+            let found = survey.see(checked, config.missing);
+            found.and(beyond.map_or(Ok(()), Err)).map_err(self.not_finite(row as usize))
         };
         let converted = |survey: &Survey| {
             given.cloned().unwrap_or_else(|| survey.conversion(&shape, config.scale, config.missing))
         };
-        let shaded = |split: Split, conversion: Conversion| (split.shaded(conversion.shades()), conversion);
+        let shaded = |split: Split, conversion: Conversion, survey: Survey| Taken {
+            split: split.shaded(conversion.shades()),
+            conversion,
+            survey,
+        };
         match &self.rows {
             Rows::Bytes(bytes) if config.scale == Scale::Unit && shape.image().is_some() => {
                 let selected = self.selected(bytes, &rows).flatten().copied().collect();
-                Ok((Split::of_bytes(shape, selected, labels), Conversion::of_bytes()))
+                Ok(shaded(Split::of_bytes(shape, selected, labels), Conversion::of_bytes(), survey))
             }
             Rows::Bytes(bytes) => {
                 for (&row, numbers) in rows.iter().zip(self.selected(bytes, &rows)) {
@@ -146,7 +197,7 @@ impl Found {
                     row.iter().enumerate().map(|(place, &byte)| conversion.seen(place, f64::from(byte)))
                 });
                 let seen = seen.collect();
-                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion))
+                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion, survey))
             }
             Rows::Numbers(stored) => {
                 for (&row, numbers) in rows.iter().zip(self.selected(stored, &rows)) {
@@ -162,7 +213,7 @@ impl Found {
                         conversion.seen(place, row[from])
                     }));
                 }
-                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion))
+                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion, survey))
             }
             Rows::File(file) => {
                 let width = file.row_bytes();
@@ -174,7 +225,7 @@ impl Found {
                 })?;
                 let conversion = converted(&survey);
                 let split = Split::of_blocks(shape, blocks, conversion.clone(), self.planar, labels);
-                Ok(shaded(split, conversion))
+                Ok(shaded(split, conversion, survey))
             }
         }
     }
@@ -200,13 +251,12 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
     let [train, test, validation] = [0, 1, 2].map(|part| founds.get(part).unwrap_or(&founds[0]));
     for other in &founds[1..] {
         if other.shape != train.shape {
-            let reason = format!(
+            return Err(other.refused(&format!(
                 "holds examples of {}, and {} of {}: all parts have to be of one shape",
                 other.shape,
-                train.path.display(),
+                train.name(),
                 train.shape
-            );
-            return Err(DataError::content(&other.path, reason));
+            )));
         }
     }
     for (part, positions) in [("training", &positions.train), ("test", &positions.test)] {
@@ -218,16 +268,24 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
     let classes = classes(&founds, &mut notes);
     let names = classes.as_deref();
     let Drawn { train: of_train, validation: of_validation, test: of_test } = positions;
-    let (mut training, conversion) = train.split(of_train, None, config, names, progress)?;
+    let Taken { split: mut training, conversion, survey } =
+        train.split(of_train, None, config, names, progress)?;
     for name in conversion.constant.iter().filter_map(|&column| train.shape.columns().get(column)) {
         notes.push(format!("The column {name:?} is the same in every training example."));
     }
     let given = Some(&conversion);
+    let part = |found: &Found, positions: Vec<u32>| -> Result<Split> {
+        let part = found.split(positions, given, config, names, progress)?;
+        if founds.len() > 1 && train.shape.image().is_some() {
+            check_ranges([(train, &survey), (found, &part.survey)])?;
+        }
+        Ok(part.split)
+    };
     let validation = match of_validation.is_empty() {
         true => None,
-        false => Some(validation.split(of_validation, given, config, names, progress)?.0),
+        false => Some(part(validation, of_validation)?),
     };
-    let (mut testing, _) = test.split(of_test, given, config, names, progress)?;
+    let mut testing = part(test, of_test)?;
 
     let mut digest = Sha256::new();
     for split in [Some(&training), validation.as_ref(), Some(&testing)].into_iter().flatten() {
@@ -243,7 +301,9 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
         }
         split.truncate(wanted);
     }
+    let looked_at = survey.ranges().iter().any(|[least, greatest]| least <= greatest);
     let mut dataset = Dataset::new(training, validation, testing);
+    dataset.ranges = if looked_at { survey.ranges() } else { Vec::new() };
     notes.extend(dataset.record.too_few());
     dataset.record = DataRecord {
         source: train.path.display().to_string(),
@@ -256,6 +316,41 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
         ..dataset.record
     };
     Ok(dataset)
+}
+
+/// Refuses a part of images whose numbers mean black and white otherwise than those of the training part, by whose range all
+/// are seen: bytes beside numbers from 0 to 1 would all be black.
+fn check_ranges([(train, of_train), (other, of_other)]: [(&Found, &Survey); 2]) -> Result<()> {
+    let range = |found: &Found, survey: &Survey| match found.is_bytes() {
+        true => Some([0.0, 255.0]),
+        false => survey.convention(),
+    };
+    let ranges = [range(train, of_train), range(other, of_other)];
+    let differ = match ranges {
+        [Some(train), Some(other)] => train != other,
+        // Numbers without a convention may be like those of another part, but never like bytes.
+        _ => {
+            let is_other = |found: &Found, survey: &Survey| {
+                !found.is_bytes() && survey.ranges().iter().any(|[a, b]| a < b)
+            };
+            train.is_bytes() && is_other(other, of_other) || other.is_bytes() && is_other(train, of_train)
+        }
+    };
+    if !differ {
+        return Ok(());
+    }
+    let words = |found: &Found, survey: &Survey, range: Option<[f64; 2]>| {
+        let [least, greatest] = range.unwrap_or_else(|| survey.ranges()[0]);
+        let what = if found.is_bytes() { "bytes" } else { "numbers" };
+        format!("{what} from {least} to {greatest}")
+    };
+    Err(other.refused(&format!(
+        "holds {}, and {} {}: all parts have to mean the same by a number; save all of them as bytes, or all as numbers of one \
+         range such as 0 to 1",
+        words(other, of_other, ranges[1]),
+        train.name(),
+        words(train, of_train, ranges[0])
+    )))
 }
 
 /// The parts that the data has, or else drawn ones.

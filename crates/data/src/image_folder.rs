@@ -92,6 +92,7 @@ pub fn read(dir: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<
     let notes = (!skipped.is_empty()).then(|| skipped_note(&skipped)).into_iter().collect();
     Ok(Found {
         path: dir.to_path_buf(),
+        within: None,
         kind: "a folder of images",
         shape,
         rows,

@@ -127,6 +127,7 @@ fn found(path: &Path, layout: Layout, rows: Rows) -> Found {
     let Layout { shape, planar } = layout;
     Found {
         path: path.to_path_buf(),
+        within: None,
         kind: "an array of NumPy",
         shape,
         rows,
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_not_finite_is_named_by_its_image() {
+    fn a_number_that_is_not_finite_in_32_bits_is_named_by_its_place() {
         let dir = TempDir::new().unwrap();
         let mut numbers = [0.5f32; 2 * 40];
         numbers[2 * 17 + 1] = f32::NAN;
@@ -307,6 +308,12 @@ mod tests {
         let path = write_npy(&dir.path().join("a.npy"), "<f4", "(40, 1, 2)", &bytes);
         let text = load(&config(&path), &()).unwrap_err().to_string();
         assert!(text.contains("holds NaN in image 17"), "{text}");
+        let mut numbers = [0.5f64; 2 * 40];
+        numbers[2 * 17 + 1] = -1e200;
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let path = write_npy(&dir.path().join("b.npy"), "<f8", "(40, 2)", &bytes);
+        let text = load(&config(&path), &()).unwrap_err().to_string();
+        assert!(text.contains("b.npy holds -1e200 in row 17, column \"column 1\""), "{text}");
     }
 
     #[test]

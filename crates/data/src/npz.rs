@@ -109,6 +109,7 @@ impl<'a> Archive<'a> {
         let rows = npy::rows_in_memory(header.element, bytes, &layout);
         let mut found = Found {
             path: self.path.to_path_buf(),
+            within: Some(format!("the array {name:?}")),
             kind: "an .npz file of NumPy",
             shape: layout.shape,
             rows,

@@ -110,6 +110,7 @@ fn read_rows(path: &Path, config: &DataConfig) -> Result<Found> {
     };
     Ok(Found {
         path: path.to_path_buf(),
+        within: None,
         kind: "a Parquet file",
         shape,
         rows: Rows::Numbers(numbers),

@@ -137,6 +137,7 @@ pub fn read(path: &Path, config: &DataConfig, progress: &dyn Progress) -> Result
     };
     Ok(Found {
         path: path.to_path_buf(),
+        within: None,
         kind: "a table",
         shape,
         rows,
@@ -405,6 +406,7 @@ mod tests {
             ("a,b\n1,2\n1\n", "has 1 cells in line 3 and 2 in those before"),
             ("a,b\n1,2\n3,4\n5,six\n", "holds \"six\" in line 4, column \"b\""),
             ("a,b\n1,2\n3,inf\n5,6\n", "column \"b\": every number has to be finite"),
+            ("a,b\n1,2\n3,4\n1e300,6\n", "holds 1e300 in row 2, column \"a\": numbers beyond 3.4e38"),
             ("a\nx\ny\nz\n", "has no column of numbers"),
             ("a,a\n1,2\n1,2\n1,2\n", "has two columns that are called \"a\""),
         ] {
