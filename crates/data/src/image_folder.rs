@@ -14,6 +14,7 @@ use crate::error::{DataError, Result};
 use crate::found::{Found, Rows};
 use crate::label_file;
 use crate::labels::{Labels, Words};
+use crate::memory::{in_gigabytes, memory_of_machine};
 use crate::parts::Part;
 use crate::progress::Progress;
 use npy_format::Element;
@@ -22,7 +23,7 @@ use npy_format::Element;
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 /// Folders within folders at most.
 const DEEPEST: usize = 16;
-/// Images decoded before their rows are written.
+/// Images decoded at most before their rows are written.
 const AT_ONCE: usize = 256;
 /// The file of labels that is looked for.
 const LABEL_FILE: &str = "labels.csv";
@@ -78,6 +79,7 @@ pub fn read(dir: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<
         }
     }
     let shape = shape_of(dir, &kept, config)?;
+    check_memory(&kept, &shape, config)?;
     let (rows, corrupt) = pixels(&kept, &shape, config, progress)?;
     for position in corrupt.into_iter().rev() {
         skipped.push(kept.remove(position as usize).0.name);
@@ -254,6 +256,56 @@ fn shape_of(dir: &Path, images: &[(Entry, Seen)], config: &DataConfig) -> Result
     Ok(Shape::Image { height, width, channels })
 }
 
+/// How many images of so many bytes are decoded before their rows are written: no more than fit into the memory granted.
+fn at_once(bytes: usize, config: &DataConfig) -> usize {
+    ((config.memory_mib << 20) / bytes.max(1)).clamp(1, AT_ONCE)
+}
+
+/// Refuses a size of images that takes more memory than there is, before any of it is taken.
+fn check_memory(images: &[(Entry, Seen)], shape: &Shape, config: &DataConfig) -> Result<()> {
+    let side = config.image_size as f64;
+    if side == 0.0 {
+        return Ok(());
+    }
+    let [_, _, channels] = shape.image().unwrap_or([1, 1, 1]);
+    let bytes = side * side * channels as f64;
+    let granted = config.memory_mib as f64 * f64::from(1 << 20);
+    let count = images.len() as f64;
+    let together = bytes * count;
+    // An image that is being resized is held at its own height and the new width too, in 32 bits.
+    let resized = |&(_, Seen { header: Header { height, width, .. }, .. }): &(Entry, Seen)| {
+        let [height, width] = [height, width].map(|length| length as f64);
+        let ratio = side / height.min(width);
+        channels as f64 * ratio * width * (4.0 * height + ratio * height)
+    };
+    let work = rayon::current_num_threads() as f64 * images.iter().map(resized).fold(0.0, f64::max);
+    let decoded = bytes * count.min((granted / bytes).floor().clamp(1.0, AT_ONCE as f64));
+    let kept = if together <= granted { together } else { 0.0 };
+    let needed = work + decoded + kept;
+    let limit = match memory_of_machine() {
+        Some(there) if needed > there => {
+            format!(
+                "reading them takes {} of memory, and this machine has {}",
+                in_gigabytes(needed),
+                in_gigabytes(there)
+            )
+        }
+        _ if bytes > granted => {
+            format!("one alone is more than the {} MiB that data.memory_mib grants", config.memory_mib)
+        }
+        _ => return Ok(()),
+    };
+    Err(DataError::Setting {
+        key: "image_size",
+        reason: format!(
+            "= {} makes {count} images of {} each, {} together: {limit}; choose a smaller size, such as 64",
+            config.image_size,
+            in_gigabytes(bytes),
+            in_gigabytes(together)
+        ),
+    })
+}
+
 /// The pixels of all images, from the cache or into it, and the positions of those that turned out to be corrupt.
 fn pixels(
     images: &[(Entry, Seen)],
@@ -282,7 +334,8 @@ fn pixels(
     let mut cache = if_needed(CacheWriter::create(&key))?;
     let done = progress.counter("decoding images", images.len() as u64);
     let (mut kept, mut corrupt) = (Vec::new(), Vec::new());
-    for (number, images) in images.chunks(AT_ONCE).enumerate() {
+    let at_once = at_once(numbers, config);
+    for (number, images) in images.chunks(at_once).enumerate() {
         let pixels: Vec<Result<Vec<u8>>> = images
             .par_iter()
             .map(|(entry, seen)| {
@@ -302,7 +355,7 @@ fn pixels(
                     }
                 }
                 Err(DataError::Content { .. }) if config.skip_corrupt => {
-                    corrupt.push((number * AT_ONCE + position) as u32);
+                    corrupt.push((number * at_once + position) as u32);
                 }
                 Err(error) => return Err(error),
             }
@@ -523,6 +576,31 @@ mod tests {
         assert_eq!(levels(&dataset).iter().map(|(level, _)| *level).collect::<Vec<_>>(), [1, 10, 20]);
         let grey = folder.load(|config| (config.image_size, config.channels) = (2, 1)).unwrap();
         assert_eq!(grey.train.numbers(), 4);
+    }
+
+    #[test]
+    fn a_size_that_takes_more_memory_than_there_is_is_refused_before_an_image_is_decoded() {
+        let folder = Folder::new();
+        for name in ["a.png", "b.png", "c.png"] {
+            folder.png(name, [4, 8], &[10]);
+        }
+        for (size, expected) in [
+            (
+                100_000_000,
+                "data.image_size = 100000000 makes 3 images of 10000000.0 GB each, 30000000.0 GB together: ",
+            ),
+            (usize::MAX, "data.image_size = 18446744073709551615 makes 3 images of"),
+        ] {
+            let text = folder.message(|config| config.image_size = size);
+            assert!(
+                text.starts_with(expected) && text.ends_with("choose a smaller size, such as 64"),
+                "{text}"
+            );
+        }
+        let text = folder.message(|config| (config.image_size, config.memory_mib) = (1100, 1));
+        assert!(text.contains("one alone is more than the 1 MiB that data.memory_mib grants"), "{text}");
+        let small = folder.load(|config| (config.image_size, config.memory_mib) = (1000, 1)).unwrap();
+        assert_eq!(small.train.numbers(), 1_000_000);
     }
 
     #[test]
