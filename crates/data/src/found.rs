@@ -77,6 +77,9 @@ impl Source {
     }
 }
 
+/// Names of columns that a message lists.
+const LISTED: usize = 3;
+
 /// A part of a data set.
 struct Taken {
     split: Split,
@@ -143,6 +146,62 @@ impl Found {
             };
             self.refused(&format!("holds {number:e} in {place}: {needed}"))
         }
+    }
+
+    /// Brings the columns into the order of the training part, by their names.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the examples of the parts differ in shape or columns.
+    fn align(&mut self, train: &Self) -> Result<()> {
+        if self.shape == train.shape {
+            return Ok(());
+        }
+        let (columns, of_train) = (self.shape.columns(), train.shape.columns());
+        let besides = |from: &[String], other: &[String]| -> Vec<String> {
+            let more = from.iter().filter(|name| !other.contains(name));
+            more.map(|name| format!("{name:?}")).collect()
+        };
+        let [lacking, more] = [besides(of_train, columns), besides(columns, of_train)];
+        let places: Option<Vec<usize>> =
+            of_train.iter().map(|name| columns.iter().position(|known| known == name)).collect();
+        if let (Some(places), true, false) = (places, more.is_empty(), columns.is_empty()) {
+            let Rows::Numbers(numbers) = &mut self.rows else {
+                let train = train.name();
+                return Err(self.refused(&format!(
+                    "has the columns of {train} in another order: write them in the same one"
+                )));
+            };
+            let rows = numbers.chunks_exact(places.len());
+            *numbers = rows.flat_map(|row| places.iter().map(|&place| row[place])).collect();
+            self.shape = train.shape.clone();
+            self.notes.push(format!(
+                "The columns of {} come in another order than those of {}: they are taken by their names.",
+                self.name(),
+                train.name()
+            ));
+            return Ok(());
+        }
+        let listed = |names: &[String]| match names.len() > LISTED {
+            true => format!("{}, …", names[..LISTED].join(", ")),
+            false => names.join(", "),
+        };
+        let differing = match (&lacking[..], &more[..]) {
+            ([], []) => String::new(),
+            (lacking, []) => format!("; it lacks {}", listed(lacking)),
+            ([], more) => format!("; it has {} besides", listed(more)),
+            (lacking, more) => format!("; it lacks {} and has {} besides", listed(lacking), listed(more)),
+        };
+        let reason = match columns.len() == of_train.len() && !columns.is_empty() {
+            true => format!("has other columns than {}: all parts have to have the same", train.name()),
+            false => format!(
+                "holds examples of {}, and {} of {}: all parts have to be of one shape",
+                self.shape,
+                train.name(),
+                train.shape
+            ),
+        };
+        Err(self.refused(&format!("{reason}{differing}")))
     }
 
     fn selected<'a, T: Copy>(&self, stored: &'a [T], rows: &'a [u32]) -> impl Iterator<Item = &'a [T]> + 'a {
@@ -233,7 +292,7 @@ impl Found {
 
 /// The data set that was found, in its parts.
 pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) -> Result<Dataset> {
-    let (founds, positions) = match source {
+    let (mut founds, positions) = match source {
         Source::Whole(found) => {
             let parts = parts_of(&found, config)?;
             (vec![*found], parts)
@@ -248,17 +307,9 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
             ([Some(train), Some(test), validation].into_iter().flatten().map(|found| *found).collect(), parts)
         }
     };
+    let [train, others @ ..] = &mut founds[..] else { unreachable!("there is a training part") };
+    others.iter_mut().try_for_each(|other| other.align(train))?;
     let [train, test, validation] = [0, 1, 2].map(|part| founds.get(part).unwrap_or(&founds[0]));
-    for other in &founds[1..] {
-        if other.shape != train.shape {
-            return Err(other.refused(&format!(
-                "holds examples of {}, and {} of {}: all parts have to be of one shape",
-                other.shape,
-                train.name(),
-                train.shape
-            )));
-        }
-    }
     for (part, positions) in [("training", &positions.train), ("test", &positions.test)] {
         if positions.is_empty() {
             return Err(DataError::content(&train.path, format!("holds no example of the {part} part")));

@@ -264,6 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_different_shapes_are_named_by_their_arrays() {
+        let dir = TempDir::new().unwrap();
+        let arrays = [("x_test", "(1, 1, 2)", vec![9, 9]), ("x_train", "(2, 1, 1)", vec![1, 2])];
+        let text = load_with(&npz(&dir, &arrays), |_| {}).unwrap_err().to_string();
+        for part in
+            ["a.npz (the array \"x_test\") holds examples of 1 x 2", "a.npz (the array \"x_train\") of 1 x 1"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
     fn an_array_that_unpacks_to_more_than_it_says_or_than_is_granted_is_refused() {
         let dir = TempDir::new().unwrap();
         let bomb = npz(&dir, &[("images", "(4, 1, 2)", vec![0; 32 << 20])]);

@@ -96,6 +96,40 @@ mod tests {
         }
     }
 
+    /// Tables with these names of columns and two rows, for training and test.
+    fn tables(train: &str, test: &str, memory_mib: usize, more: &str) -> Result<Dataset> {
+        let dir = TempDir::new().unwrap();
+        for (part, names) in [("train", train), ("test", test)] {
+            let cells = |first: usize| (0..names.split(',').count()).map(move |i| (first + i).to_string());
+            let [a, b] = [1, 5].map(|first| cells(first).collect::<Vec<_>>().join(","));
+            std::fs::write(dir.path().join(format!("{part}.csv")), format!("{names}\n{a}\n{b}\n{more}"))
+                .unwrap();
+        }
+        let scale = record::Scale::None;
+        load(&DataConfig { path: dir.path().to_path_buf(), scale, memory_mib, ..DataConfig::default() }, &())
+    }
+
+    #[test]
+    fn columns_in_another_order_are_taken_by_their_names_and_other_ones_are_named() {
+        let dataset = tables("a,b,c", "c,a,b", 4096, "").unwrap();
+        assert_eq!(dataset.train.rows(0..1).unwrap(), [1.0, 2.0, 3.0]);
+        assert_eq!(dataset.test.rows(0..2).unwrap(), [2.0, 3.0, 1.0, 6.0, 7.0, 5.0]);
+        let note = &dataset.record.notes[0];
+        assert!(note.contains("test.csv come in another order than those of"), "{note}");
+        for (train, test, expected) in [
+            ("a,b,c", "a,b,d", ["has other columns than", "it lacks \"c\" and has \"d\" besides"]),
+            ("a,b,c", "a,b", ["holds examples of 2 columns, and", "of 3 columns: all parts"]),
+            ("a,b,c", "a,b", ["of one shape", "; it lacks \"c\""]),
+            ("a,b", "a,b,u,v,w,x", ["of one shape", "; it has \"u\", \"v\", \"w\", … besides"]),
+        ] {
+            let text = tables(train, test, 4096, "").unwrap_err().to_string();
+            assert!(expected.iter().all(|part| text.contains(part)), "{text}");
+        }
+        // Those that are read block by block stay in their file.
+        let text = tables("a,b", "b,a", 1, &"3,4\n".repeat(70_000)).unwrap_err().to_string();
+        assert!(text.ends_with("in another order: write them in the same one"), "{text}");
+    }
+
     #[test]
     fn numbers_of_a_part_that_are_too_far_from_those_of_the_training_part_are_refused() {
         let dir = TempDir::new().unwrap();
