@@ -1,6 +1,6 @@
 //! A folder of images.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,11 @@ use npy_format::Element;
 
 /// Endings of the names of images.
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+/// Endings of pictures of kinds that are not read: a folder that has them was meant to have them as examples.
+const UNREAD: [&str; 21] = [
+    "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "jp2", "jxl", "jfif", "ppm", "pgm", "pbm", "pnm",
+    "tga", "ico", "svg", "psd", "dng", "cr2", "nef",
+];
 /// Folders within folders at most.
 const DEEPEST: usize = 16;
 /// Images decoded at most before their rows are written.
@@ -38,6 +43,16 @@ struct Entry {
     name: String,
 }
 
+/// What was found in a folder.
+#[derive(Debug, Default)]
+struct Listed {
+    images: Vec<Entry>,
+    /// Folders without an image, by their names.
+    empty: Vec<String>,
+    /// How many pictures of kinds that are not read there are of each ending.
+    unread: BTreeMap<String, usize>,
+}
+
 /// What was seen of an image.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
@@ -52,12 +67,7 @@ struct Seen {
 /// Fails with the name of an image that cannot be decoded, unless such ones are to be skipped, of one that has another size,
 /// and where labels or parts are missing.
 pub fn read(dir: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<Found> {
-    let mut entries = Vec::new();
-    let mut empty = Vec::new();
-    list(dir, dir, 0, &mut entries, &mut empty)?;
-    if entries.is_empty() {
-        return Err(DataError::content(dir, "holds no image: PNG, JPEG and WebP are read"));
-    }
+    let Listed { images: mut entries, empty, unread } = Listed::of(dir)?;
     entries.sort_by(|a, b| a.name.cmp(&b.name));
 
     let done = progress.counter("looking at images", entries.len() as u64);
@@ -91,7 +101,8 @@ pub fn read(dir: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<
     let parts = parts_of(dir, &names)?;
     let labels = labels_of(dir, &names, parts.is_some(), &empty, config)?;
     skipped.sort();
-    let notes = (!skipped.is_empty()).then(|| skipped_note(&skipped)).into_iter().collect();
+    let skipped = (!skipped.is_empty()).then(|| skipped_note(&skipped));
+    let notes = [skipped, unread_note(&unread), enlarged_note(&kept, config)].into_iter().flatten().collect();
     Ok(Found {
         path: dir.to_path_buf(),
         within: None,
@@ -114,39 +125,86 @@ fn skipped_note(names: &[String]) -> String {
     }
 }
 
-/// Collects the images below a folder, and the names of folders without one.
-fn list(
-    root: &Path,
-    dir: &Path,
-    depth: usize,
-    images: &mut Vec<Entry>,
-    empty: &mut Vec<String>,
-) -> Result<()> {
-    if depth > DEEPEST {
-        return Err(DataError::content(dir, format!("lies more than {DEEPEST} folders deep")));
-    }
-    let before = images.len();
-    for entry in dir.read_dir().map_err(DataError::io(dir))? {
-        let path = entry.map_err(DataError::io(dir))?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if hidden {
-            continue;
+fn unread_note(unread: &BTreeMap<String, usize>) -> Option<String> {
+    let listed: Vec<String> = unread.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
+    let (files, are) = if unread.values().sum::<usize>() == 1 { ("file", "is") } else { ("files", "are") };
+    (!unread.is_empty()).then(|| {
+        format!(
+            "PNG, JPEG and WebP are read, and the {files} of other kinds {are} left out: {}.",
+            listed.join(", ")
+        )
+    })
+}
+
+/// Says which images have fewer pixels than they are given.
+fn enlarged_note(images: &[(Entry, Seen)], config: &DataConfig) -> Option<String> {
+    let side = |(_, seen): &&(Entry, Seen)| seen.header.height.min(seen.header.width);
+    let smaller: Vec<&(Entry, Seen)> =
+        images.iter().filter(|image| side(image) < config.image_size).collect();
+    let (entry, Seen { header: Header { height, width, .. }, .. }) =
+        smaller.iter().copied().min_by_key(side)?;
+    let size = config.image_size;
+    Some(match smaller.len() {
+        1 => format!(
+            "1 image is smaller than {size} pixels and is made larger: {} of {height} x {width}.",
+            entry.name
+        ),
+        count => format!(
+            "{count} images are smaller than {size} pixels and are made larger, the smallest {} of {height} x {width}.",
+            entry.name
+        ),
+    })
+}
+
+impl Listed {
+    /// What there is below a folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no image, or the folder cannot be read.
+    fn of(dir: &Path) -> Result<Self> {
+        let mut listed = Self::default();
+        listed.list(dir, dir, 0)?;
+        if listed.images.is_empty() {
+            let note = unread_note(&listed.unread).map(|note| format!("; {}", note.trim_end_matches('.')));
+            let reason = note.unwrap_or_else(|| ": PNG, JPEG and WebP are read".to_string());
+            return Err(DataError::content(dir, format!("holds no image{reason}")));
         }
-        if path.is_dir() {
-            list(root, &path, depth + 1, images, empty)?;
-        } else if is_image(&path) {
-            images.push(Entry { name: name_of(root, &path), path });
+        Ok(listed)
+    }
+
+    fn list(&mut self, root: &Path, dir: &Path, depth: usize) -> Result<()> {
+        if depth > DEEPEST {
+            return Err(DataError::content(dir, format!("lies more than {DEEPEST} folders deep")));
         }
+        let before = self.images.len();
+        for entry in dir.read_dir().map_err(DataError::io(dir))? {
+            let path = entry.map_err(DataError::io(dir))?.path();
+            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if hidden {
+                continue;
+            }
+            if path.is_dir() {
+                self.list(root, &path, depth + 1)?;
+            } else if is_image(&path) {
+                self.images.push(Entry { name: name_of(root, &path), path });
+            } else if let Some(ending) = ending(&path).filter(|ending| UNREAD.contains(&ending.as_str())) {
+                *self.unread.entry(ending).or_default() += 1;
+            }
+        }
+        if self.images.len() == before && depth > 0 {
+            self.empty.push(name_of(root, dir));
+        }
+        Ok(())
     }
-    if images.len() == before && depth > 0 {
-        empty.push(name_of(root, dir));
-    }
-    Ok(())
+}
+
+fn ending(path: &Path) -> Option<String> {
+    path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase())
 }
 
 pub(crate) fn is_image(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    ending(path).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
 fn name_of(root: &Path, path: &Path) -> String {
@@ -423,27 +481,30 @@ fn decoded(path: &Path, seen: &Seen, shape: &Shape, config: &DataConfig) -> Resu
 
 /// The sizes of the images of a folder, for a configuration that is still to be chosen.
 pub struct Glance {
-    /// The least of all sides.
-    pub least: usize,
+    /// The least of all sides or, where that is less than half the median of the shorter sides, this median: a single icon
+    /// among photographs does not decide over all of them.
+    pub side: usize,
     /// Whether all images are of one size.
     pub alike: bool,
 }
 
 /// Looks at the headers of the images of a folder, those that can be read if others are to be skipped.
 pub fn glance(dir: &Path, skip_corrupt: bool) -> Result<Glance> {
-    let mut entries = Vec::new();
-    list(dir, dir, 0, &mut entries, &mut Vec::new())?;
+    let Listed { images: entries, .. } = Listed::of(dir)?;
     let size = |entry: &Entry| look(&entry.path).map(|seen| (seen.header.height, seen.header.width));
     let sizes: Vec<Result<(usize, usize)>> = entries.par_iter().map(size).collect();
     let sizes: Vec<(usize, usize)> = match skip_corrupt {
         true => sizes.into_iter().flatten().collect(),
         false => sizes.into_iter().collect::<Result<_>>()?,
     };
-    let least = sizes.iter().map(|&(height, width)| height.min(width)).min();
-    let Some(least) = least else {
-        return Err(DataError::content(dir, "holds no image: PNG, JPEG and WebP are read"));
+    let mut sides: Vec<usize> = sizes.iter().map(|&(height, width)| height.min(width)).collect();
+    sides.sort_unstable();
+    let Some(&least) = sides.first() else {
+        return Err(DataError::content(dir, "holds no image that can be read"));
     };
-    Ok(Glance { least, alike: sizes.iter().all(|size| *size == sizes[0]) })
+    let median = sides[sides.len() / 2];
+    let side = if 2 * least < median { median } else { least };
+    Ok(Glance { side, alike: sizes.iter().all(|size| *size == sizes[0]) })
 }
 
 #[cfg(test)]
@@ -576,6 +637,50 @@ mod tests {
         assert_eq!(levels(&dataset).iter().map(|(level, _)| *level).collect::<Vec<_>>(), [1, 10, 20]);
         let grey = folder.load(|config| (config.image_size, config.channels) = (2, 1)).unwrap();
         assert_eq!(grey.train.numbers(), 4);
+    }
+
+    #[test]
+    fn pictures_of_kinds_that_are_not_read_are_counted() {
+        let folder = Folder::new();
+        folder.write("a.gif", "GIF89a");
+        folder.write("readme.txt", "no image");
+        let text = folder.message(|_| {});
+        assert!(
+            text.ends_with(
+                "holds no image; PNG, JPEG and WebP are read, and the file of other kinds is left out: 1 .gif"
+            ),
+            "{text}"
+        );
+        for (level, name) in [(10, "x/a.png"), (20, "x/b.png"), (30, "y/c.png")] {
+            folder.png(name, [2, 2], &[level]);
+        }
+        folder.write("x/c.TIFF", "");
+        folder.write("x/b.gif", "");
+        folder.write("y/.d.bmp", "hidden");
+        assert_eq!(
+            folder.load(|_| {}).unwrap().record.notes[0],
+            "PNG, JPEG and WebP are read, and the files of other kinds are left out: 2 .gif, 1 .tiff."
+        );
+    }
+
+    #[test]
+    fn one_icon_does_not_decide_the_size_of_all_and_what_is_made_larger_is_said() {
+        let folder = Folder::new();
+        for name in ["a.png", "b.png", "c.png", "d.png"] {
+            folder.png(name, [40, 50], &[10]);
+        }
+        let side = |folder: &Folder| glance(folder.0.path(), false).unwrap().side;
+        folder.png("e.png", [30, 30], &[20]);
+        assert_eq!(side(&folder), 30);
+        folder.png("icon.png", [1, 2], &[20]);
+        assert_eq!(side(&folder), 40);
+        let notes = |size: usize| folder.load(|config| config.image_size = size).unwrap().record.notes;
+        assert_eq!(notes(30)[0], "1 image is smaller than 30 pixels and is made larger: icon.png of 1 x 2.");
+        assert_eq!(
+            notes(40)[0],
+            "2 images are smaller than 40 pixels and are made larger, the smallest icon.png of 1 x 2."
+        );
+        assert!(!notes(1)[0].contains("larger"));
     }
 
     #[test]
