@@ -58,10 +58,9 @@ pub fn read_header(reader: &mut impl Read) -> Result<Header, String> {
 pub fn layout(header: &Header, path: &Path, config: &DataConfig) -> Result<Layout> {
     let interleaved = |shape| Ok(Layout { shape, planar: false });
     if header.count().is_none_or(|count| count == 0) {
-        return Err(DataError::content(
-            path,
-            format!("has the shape {:?}: it holds no example", header.shape),
-        ));
+        let has_examples = header.count().is_some() && header.shape.first().is_some_and(|&count| count > 0);
+        let lacking = if has_examples { "its examples hold no number" } else { "it holds no example" };
+        return Err(DataError::content(path, format!("has the shape {:?}: {lacking}", header.shape)));
     }
     let numbers = header.shape.iter().skip(1).product();
     if let Some(shape) = image_shape(path, numbers, config)? {
@@ -278,6 +277,7 @@ mod tests {
             ("<c8", "(1, 2)", &[0; 16], "values of the type \"<c8\""),
             ("|u1", "(8,)", &[0; 8], "has the shape [8]"),
             ("|u1", "(0, 8)", &[], "holds no example"),
+            ("<f8", "(400, 0)", &[], "has the shape [400, 0]: its examples hold no number"),
             ("|u1", "(2, 2, 2, 2, 2)", &[0; 32], "has the shape [2, 2, 2, 2, 2]"),
             ("|u1", "(18446744073709551615, 2, 2)", &[], "holds no example"),
             ("|u1", "(2, 4)", &[0; 8], "holds 2 examples: training, validation and test need one each"),
