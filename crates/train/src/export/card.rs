@@ -104,7 +104,7 @@ mod tests {
             (0.25, 0.5, Scale::Standardise, "Numbers are seen less 0.25, divided by 0.5."),
             (0.0, 1.0, Scale::None, "Numbers are seen as they are."),
         ] {
-            assert_eq!(super::scaling(&scaled(shift, by), scale), expected);
+            assert_eq!(scaling(&scaled(shift, by), scale), expected);
         }
     }
 }
