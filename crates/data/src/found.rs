@@ -102,12 +102,12 @@ impl Found {
         format!("{}{within}", self.path.display())
     }
 
-    /// Whether its numbers are stored as bytes.
+    /// Whether its numbers are bytes, of which 0 and 255 are black and white however dark the images are.
     fn is_bytes(&self) -> bool {
         match &self.rows {
             Rows::Bytes(_) => true,
             Rows::Numbers(_) => false,
-            Rows::File(file) => file.element == Element::BYTE,
+            Rows::File(file) => file.element == Element::BYTE && !self.planar,
         }
     }
 
@@ -282,7 +282,14 @@ impl Found {
                     done.add(rows.len() as u64);
                     rows.iter().zip(numbers).try_for_each(|(&row, mut numbers)| look(row, &mut numbers))
                 })?;
-                let conversion = converted(&survey);
+                let mut conversion = converted(&survey);
+                if self.is_bytes() && shape.image().is_some() {
+                    // As they are seen in memory.
+                    match config.scale {
+                        Scale::Unit => conversion = Conversion::of_bytes(),
+                        _ => conversion.pixels = Some(Pixels::Bytes),
+                    }
+                }
                 let split = Split::of_blocks(shape, blocks, conversion.clone(), self.planar, labels);
                 Ok(shaded(split, conversion, survey))
             }

@@ -391,7 +391,8 @@ fn pixels(
     };
     let mut cache = if_needed(CacheWriter::create(&key))?;
     let done = progress.counter("decoding images", images.len() as u64);
-    let (mut kept, mut corrupt) = (Vec::new(), Vec::new());
+    let mut kept = Vec::with_capacity(if fits { images.len() * numbers } else { 0 });
+    let mut corrupt = Vec::new();
     let at_once = at_once(numbers, config);
     for (number, images) in images.chunks(at_once).enumerate() {
         let pixels: Vec<Result<Vec<u8>>> = images

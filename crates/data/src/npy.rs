@@ -253,6 +253,22 @@ mod tests {
     }
 
     #[test]
+    fn bytes_left_in_their_file_are_seen_as_in_memory_however_dark_they_are() {
+        let dir = TempDir::new().unwrap();
+        let bytes: Vec<u8> = (0..400 * 4000).map(|i| u8::from(i % 7 == 0)).collect();
+        let path = write_npy(&dir.path().join("a.npy"), "|u1", "(400, 80, 50)", &bytes);
+        for scale in [record::Scale::Unit, record::Scale::Standardise, record::Scale::None] {
+            let [in_memory, streamed] = [4096, 1]
+                .map(|memory_mib| load(&DataConfig { memory_mib, scale, ..config(&path) }, &()).unwrap());
+            assert!(in_memory.train.block_plan().is_none() && streamed.train.block_plan().is_some());
+            assert_eq!(streamed.record.pixels, in_memory.record.pixels);
+            assert_eq!(streamed.record.scaling, in_memory.record.scaling);
+            assert_eq!(streamed.train.rows(0..9).unwrap(), in_memory.train.rows(0..9).unwrap());
+            assert_eq!(streamed.test.rows(0..9).unwrap(), in_memory.test.rows(0..9).unwrap());
+        }
+    }
+
+    #[test]
     fn labels_beside_an_array_are_found_by_name() {
         let dir = TempDir::new().unwrap();
         let path = write_npy(&dir.path().join("x.npy"), "|u1", "(5, 2)", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
