@@ -389,11 +389,65 @@ fn data_that_is_called_as_a_command_needs_to_say_so() {
 }
 
 #[test]
+fn parts_that_do_not_fit_each_other_are_refused_or_brought_together() {
+    let folder = Folder::new();
+    let levels: Vec<u8> = (0..40 * 16u32).map(|i| (i * 7919 % 256) as u8).collect();
+    let shares = levels.iter().flat_map(|&level| (f64::from(level) / 255.0).to_le_bytes()).collect();
+    fs::create_dir(folder.path().join("parts")).unwrap();
+    folder.write("parts/train.csv", "a,b\n1,2\n3,4\n");
+    folder.write("parts/test.csv", "b,a\n2,1\n4,3\n");
+    let said = folder.run(&["data", "parts"]).expect_code(0).stdout;
+    assert!(said.contains("note: The columns of parts/test.csv come in another order"), "{said}");
+    folder.write("parts/test.csv", "a,c\n2,1\n4,3\n");
+    let lacking = "it lacks \"b\" and has \"c\" besides";
+    folder
+        .run(&["data", "parts"])
+        .expect_refusal(&["parts/test.csv has other columns than parts/train.csv", lacking]);
+    for part in ["train", "test"] {
+        fs::remove_file(folder.path().join(format!("parts/{part}.csv"))).unwrap();
+    }
+    fs::write(folder.path().join("parts/train.npy"), npy("|u1", "(40, 4, 4)", levels)).unwrap();
+    fs::write(folder.path().join("parts/test.npy"), npy("<f8", "(40, 4, 4)", shares)).unwrap();
+    folder.run(&["data", "parts"]).expect_refusal(&[
+        "parts/test.npy holds numbers from 0 to 1, and parts/train.npy bytes from 0 to 255",
+        "save all of them as bytes",
+    ]);
+}
+
+#[test]
+fn a_size_of_images_that_does_not_fit_into_memory_is_refused() {
+    let folder = folder_of_digits();
+    folder.run(&["data", "digits", "--set", "data.image_size=10000000"]).expect_refusal(&[
+        "data.image_size = 10000000 makes 600 images of 100000.0 GB each, 60000000.0 GB together",
+        "choose a smaller size",
+    ]);
+    assert!(!folder.path().join("contact-sheet.png").exists());
+}
+
+#[test]
+fn a_column_that_is_standardised_is_said_to_be() {
+    let folder = Folder::new();
+    folder.write("one.csv", &format!("a\n{}", "-1\n3\n".repeat(100)));
+    let said = folder.run(&["data", "one.csv"]).expect_code(0).stdout;
+    assert!(said.contains("numbers: less ") && said.contains("  a: -1 to 3\n"), "{said}");
+}
+
+#[test]
 fn bad_data_is_refused_by_name_and_place_before_anything_is_written() {
     let folder = Folder::new();
     for (name, text, expected) in [
         ("a.csv", "x,z\n1,2\n3,four\n", ["a.csv holds \"four\" in line 3", "column \"z\""]),
         ("b.csv", "x,z\n1,2\n3,\n5,6\n7,8\n", ["b.csv has no number in row 1", "data.missing"]),
+        (
+            "e.csv",
+            "x,z\n1,2\n3,4\n5,1e300\n7,8\n",
+            ["e.csv holds 1e300 in row 2, column \"z\"", "beyond 3.4e38"],
+        ),
+        (
+            "f.csv",
+            "x;z\n1,5;2,5\n",
+            ["f.csv has no column of numbers", "\"1,5\" in line 2, column \"x\"; decimals"],
+        ),
         ("c.npy", "no array", ["c.npy is no array of NumPy", "begin"]),
         ("d.txt", "1,2", ["d.txt is of no kind", ".csv"]),
     ] {
@@ -405,6 +459,9 @@ fn bad_data_is_refused_by_name_and_place_before_anything_is_written() {
     fs::create_dir(&images).unwrap();
     fs::write(images.join("broken.png"), "no image").unwrap();
     folder.run(&["images"]).expect_refusal(&["broken.png cannot be decoded", "data.skip_corrupt=true"]);
+    fs::remove_file(images.join("broken.png")).unwrap();
+    fs::write(images.join("a.gif"), "GIF89a").unwrap();
+    folder.run(&["images"]).expect_refusal(&["images holds no image", "left out: 1 .gif"]);
     let missing = Path::new("images/none");
     folder.run(&[missing.to_str().unwrap()]).expect_refusal(&["cannot read images/none"]);
 }

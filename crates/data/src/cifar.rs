@@ -44,6 +44,7 @@ pub fn read(dir: &Path) -> Result<Source> {
         }
         Ok(Found {
             path: dir.to_path_buf(),
+            within: None,
             kind: "CIFAR-10's binary files",
             shape: Shape::Image { height: SIDE, width: SIDE, channels: CHANNELS },
             rows: Rows::Bytes(bytes),

@@ -23,12 +23,20 @@ pub enum Cell<'a> {
 }
 
 /// What a column holds, by its first cell that is not missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ColumnKind {
     #[default]
     Missing,
     Numbers,
-    Words,
+    Words(Word),
+}
+
+/// A cell that is no number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    pub text: String,
+    /// Where it stands, in words such as `line 3`.
+    pub place: String,
 }
 
 /// The columns by their use.
@@ -62,15 +70,44 @@ impl<'a> Cell<'a> {
 }
 
 impl ColumnKind {
-    /// Sees the next cell.
-    pub fn see(&mut self, cell: &Cell<'_>) {
+    /// Sees the next cell, which stands at a place such as `line 3`.
+    pub fn see(&mut self, cell: &Cell<'_>, place: impl FnOnce() -> String) {
         if *self == Self::Missing {
             *self = match cell {
                 Cell::Number(_) => Self::Numbers,
                 Cell::Missing => Self::Missing,
-                Cell::Word(_) => Self::Words,
+                Cell::Word(text) => Self::Words(Word { text: text.to_string(), place: place() }),
             };
         }
+    }
+
+    fn word(&self) -> Option<&Word> {
+        match self {
+            Self::Words(word) => Some(word),
+            Self::Missing | Self::Numbers => None,
+        }
+    }
+}
+
+impl Word {
+    /// How it would have to be written to be a number, as the end of a sentence; empty where it looks like none.
+    pub fn advice(text: &str) -> &'static str {
+        let is_number = |text: &str| text.trim().parse::<f64>().is_ok_and(f64::is_finite);
+        match text {
+            _ if text.strip_suffix('%').is_some_and(|number| is_number(&number.replace(',', "."))) => {
+                "; numbers are written without a percent sign"
+            }
+            _ if text.contains(',') && is_number(&text.replace(',', "")) => {
+                "; decimals are written with a point, and thousands without a comma"
+            }
+            _ => "",
+        }
+    }
+
+    /// It and its place, in a column of this name.
+    fn in_words(&self, column: &str) -> String {
+        let Self { text, place } = self;
+        format!("{text:?} in {place}, column {column:?}{}", Self::advice(text))
     }
 }
 
@@ -102,7 +139,7 @@ pub fn chosen(
     };
     let free = |column: &usize| !ignored.contains(column) && Some(*column) != split;
     let of_words: Vec<usize> =
-        (0..names.len()).filter(free).filter(|&column| kinds[column] == ColumnKind::Words).collect();
+        (0..names.len()).filter(free).filter(|&column| kinds[column].word().is_some()).collect();
     let mut notes = Vec::new();
     let labels = match config.labels.as_str() {
         "none" => None,
@@ -121,10 +158,16 @@ pub fn chosen(
                 _ => named(),
             };
             notes.extend(found.map(|column| {
-                format!(
-                    "The column {:?} is taken as the label; data.labels = \"none\" makes it one of the numbers.",
-                    names[column]
-                )
+                let name = &names[column];
+                match kinds[column].word() {
+                    None => format!(
+                        "The column {name:?} is taken as the label; data.labels = \"none\" makes it one of the numbers."
+                    ),
+                    Some(Word { text, place }) => format!(
+                        "The column {name:?} is taken as the label: it holds words, such as {text:?} in {place}{}.",
+                        Word::advice(text)
+                    ),
+                }
             }));
             found
         }
@@ -133,19 +176,21 @@ pub fn chosen(
     };
     let numbers: Vec<usize> =
         (0..names.len()).filter(free).filter(|&column| Some(column) != labels).collect();
-    let words: Vec<String> = numbers
-        .iter()
-        .filter(|&&column| kinds[column] == ColumnKind::Words)
-        .map(|&column| format!("{:?}", names[column]))
-        .collect();
+    let words: Vec<usize> =
+        numbers.iter().copied().filter(|&column| kinds[column].word().is_some()).collect();
+    // The one that was taken for a label may have been meant to be a number.
+    let first = words.first().copied().or(labels);
+    let first = first.and_then(|column| Some(kinds[column].word()?.in_words(&names[column])));
     if words.len() == numbers.len() {
-        return Err(DataError::content(path, "has no column of numbers"));
+        let first = first.map(|first| format!(": it holds {first}")).unwrap_or_default();
+        return Err(DataError::content(path, format!("has no column of numbers{first}")));
     }
-    if !words.is_empty() {
+    if let (false, Some(first)) = (words.is_empty(), first) {
+        let names: Vec<String> = words.iter().map(|&column| format!("{:?}", names[column])).collect();
         let reason = format!(
-            "cannot be trained on as it is: its columns {} hold words; name the one of labels with --set \
+            "cannot be trained on as it is: its columns {} hold words: {first}; name the one of labels with --set \
              'data.labels=\"NAME\"', one of parts with data.split, and leave out others with --set 'data.ignore=[\"NAME\"]'",
-            words.join(", ")
+            names.join(", ")
         );
         return Err(DataError::content(path, reason));
     }
@@ -175,9 +220,24 @@ mod tests {
     }
 
     #[test]
+    fn words_that_were_meant_to_be_numbers_are_told_how_to_be() {
+        for (text, expected) in [
+            ("12%", "without a percent sign"),
+            ("1,5 %", "without a percent sign"),
+            ("1,000.5", "thousands without a comma"),
+            ("-1,5", "decimals are written with a point"),
+        ] {
+            assert!(Word::advice(text).contains(expected), "{text}");
+        }
+        for text in ["red", "a,b", "%", ",", "1 2"] {
+            assert_eq!(Word::advice(text), "");
+        }
+    }
+
+    #[test]
     fn the_only_column_beside_pixels_is_the_label() {
         let names = ["pixel_0", "digit", "Pixel_1"].map(str::to_string);
-        let kinds = [ColumnKind::Numbers; 3];
+        let kinds = [const { ColumnKind::Numbers }; 3];
         let found = chosen(Path::new("a.csv"), &names, &kinds, false, &DataConfig::default()).unwrap();
         assert_eq!((found.labels, found.numbers), (Some(1), vec![0, 2]));
     }

@@ -13,6 +13,9 @@ pub struct Dataset {
     pub validation: Option<Split>,
     /// What the networks are measured on.
     pub test: Split,
+    /// The least and the greatest number of each column of the training examples, as the files have them; empty of images that
+    /// are bytes. The former is the greater one where a column has no number.
+    pub ranges: Vec<[f64; 2]>,
     /// What a run records of it.
     pub record: DataRecord,
 }
@@ -26,7 +29,7 @@ impl Dataset {
             test: test.count(),
             ..DataRecord::of_shape(train.shape())
         };
-        Self { train, validation, test, record }
+        Self { train, validation, test, ranges: Vec::new(), record }
     }
 
     /// What networks are measured on while coefficients are compared: the validation part, so that nobody looks at the test

@@ -33,6 +33,7 @@ fn images(dataset: &MnistDataset) -> Result<Found> {
     }
     Ok(Found {
         path: "MNIST".into(),
+        within: None,
         kind: "IDX files",
         shape: Shape::grey(28, 28),
         rows: Rows::Bytes(bytes),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use npy_format::Element;
 use record::{DataConfig, DataRecord, Pixels, Scale, Shape};
 use sha2::{Digest, Sha256};
 
@@ -12,13 +13,15 @@ use crate::labels::{Labels, MOST_CLASSES, class_names};
 use crate::parts::{Drawn, Part, drawn, given};
 use crate::progress::Progress;
 use crate::split::{Split, planar_place};
-use crate::survey::{Conversion, NotFinite, Survey, check};
+use crate::survey::{Conversion, GREATEST, NotFinite, Survey};
 
 /// Examples as a loader found them.
 #[derive(Debug)]
 pub struct Found {
     /// Where.
     pub path: PathBuf,
+    /// Where in it, if it holds other parts too, in words such as `the array "x_test"`.
+    pub within: Option<String>,
     /// What is there, in words such as `a folder of images`.
     pub kind: &'static str,
     /// What an example is.
@@ -74,7 +77,40 @@ impl Source {
     }
 }
 
+/// Names of columns that a message lists.
+const LISTED: usize = 3;
+
+/// A part of a data set.
+struct Taken {
+    split: Split,
+    /// How it is seen.
+    conversion: Conversion,
+    /// What its numbers are like; empty of bytes that are seen from 0 to 1.
+    survey: Survey,
+}
+
 impl Found {
+    /// What is wrong with it, as the end of a sentence that begins with its name.
+    fn refused(&self, reason: &str) -> DataError {
+        let within = self.within.as_ref().map(|within| format!("({within}) ")).unwrap_or_default();
+        DataError::content(&self.path, format!("{within}{reason}"))
+    }
+
+    /// Its name.
+    fn name(&self) -> String {
+        let within = self.within.as_ref().map(|within| format!(" ({within})")).unwrap_or_default();
+        format!("{}{within}", self.path.display())
+    }
+
+    /// Whether its numbers are bytes, of which 0 and 255 are black and white however dark the images are.
+    fn is_bytes(&self) -> bool {
+        match &self.rows {
+            Rows::Bytes(_) => true,
+            Rows::Numbers(_) => false,
+            Rows::File(file) => file.element == Element::BYTE && !self.planar,
+        }
+    }
+
     /// How many examples there are.
     pub fn count(&self) -> usize {
         match &self.rows {
@@ -86,18 +122,86 @@ impl Found {
 
     fn not_finite(&self, row: usize) -> impl Fn(NotFinite) -> DataError + '_ {
         move |NotFinite { place, number }| {
-            let reason = match self.shape.columns().get(place) {
-                Some(column) if number.is_nan() => format!(
+            let column = self.shape.columns().get(place);
+            if let Some(column) = column.filter(|_| number.is_nan()) {
+                return self.refused(&format!(
                     "has no number in row {row}, column {column:?}: fill missing numbers with --set \
                      'data.missing=\"mean\"', or leave the column out with --set 'data.ignore=[{column:?}]'"
-                ),
-                Some(column) => {
-                    format!("holds {number} in row {row}, column {column:?}: every number has to be finite")
-                }
-                None => format!("holds {number} in image {row}: every number has to be finite"),
+                ));
+            }
+            let place = match column {
+                Some(column) => format!("row {row}, column {column:?}"),
+                None => format!("image {row}"),
             };
-            DataError::content(&self.path, reason)
+            let needed = match number.abs() {
+                finite if finite <= GREATEST => {
+                    "scaled as the training examples are, it is beyond 3.4e38, the greatest number of 32 bits that a network \
+                     sees"
+                }
+                finite if finite.is_finite() => {
+                    "numbers beyond 3.4e38 do not fit into the 32 bits that a network sees: divide all of them, or mark this \
+                     one as missing"
+                }
+                _ => "every number has to be finite",
+            };
+            self.refused(&format!("holds {number:e} in {place}: {needed}"))
         }
+    }
+
+    /// Brings the columns into the order of the training part, by their names.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the examples of the parts differ in shape or columns.
+    fn align(&mut self, train: &Self) -> Result<()> {
+        if self.shape == train.shape {
+            return Ok(());
+        }
+        let (columns, of_train) = (self.shape.columns(), train.shape.columns());
+        let besides = |from: &[String], other: &[String]| -> Vec<String> {
+            let more = from.iter().filter(|name| !other.contains(name));
+            more.map(|name| format!("{name:?}")).collect()
+        };
+        let [lacking, more] = [besides(of_train, columns), besides(columns, of_train)];
+        let places: Option<Vec<usize>> =
+            of_train.iter().map(|name| columns.iter().position(|known| known == name)).collect();
+        if let (Some(places), true, false) = (places, more.is_empty(), columns.is_empty()) {
+            let Rows::Numbers(numbers) = &mut self.rows else {
+                let train = train.name();
+                return Err(self.refused(&format!(
+                    "has the columns of {train} in another order: write them in the same one"
+                )));
+            };
+            let rows = numbers.chunks_exact(places.len());
+            *numbers = rows.flat_map(|row| places.iter().map(|&place| row[place])).collect();
+            self.shape = train.shape.clone();
+            self.notes.push(format!(
+                "The columns of {} come in another order than those of {}: they are taken by their names.",
+                self.name(),
+                train.name()
+            ));
+            return Ok(());
+        }
+        let listed = |names: &[String]| match names.len() > LISTED {
+            true => format!("{}, …", names[..LISTED].join(", ")),
+            false => names.join(", "),
+        };
+        let differing = match (&lacking[..], &more[..]) {
+            ([], []) => String::new(),
+            (lacking, []) => format!("; it lacks {}", listed(lacking)),
+            ([], more) => format!("; it has {} besides", listed(more)),
+            (lacking, more) => format!("; it lacks {} and has {} besides", listed(lacking), listed(more)),
+        };
+        let reason = match columns.len() == of_train.len() && !columns.is_empty() {
+            true => format!("has other columns than {}: all parts have to have the same", train.name()),
+            false => format!(
+                "holds examples of {}, and {} of {}: all parts have to be of one shape",
+                self.shape,
+                train.name(),
+                train.shape
+            ),
+        };
+        Err(self.refused(&format!("{reason}{differing}")))
     }
 
     fn selected<'a, T: Copy>(&self, stored: &'a [T], rows: &'a [u32]) -> impl Iterator<Item = &'a [T]> + 'a {
@@ -113,28 +217,34 @@ impl Found {
         config: &DataConfig,
         classes: Option<&[String]>,
         progress: &dyn Progress,
-    ) -> Result<(Split, Conversion)> {
+    ) -> Result<Taken> {
         let labels = classes.and_then(|names| self.labels.as_ref()?.numbered(names));
         let labels = labels.map(|labels| rows.iter().map(|&row| labels[row as usize]).collect());
         let shape = self.shape.clone();
         let mut survey = Survey::new(&shape);
         let mut look = |row: u32, numbers: &mut dyn Iterator<Item = f64>| {
-            let found = match given {
-                None => survey.see(numbers, config.missing),
-                Some(_) => {
-                    numbers.enumerate().try_for_each(|(place, number)| check(place, number, config.missing))
+            let mut beyond = None;
+            let checked = numbers.enumerate().map(|(place, number)| {
+                if given.is_some_and(|given| !given.seen(place, number).is_finite()) {
+                    beyond = beyond.or(Some(NotFinite { place, number }));
                 }
-            };
-            found.map_err(self.not_finite(row as usize))
+                number
+            });
+            let found = survey.see(checked, config.missing);
+            found.and(beyond.map_or(Ok(()), Err)).map_err(self.not_finite(row as usize))
         };
         let converted = |survey: &Survey| {
             given.cloned().unwrap_or_else(|| survey.conversion(&shape, config.scale, config.missing))
         };
-        let shaded = |split: Split, conversion: Conversion| (split.shaded(conversion.shades()), conversion);
+        let shaded = |split: Split, conversion: Conversion, survey: Survey| Taken {
+            split: split.shaded(conversion.shades()),
+            conversion,
+            survey,
+        };
         match &self.rows {
             Rows::Bytes(bytes) if config.scale == Scale::Unit && shape.image().is_some() => {
                 let selected = self.selected(bytes, &rows).flatten().copied().collect();
-                Ok((Split::of_bytes(shape, selected, labels), Conversion::of_bytes()))
+                Ok(shaded(Split::of_bytes(shape, selected, labels), Conversion::of_bytes(), survey))
             }
             Rows::Bytes(bytes) => {
                 for (&row, numbers) in rows.iter().zip(self.selected(bytes, &rows)) {
@@ -146,7 +256,7 @@ impl Found {
                     row.iter().enumerate().map(|(place, &byte)| conversion.seen(place, f64::from(byte)))
                 });
                 let seen = seen.collect();
-                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion))
+                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion, survey))
             }
             Rows::Numbers(stored) => {
                 for (&row, numbers) in rows.iter().zip(self.selected(stored, &rows)) {
@@ -162,7 +272,7 @@ impl Found {
                         conversion.seen(place, row[from])
                     }));
                 }
-                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion))
+                Ok(shaded(Split::of_numbers(shape, seen, labels), conversion, survey))
             }
             Rows::File(file) => {
                 let width = file.row_bytes();
@@ -172,9 +282,16 @@ impl Found {
                     done.add(rows.len() as u64);
                     rows.iter().zip(numbers).try_for_each(|(&row, mut numbers)| look(row, &mut numbers))
                 })?;
-                let conversion = converted(&survey);
+                let mut conversion = converted(&survey);
+                if self.is_bytes() && shape.image().is_some() {
+                    // As they are seen in memory.
+                    match config.scale {
+                        Scale::Unit => conversion = Conversion::of_bytes(),
+                        _ => conversion.pixels = Some(Pixels::Bytes),
+                    }
+                }
                 let split = Split::of_blocks(shape, blocks, conversion.clone(), self.planar, labels);
-                Ok(shaded(split, conversion))
+                Ok(shaded(split, conversion, survey))
             }
         }
     }
@@ -182,7 +299,7 @@ impl Found {
 
 /// The data set that was found, in its parts.
 pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) -> Result<Dataset> {
-    let (founds, positions) = match source {
+    let (mut founds, positions) = match source {
         Source::Whole(found) => {
             let parts = parts_of(&found, config)?;
             (vec![*found], parts)
@@ -197,18 +314,9 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
             ([Some(train), Some(test), validation].into_iter().flatten().map(|found| *found).collect(), parts)
         }
     };
+    let [train, others @ ..] = &mut founds[..] else { unreachable!("there is a training part") };
+    others.iter_mut().try_for_each(|other| other.align(train))?;
     let [train, test, validation] = [0, 1, 2].map(|part| founds.get(part).unwrap_or(&founds[0]));
-    for other in &founds[1..] {
-        if other.shape != train.shape {
-            let reason = format!(
-                "holds examples of {}, and {} of {}: all parts have to be of one shape",
-                other.shape,
-                train.path.display(),
-                train.shape
-            );
-            return Err(DataError::content(&other.path, reason));
-        }
-    }
     for (part, positions) in [("training", &positions.train), ("test", &positions.test)] {
         if positions.is_empty() {
             return Err(DataError::content(&train.path, format!("holds no example of the {part} part")));
@@ -218,16 +326,24 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
     let classes = classes(&founds, &mut notes);
     let names = classes.as_deref();
     let Drawn { train: of_train, validation: of_validation, test: of_test } = positions;
-    let (mut training, conversion) = train.split(of_train, None, config, names, progress)?;
+    let Taken { split: mut training, conversion, survey } =
+        train.split(of_train, None, config, names, progress)?;
     for name in conversion.constant.iter().filter_map(|&column| train.shape.columns().get(column)) {
         notes.push(format!("The column {name:?} is the same in every training example."));
     }
     let given = Some(&conversion);
+    let part = |found: &Found, positions: Vec<u32>| -> Result<Split> {
+        let part = found.split(positions, given, config, names, progress)?;
+        if founds.len() > 1 && train.shape.image().is_some() {
+            check_ranges([(train, &survey), (found, &part.survey)])?;
+        }
+        Ok(part.split)
+    };
     let validation = match of_validation.is_empty() {
         true => None,
-        false => Some(validation.split(of_validation, given, config, names, progress)?.0),
+        false => Some(part(validation, of_validation)?),
     };
-    let (mut testing, _) = test.split(of_test, given, config, names, progress)?;
+    let mut testing = part(test, of_test)?;
 
     let mut digest = Sha256::new();
     for split in [Some(&training), validation.as_ref(), Some(&testing)].into_iter().flatten() {
@@ -243,7 +359,9 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
         }
         split.truncate(wanted);
     }
+    let looked_at = survey.ranges().iter().any(|[least, greatest]| least <= greatest);
     let mut dataset = Dataset::new(training, validation, testing);
+    dataset.ranges = if looked_at { survey.ranges() } else { Vec::new() };
     notes.extend(dataset.record.too_few());
     dataset.record = DataRecord {
         source: train.path.display().to_string(),
@@ -256,6 +374,41 @@ pub fn assemble(source: Source, config: &DataConfig, progress: &dyn Progress) ->
         ..dataset.record
     };
     Ok(dataset)
+}
+
+/// Refuses a part of images whose numbers mean black and white otherwise than those of the training part, by whose range all
+/// are seen: bytes beside numbers from 0 to 1 would all be black.
+fn check_ranges([(train, of_train), (other, of_other)]: [(&Found, &Survey); 2]) -> Result<()> {
+    let range = |found: &Found, survey: &Survey| match found.is_bytes() {
+        true => Some([0.0, 255.0]),
+        false => survey.convention(),
+    };
+    let ranges = [range(train, of_train), range(other, of_other)];
+    let differ = match ranges {
+        [Some(train), Some(other)] => train != other,
+        // Numbers without a convention may be like those of another part, but never like bytes.
+        _ => {
+            let is_other = |found: &Found, survey: &Survey| {
+                !found.is_bytes() && survey.ranges().iter().any(|[a, b]| a < b)
+            };
+            train.is_bytes() && is_other(other, of_other) || other.is_bytes() && is_other(train, of_train)
+        }
+    };
+    if !differ {
+        return Ok(());
+    }
+    let words = |found: &Found, survey: &Survey, range: Option<[f64; 2]>| {
+        let [least, greatest] = range.unwrap_or_else(|| survey.ranges()[0]);
+        let what = if found.is_bytes() { "bytes" } else { "numbers" };
+        format!("{what} from {least} to {greatest}")
+    };
+    Err(other.refused(&format!(
+        "holds {}, and {} {}: all parts have to mean the same by a number; save all of them as bytes, or all as numbers of one \
+         range such as 0 to 1",
+        words(other, of_other, ranges[1]),
+        train.name(),
+        words(train, of_train, ranges[0])
+    )))
 }
 
 /// The parts that the data has, or else drawn ones.

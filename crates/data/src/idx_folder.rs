@@ -51,6 +51,7 @@ fn read_part(dir: &Path, files: &SplitFiles, content: Content) -> Result<Found> 
         .transpose()?;
     Ok(Found {
         path: dir.to_path_buf(),
+        within: Some(name.to_string()),
         kind: "IDX files",
         shape: Shape::grey(height, width),
         rows: Rows::Bytes(bytes),

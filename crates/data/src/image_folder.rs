@@ -1,6 +1,6 @@
 //! A folder of images.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,15 +14,21 @@ use crate::error::{DataError, Result};
 use crate::found::{Found, Rows};
 use crate::label_file;
 use crate::labels::{Labels, Words};
+use crate::memory::{in_gigabytes, memory_of_machine};
 use crate::parts::Part;
 use crate::progress::Progress;
 use npy_format::Element;
 
 /// Endings of the names of images.
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+/// Endings of pictures of kinds that are not read: a folder that has them was meant to have them as examples.
+const UNREAD: [&str; 21] = [
+    "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "jp2", "jxl", "jfif", "ppm", "pgm", "pbm", "pnm",
+    "tga", "ico", "svg", "psd", "dng", "cr2", "nef",
+];
 /// Folders within folders at most.
 const DEEPEST: usize = 16;
-/// Images decoded before their rows are written.
+/// Images decoded at most before their rows are written.
 const AT_ONCE: usize = 256;
 /// The file of labels that is looked for.
 const LABEL_FILE: &str = "labels.csv";
@@ -35,6 +41,16 @@ struct Entry {
     path: PathBuf,
     /// From the folder on, with `/` between.
     name: String,
+}
+
+/// What was found in a folder.
+#[derive(Debug, Default)]
+struct Listed {
+    images: Vec<Entry>,
+    /// Folders without an image, by their names.
+    empty: Vec<String>,
+    /// How many pictures of kinds that are not read there are of each ending.
+    unread: BTreeMap<String, usize>,
 }
 
 /// What was seen of an image.
@@ -51,12 +67,7 @@ struct Seen {
 /// Fails with the name of an image that cannot be decoded, unless such ones are to be skipped, of one that has another size,
 /// and where labels or parts are missing.
 pub fn read(dir: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<Found> {
-    let mut entries = Vec::new();
-    let mut empty = Vec::new();
-    list(dir, dir, 0, &mut entries, &mut empty)?;
-    if entries.is_empty() {
-        return Err(DataError::content(dir, "holds no image: PNG, JPEG and WebP are read"));
-    }
+    let Listed { images: mut entries, empty, unread } = Listed::of(dir)?;
     entries.sort_by(|a, b| a.name.cmp(&b.name));
 
     let done = progress.counter("looking at images", entries.len() as u64);
@@ -78,6 +89,7 @@ pub fn read(dir: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<
         }
     }
     let shape = shape_of(dir, &kept, config)?;
+    check_memory(&kept, &shape, config)?;
     let (rows, corrupt) = pixels(&kept, &shape, config, progress)?;
     for position in corrupt.into_iter().rev() {
         skipped.push(kept.remove(position as usize).0.name);
@@ -89,9 +101,11 @@ pub fn read(dir: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<
     let parts = parts_of(dir, &names)?;
     let labels = labels_of(dir, &names, parts.is_some(), &empty, config)?;
     skipped.sort();
-    let notes = (!skipped.is_empty()).then(|| skipped_note(&skipped)).into_iter().collect();
+    let skipped = (!skipped.is_empty()).then(|| skipped_note(&skipped));
+    let notes = [skipped, unread_note(&unread), enlarged_note(&kept, config)].into_iter().flatten().collect();
     Ok(Found {
         path: dir.to_path_buf(),
+        within: None,
         kind: "a folder of images",
         shape,
         rows,
@@ -111,39 +125,86 @@ fn skipped_note(names: &[String]) -> String {
     }
 }
 
-/// Collects the images below a folder, and the names of folders without one.
-fn list(
-    root: &Path,
-    dir: &Path,
-    depth: usize,
-    images: &mut Vec<Entry>,
-    empty: &mut Vec<String>,
-) -> Result<()> {
-    if depth > DEEPEST {
-        return Err(DataError::content(dir, format!("lies more than {DEEPEST} folders deep")));
-    }
-    let before = images.len();
-    for entry in dir.read_dir().map_err(DataError::io(dir))? {
-        let path = entry.map_err(DataError::io(dir))?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if hidden {
-            continue;
+fn unread_note(unread: &BTreeMap<String, usize>) -> Option<String> {
+    let listed: Vec<String> = unread.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
+    let (files, are) = if unread.values().sum::<usize>() == 1 { ("file", "is") } else { ("files", "are") };
+    (!unread.is_empty()).then(|| {
+        format!(
+            "PNG, JPEG and WebP are read, and the {files} of other kinds {are} left out: {}.",
+            listed.join(", ")
+        )
+    })
+}
+
+/// Says which images have fewer pixels than they are given.
+fn enlarged_note(images: &[(Entry, Seen)], config: &DataConfig) -> Option<String> {
+    let side = |(_, seen): &&(Entry, Seen)| seen.header.height.min(seen.header.width);
+    let smaller: Vec<&(Entry, Seen)> =
+        images.iter().filter(|image| side(image) < config.image_size).collect();
+    let (entry, Seen { header: Header { height, width, .. }, .. }) =
+        smaller.iter().copied().min_by_key(side)?;
+    let size = config.image_size;
+    Some(match smaller.len() {
+        1 => format!(
+            "1 image is smaller than {size} pixels and is made larger: {} of {height} x {width}.",
+            entry.name
+        ),
+        count => format!(
+            "{count} images are smaller than {size} pixels and are made larger, the smallest {} of {height} x {width}.",
+            entry.name
+        ),
+    })
+}
+
+impl Listed {
+    /// What there is below a folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no image, or the folder cannot be read.
+    fn of(dir: &Path) -> Result<Self> {
+        let mut listed = Self::default();
+        listed.list(dir, dir, 0)?;
+        if listed.images.is_empty() {
+            let note = unread_note(&listed.unread).map(|note| format!("; {}", note.trim_end_matches('.')));
+            let reason = note.unwrap_or_else(|| ": PNG, JPEG and WebP are read".to_string());
+            return Err(DataError::content(dir, format!("holds no image{reason}")));
         }
-        if path.is_dir() {
-            list(root, &path, depth + 1, images, empty)?;
-        } else if is_image(&path) {
-            images.push(Entry { name: name_of(root, &path), path });
+        Ok(listed)
+    }
+
+    fn list(&mut self, root: &Path, dir: &Path, depth: usize) -> Result<()> {
+        if depth > DEEPEST {
+            return Err(DataError::content(dir, format!("lies more than {DEEPEST} folders deep")));
         }
+        let before = self.images.len();
+        for entry in dir.read_dir().map_err(DataError::io(dir))? {
+            let path = entry.map_err(DataError::io(dir))?.path();
+            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if hidden {
+                continue;
+            }
+            if path.is_dir() {
+                self.list(root, &path, depth + 1)?;
+            } else if is_image(&path) {
+                self.images.push(Entry { name: name_of(root, &path), path });
+            } else if let Some(ending) = ending(&path).filter(|ending| UNREAD.contains(&ending.as_str())) {
+                *self.unread.entry(ending).or_default() += 1;
+            }
+        }
+        if self.images.len() == before && depth > 0 {
+            self.empty.push(name_of(root, dir));
+        }
+        Ok(())
     }
-    if images.len() == before && depth > 0 {
-        empty.push(name_of(root, dir));
-    }
-    Ok(())
+}
+
+fn ending(path: &Path) -> Option<String> {
+    path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase())
 }
 
 pub(crate) fn is_image(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    ending(path).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
 fn name_of(root: &Path, path: &Path) -> String {
@@ -253,6 +314,56 @@ fn shape_of(dir: &Path, images: &[(Entry, Seen)], config: &DataConfig) -> Result
     Ok(Shape::Image { height, width, channels })
 }
 
+/// How many images of so many bytes are decoded before their rows are written: no more than fit into the memory granted.
+fn at_once(bytes: usize, config: &DataConfig) -> usize {
+    ((config.memory_mib << 20) / bytes.max(1)).clamp(1, AT_ONCE)
+}
+
+/// Refuses a size of images that takes more memory than there is, before any of it is taken.
+fn check_memory(images: &[(Entry, Seen)], shape: &Shape, config: &DataConfig) -> Result<()> {
+    let side = config.image_size as f64;
+    if side == 0.0 {
+        return Ok(());
+    }
+    let [_, _, channels] = shape.image().unwrap_or([1, 1, 1]);
+    let bytes = side * side * channels as f64;
+    let granted = config.memory_mib as f64 * f64::from(1 << 20);
+    let count = images.len() as f64;
+    let together = bytes * count;
+    // An image that is being resized is held at its own height and the new width too, in 32 bits.
+    let resized = |&(_, Seen { header: Header { height, width, .. }, .. }): &(Entry, Seen)| {
+        let [height, width] = [height, width].map(|length| length as f64);
+        let ratio = side / height.min(width);
+        channels as f64 * ratio * width * (4.0 * height + ratio * height)
+    };
+    let work = rayon::current_num_threads() as f64 * images.iter().map(resized).fold(0.0, f64::max);
+    let decoded = bytes * count.min((granted / bytes).floor().clamp(1.0, AT_ONCE as f64));
+    let kept = if together <= granted { together } else { 0.0 };
+    let needed = work + decoded + kept;
+    let limit = match memory_of_machine() {
+        Some(there) if needed > there => {
+            format!(
+                "reading them takes {} of memory, and this machine has {}",
+                in_gigabytes(needed),
+                in_gigabytes(there)
+            )
+        }
+        _ if bytes > granted => {
+            format!("one alone is more than the {} MiB that data.memory_mib grants", config.memory_mib)
+        }
+        _ => return Ok(()),
+    };
+    Err(DataError::Setting {
+        key: "image_size",
+        reason: format!(
+            "= {} makes {count} images of {} each, {} together: {limit}; choose a smaller size, such as 64",
+            config.image_size,
+            in_gigabytes(bytes),
+            in_gigabytes(together)
+        ),
+    })
+}
+
 /// The pixels of all images, from the cache or into it, and the positions of those that turned out to be corrupt.
 fn pixels(
     images: &[(Entry, Seen)],
@@ -280,8 +391,10 @@ fn pixels(
     };
     let mut cache = if_needed(CacheWriter::create(&key))?;
     let done = progress.counter("decoding images", images.len() as u64);
-    let (mut kept, mut corrupt) = (Vec::new(), Vec::new());
-    for (number, images) in images.chunks(AT_ONCE).enumerate() {
+    let mut kept = Vec::with_capacity(if fits { images.len() * numbers } else { 0 });
+    let mut corrupt = Vec::new();
+    let at_once = at_once(numbers, config);
+    for (number, images) in images.chunks(at_once).enumerate() {
         let pixels: Vec<Result<Vec<u8>>> = images
             .par_iter()
             .map(|(entry, seen)| {
@@ -301,7 +414,7 @@ fn pixels(
                     }
                 }
                 Err(DataError::Content { .. }) if config.skip_corrupt => {
-                    corrupt.push((number * AT_ONCE + position) as u32);
+                    corrupt.push((number * at_once + position) as u32);
                 }
                 Err(error) => return Err(error),
             }
@@ -369,27 +482,30 @@ fn decoded(path: &Path, seen: &Seen, shape: &Shape, config: &DataConfig) -> Resu
 
 /// The sizes of the images of a folder, for a configuration that is still to be chosen.
 pub struct Glance {
-    /// The least of all sides.
-    pub least: usize,
+    /// The least of all sides or, where that is less than half the median of the shorter sides, this median: a single icon
+    /// among photographs does not decide over all of them.
+    pub side: usize,
     /// Whether all images are of one size.
     pub alike: bool,
 }
 
 /// Looks at the headers of the images of a folder, those that can be read if others are to be skipped.
 pub fn glance(dir: &Path, skip_corrupt: bool) -> Result<Glance> {
-    let mut entries = Vec::new();
-    list(dir, dir, 0, &mut entries, &mut Vec::new())?;
+    let Listed { images: entries, .. } = Listed::of(dir)?;
     let size = |entry: &Entry| look(&entry.path).map(|seen| (seen.header.height, seen.header.width));
     let sizes: Vec<Result<(usize, usize)>> = entries.par_iter().map(size).collect();
     let sizes: Vec<(usize, usize)> = match skip_corrupt {
         true => sizes.into_iter().flatten().collect(),
         false => sizes.into_iter().collect::<Result<_>>()?,
     };
-    let least = sizes.iter().map(|&(height, width)| height.min(width)).min();
-    let Some(least) = least else {
-        return Err(DataError::content(dir, "holds no image: PNG, JPEG and WebP are read"));
+    let mut sides: Vec<usize> = sizes.iter().map(|&(height, width)| height.min(width)).collect();
+    sides.sort_unstable();
+    let Some(&least) = sides.first() else {
+        return Err(DataError::content(dir, "holds no image that can be read"));
     };
-    Ok(Glance { least, alike: sizes.iter().all(|size| *size == sizes[0]) })
+    let median = sides[sides.len() / 2];
+    let side = if 2 * least < median { median } else { least };
+    Ok(Glance { side, alike: sizes.iter().all(|size| *size == sizes[0]) })
 }
 
 #[cfg(test)]
@@ -522,6 +638,75 @@ mod tests {
         assert_eq!(levels(&dataset).iter().map(|(level, _)| *level).collect::<Vec<_>>(), [1, 10, 20]);
         let grey = folder.load(|config| (config.image_size, config.channels) = (2, 1)).unwrap();
         assert_eq!(grey.train.numbers(), 4);
+    }
+
+    #[test]
+    fn pictures_of_kinds_that_are_not_read_are_counted() {
+        let folder = Folder::new();
+        folder.write("a.gif", "GIF89a");
+        folder.write("readme.txt", "no image");
+        let text = folder.message(|_| {});
+        assert!(
+            text.ends_with(
+                "holds no image; PNG, JPEG and WebP are read, and the file of other kinds is left out: 1 .gif"
+            ),
+            "{text}"
+        );
+        for (level, name) in [(10, "x/a.png"), (20, "x/b.png"), (30, "y/c.png")] {
+            folder.png(name, [2, 2], &[level]);
+        }
+        folder.write("x/c.TIFF", "");
+        folder.write("x/b.gif", "");
+        folder.write("y/.d.bmp", "hidden");
+        assert_eq!(
+            folder.load(|_| {}).unwrap().record.notes[0],
+            "PNG, JPEG and WebP are read, and the files of other kinds are left out: 2 .gif, 1 .tiff."
+        );
+    }
+
+    #[test]
+    fn one_icon_does_not_decide_the_size_of_all_and_what_is_made_larger_is_said() {
+        let folder = Folder::new();
+        for name in ["a.png", "b.png", "c.png", "d.png"] {
+            folder.png(name, [40, 50], &[10]);
+        }
+        let side = |folder: &Folder| glance(folder.0.path(), false).unwrap().side;
+        folder.png("e.png", [30, 30], &[20]);
+        assert_eq!(side(&folder), 30);
+        folder.png("icon.png", [1, 2], &[20]);
+        assert_eq!(side(&folder), 40);
+        let notes = |size: usize| folder.load(|config| config.image_size = size).unwrap().record.notes;
+        assert_eq!(notes(30)[0], "1 image is smaller than 30 pixels and is made larger: icon.png of 1 x 2.");
+        assert_eq!(
+            notes(40)[0],
+            "2 images are smaller than 40 pixels and are made larger, the smallest icon.png of 1 x 2."
+        );
+        assert!(!notes(1)[0].contains("larger"));
+    }
+
+    #[test]
+    fn a_size_that_takes_more_memory_than_there_is_is_refused_before_an_image_is_decoded() {
+        let folder = Folder::new();
+        for name in ["a.png", "b.png", "c.png"] {
+            folder.png(name, [4, 8], &[10]);
+        }
+        for (size, expected) in [
+            (
+                100_000_000,
+                "data.image_size = 100000000 makes 3 images of 10000000.0 GB each, 30000000.0 GB together: ",
+            ),
+            (usize::MAX, "data.image_size = 18446744073709551615 makes 3 images of"),
+        ] {
+            let text = folder.message(|config| config.image_size = size);
+            assert!(
+                text.starts_with(expected) && text.ends_with("choose a smaller size, such as 64"),
+                "{text}"
+            );
+        }
+        let text = folder.message(|config| (config.image_size, config.memory_mib) = (1100, 1));
+        assert!(text.contains("one alone is more than the 1 MiB that data.memory_mib grants"), "{text}");
+        let small = folder.load(|config| (config.image_size, config.memory_mib) = (1000, 1)).unwrap();
+        assert_eq!(small.train.numbers(), 1_000_000);
     }
 
     #[test]

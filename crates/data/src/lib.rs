@@ -27,6 +27,7 @@ mod kind;
 mod label_file;
 mod labels;
 mod load;
+mod memory;
 mod mnist;
 mod npy;
 mod npz;

@@ -58,16 +58,16 @@ fn load_or(
     } else {
         read(&config.path, config, progress)?
     };
-    let Dataset { train, validation, test, record } = assemble(source, config, progress)?;
+    let dataset = assemble(source, config, progress)?;
     if config.binarise == Binarise::None {
-        return Ok(Dataset { train, validation, test, record });
+        return Ok(dataset);
     }
     let binary = |part| Binary { how: config.binarise, part };
     Ok(Dataset {
-        train: train.binary(binary(0)),
-        validation: validation.map(|validation| validation.binary(binary(1))),
-        test: test.binary(binary(2)),
-        record,
+        train: dataset.train.binary(binary(0)),
+        validation: dataset.validation.map(|validation| validation.binary(binary(1))),
+        test: dataset.test.binary(binary(2)),
+        ..dataset
     })
 }
 

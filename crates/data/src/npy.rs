@@ -58,10 +58,9 @@ pub fn read_header(reader: &mut impl Read) -> Result<Header, String> {
 pub fn layout(header: &Header, path: &Path, config: &DataConfig) -> Result<Layout> {
     let interleaved = |shape| Ok(Layout { shape, planar: false });
     if header.count().is_none_or(|count| count == 0) {
-        return Err(DataError::content(
-            path,
-            format!("has the shape {:?}: it holds no example", header.shape),
-        ));
+        let has_examples = header.count().is_some() && header.shape.first().is_some_and(|&count| count > 0);
+        let lacking = if has_examples { "its examples hold no number" } else { "it holds no example" };
+        return Err(DataError::content(path, format!("has the shape {:?}: {lacking}", header.shape)));
     }
     let numbers = header.shape.iter().skip(1).product();
     if let Some(shape) = image_shape(path, numbers, config)? {
@@ -127,6 +126,7 @@ fn found(path: &Path, layout: Layout, rows: Rows) -> Found {
     let Layout { shape, planar } = layout;
     Found {
         path: path.to_path_buf(),
+        within: None,
         kind: "an array of NumPy",
         shape,
         rows,
@@ -253,6 +253,22 @@ mod tests {
     }
 
     #[test]
+    fn bytes_left_in_their_file_are_seen_as_in_memory_however_dark_they_are() {
+        let dir = TempDir::new().unwrap();
+        let bytes: Vec<u8> = (0..400 * 4000).map(|i| u8::from(i % 7 == 0)).collect();
+        let path = write_npy(&dir.path().join("a.npy"), "|u1", "(400, 80, 50)", &bytes);
+        for scale in [record::Scale::Unit, record::Scale::Standardise, record::Scale::None] {
+            let [in_memory, streamed] = [4096, 1]
+                .map(|memory_mib| load(&DataConfig { memory_mib, scale, ..config(&path) }, &()).unwrap());
+            assert!(in_memory.train.block_plan().is_none() && streamed.train.block_plan().is_some());
+            assert_eq!(streamed.record.pixels, in_memory.record.pixels);
+            assert_eq!(streamed.record.scaling, in_memory.record.scaling);
+            assert_eq!(streamed.train.rows(0..9).unwrap(), in_memory.train.rows(0..9).unwrap());
+            assert_eq!(streamed.test.rows(0..9).unwrap(), in_memory.test.rows(0..9).unwrap());
+        }
+    }
+
+    #[test]
     fn labels_beside_an_array_are_found_by_name() {
         let dir = TempDir::new().unwrap();
         let path = write_npy(&dir.path().join("x.npy"), "|u1", "(5, 2)", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -277,6 +293,7 @@ mod tests {
             ("<c8", "(1, 2)", &[0; 16], "values of the type \"<c8\""),
             ("|u1", "(8,)", &[0; 8], "has the shape [8]"),
             ("|u1", "(0, 8)", &[], "holds no example"),
+            ("<f8", "(400, 0)", &[], "has the shape [400, 0]: its examples hold no number"),
             ("|u1", "(2, 2, 2, 2, 2)", &[0; 32], "has the shape [2, 2, 2, 2, 2]"),
             ("|u1", "(18446744073709551615, 2, 2)", &[], "holds no example"),
             ("|u1", "(2, 4)", &[0; 8], "holds 2 examples: training, validation and test need one each"),
@@ -299,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_not_finite_is_named_by_its_image() {
+    fn a_number_that_is_not_finite_in_32_bits_is_named_by_its_place() {
         let dir = TempDir::new().unwrap();
         let mut numbers = [0.5f32; 2 * 40];
         numbers[2 * 17 + 1] = f32::NAN;
@@ -307,6 +324,12 @@ mod tests {
         let path = write_npy(&dir.path().join("a.npy"), "<f4", "(40, 1, 2)", &bytes);
         let text = load(&config(&path), &()).unwrap_err().to_string();
         assert!(text.contains("holds NaN in image 17"), "{text}");
+        let mut numbers = [0.5f64; 2 * 40];
+        numbers[2 * 17 + 1] = -1e200;
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let path = write_npy(&dir.path().join("b.npy"), "<f8", "(40, 2)", &bytes);
+        let text = load(&config(&path), &()).unwrap_err().to_string();
+        assert!(text.contains("b.npy holds -1e200 in row 17, column \"column 1\""), "{text}");
     }
 
     #[test]

@@ -109,6 +109,7 @@ impl<'a> Archive<'a> {
         let rows = npy::rows_in_memory(header.element, bytes, &layout);
         let mut found = Found {
             path: self.path.to_path_buf(),
+            within: Some(format!("the array {name:?}")),
             kind: "an .npz file of NumPy",
             shape: layout.shape,
             rows,
@@ -260,6 +261,18 @@ mod tests {
         assert!(dataset.validation.is_none());
         assert_eq!(dataset.train.pixels(&[1]).unwrap(), [3, 4]);
         assert_eq!(dataset.test.labels, Some(vec![1]));
+    }
+
+    #[test]
+    fn parts_of_different_shapes_are_named_by_their_arrays() {
+        let dir = TempDir::new().unwrap();
+        let arrays = [("x_test", "(1, 1, 2)", vec![9, 9]), ("x_train", "(2, 1, 1)", vec![1, 2])];
+        let text = load_with(&npz(&dir, &arrays), |_| {}).unwrap_err().to_string();
+        for part in
+            ["a.npz (the array \"x_test\") holds examples of 1 x 2", "a.npz (the array \"x_train\") of 1 x 1"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
     }
 
     #[test]

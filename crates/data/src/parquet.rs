@@ -50,12 +50,12 @@ fn read_rows(path: &Path, config: &DataConfig) -> Result<Found> {
         return Err(DataError::content(path, reason));
     }
     let mut kinds = vec![ColumnKind::default(); names.len()];
-    for row in reader.get_row_iter(None).map_err(refused)? {
+    for (position, row) in reader.get_row_iter(None).map_err(refused)?.enumerate() {
         let row = row.map_err(refused)?;
         for (kind, (_, field)) in kinds.iter_mut().zip(row.get_column_iter()) {
-            kind.see(&cell(field));
+            kind.see(&cell(field), || format!("row {position}"));
         }
-        if kinds.iter().all(|&kind| kind != ColumnKind::Missing) {
+        if kinds.iter().all(|kind| *kind != ColumnKind::Missing) {
             break;
         }
     }
@@ -110,6 +110,7 @@ fn read_rows(path: &Path, config: &DataConfig) -> Result<Found> {
     };
     Ok(Found {
         path: path.to_path_buf(),
+        within: None,
         kind: "a Parquet file",
         shape,
         rows: Rows::Numbers(numbers),

@@ -79,8 +79,10 @@ impl Picture {
     fn cropped(&self, side: usize) -> Self {
         let Self { channels, width, .. } = *self;
         let (top, left) = ((self.height - side) / 2, (width - side) / 2);
-        let rows = self.bytes.chunks_exact(width * channels).skip(top).take(side);
-        let bytes = rows.flat_map(|row| &row[left * channels..(left + side) * channels]).copied().collect();
+        let mut bytes = Vec::with_capacity(side * side * channels);
+        for row in self.bytes.chunks_exact(width * channels).skip(top).take(side) {
+            bytes.extend_from_slice(&row[left * channels..(left + side) * channels]);
+        }
         Self { height: side, width: side, channels, bytes }
     }
 }

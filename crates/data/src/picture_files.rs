@@ -41,7 +41,8 @@ pub fn picture_files(path: &Path) -> Result<Option<Vec<PathBuf>>> {
 /// Fails when the file is damaged, or of another size.
 pub fn read_picture(path: &Path, [height, width, channels]: [usize; 3]) -> Result<Vec<u8>> {
     let bytes = fs::read(path).map_err(DataError::io(path))?;
-    let picture = decode(&bytes, channels).map_err(|reason| DataError::content(path, reason))?;
+    let picture = decode(&bytes, channels)
+        .map_err(|reason| DataError::content(path, format!("cannot be decoded ({reason})")))?;
     if (picture.height, picture.width) == (height, width) {
         return Ok(picture.bytes);
     }
@@ -77,6 +78,11 @@ mod tests {
         assert_eq!(picture_files(&files[1]).unwrap(), Some(vec![files[1].clone()]));
         assert_eq!(read_picture(&files[0], [4, 6, 1]).unwrap(), [100; 24]);
         assert_eq!(read_picture(&files[1], [2, 2, 3]).unwrap(), [200; 12]);
+        let text = read_picture(&dir.path().join("c.txt"), [2, 2, 1]).unwrap_err().to_string();
+        assert!(
+            text.ends_with("c.txt cannot be decoded (it begins neither as PNG nor as JPEG nor as WebP)"),
+            "{text}"
+        );
         let text = read_picture(&files[0], [2, 3, 1]).unwrap_err().to_string();
         assert!(text.ends_with("a.png is of 4 x 6 pixels, and 2 x 3 are needed"), "{text}");
     }

@@ -26,8 +26,8 @@ pub fn suggest(config: DataConfig) -> Result<DataConfig> {
     let path = &config.path;
     match kind_of(path)? {
         Kind::ImageFolder if config.image_size == 0 => {
-            let Glance { least, alike, .. } = glance(path, config.skip_corrupt)?;
-            let image_size = if alike && least <= SIDE { 0 } else { least.min(SIDE) };
+            let Glance { side, alike } = glance(path, config.skip_corrupt)?;
+            let image_size = if alike && side <= SIDE { 0 } else { side.min(SIDE) };
             Ok(DataConfig { image_size, ..config })
         }
         Kind::Table if config.image_shape.is_empty() => {

@@ -2,6 +2,9 @@
 
 use record::{Missing, Pixels, Scale, Scaling, Shape};
 
+/// The greatest number that a network sees, or gives back, in 32 bits.
+pub const GREATEST: f64 = f32::MAX as f64;
+
 /// How many numbers there are of a column, and between which they lie.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Column {
@@ -29,7 +32,7 @@ pub struct Survey {
 pub struct NotFinite {
     /// The place in its row.
     pub place: usize,
-    /// NaN or infinite.
+    /// NaN, or infinite in 32 bits, as it is or after it was scaled.
     pub number: f64,
 }
 
@@ -83,6 +86,18 @@ impl Column {
     fn constant(&self) -> bool {
         self.least >= self.greatest
     }
+
+    /// The range that images with these numbers have by convention, so that a data set without a wholly white pixel is seen as
+    /// it is meant.
+    fn convention(&self) -> Option<[f64; 2]> {
+        match (self.least, self.greatest) {
+            (0.0.., ..=1.0) => Some([0.0, 1.0]),
+            (0.0.., ..=255.0) if self.whole => Some([0.0, 255.0]),
+            (0.0.., ..=65535.0) if self.whole => Some([0.0, 65535.0]),
+            (-1.0.., ..=1.0) => Some([-1.0, 1.0]),
+            _ => None,
+        }
+    }
 }
 
 impl Survey {
@@ -95,17 +110,28 @@ impl Survey {
     ///
     /// # Errors
     ///
-    /// Fails at the first number that is infinite, or NaN unless missing numbers are to be filled.
+    /// Fails at the first number that is infinite in 32 bits, or NaN unless missing numbers are to be filled.
     pub fn see(&mut self, row: impl Iterator<Item = f64>, missing: Missing) -> Result<(), NotFinite> {
         let last = self.columns.len() - 1;
         for (place, number) in row.enumerate() {
-            if number.is_finite() {
+            if number.abs() <= GREATEST {
                 self.columns[place.min(last)].see(number);
-            } else {
-                check(place, number, missing)?;
+            } else if !(number.is_nan() && missing == Missing::Mean) {
+                return Err(NotFinite { place, number });
             }
         }
         Ok(())
+    }
+
+    /// The least and the greatest number of each column; the former is the greater one where there is no number.
+    pub fn ranges(&self) -> Vec<[f64; 2]> {
+        self.columns.iter().map(|column| [column.least, column.greatest]).collect()
+    }
+
+    /// The range that images with these numbers have by convention; `None` where they have another one, or are all the same and
+    /// tell nothing.
+    pub fn convention(&self) -> Option<[f64; 2]> {
+        self.columns.first().filter(|column| !column.constant()).and_then(Column::convention)
     }
 
     /// How the numbers are seen.
@@ -129,31 +155,18 @@ impl Survey {
     }
 }
 
-/// Refuses a number that is infinite, or NaN unless missing numbers are to be filled.
-pub fn check(place: usize, number: f64, missing: Missing) -> Result<(), NotFinite> {
-    match number.is_finite() || number.is_nan() && missing == Missing::Mean {
-        true => Ok(()),
-        false => Err(NotFinite { place, number }),
-    }
-}
-
 /// Shift and scale of a column.
 fn of_column(column: &Column, shape: &Shape, scale: Scale) -> [f64; 2] {
-    let Column { least, greatest, whole, .. } = *column;
+    let Column { least, greatest, .. } = *column;
     let nonzero = |scale: f64| if scale > 0.0 { scale } else { 1.0 };
     match scale {
         Scale::None => [0.0, 1.0],
         Scale::Standardise => [column.mean(), nonzero(column.deviation())],
         Scale::Unit if column.count == 0 => [0.0, 1.0],
-        // Ranges that images have by convention, so that a data set without a wholly white pixel is seen as it is meant.
-        Scale::Unit if shape.image().is_some() => match (least, greatest) {
-            (0.0.., ..=1.0) => [0.0, 1.0],
-            (0.0.., ..=255.0) if whole => [0.0, 255.0],
-            (0.0.., ..=65535.0) if whole => [0.0, 65535.0],
-            (-1.0.., ..=1.0) => [-1.0, 2.0],
-            _ => [least, nonzero(greatest - least)],
+        Scale::Unit => match column.convention().filter(|_| shape.image().is_some()) {
+            Some([black, white]) => [black, white - black],
+            None => [least, nonzero(greatest - least)],
         },
-        Scale::Unit => [least, nonzero(greatest - least)],
     }
 }
 
@@ -235,8 +248,21 @@ mod tests {
         assert_eq!(seen(&conversion, &[f64::NAN, f64::NAN]), [0.0, 0.0]);
         let error = survey.see([1.0, f64::NAN].into_iter(), Missing::Refuse).unwrap_err();
         assert!(error.place == 1 && error.number.is_nan());
-        let error = survey.see([f64::INFINITY].into_iter(), Missing::Mean).unwrap_err();
-        assert_eq!(error, NotFinite { place: 0, number: f64::INFINITY });
+        for number in [f64::INFINITY, 1e300, -1e39] {
+            let error = survey.see([number].into_iter(), Missing::Mean).unwrap_err();
+            assert_eq!(error, NotFinite { place: 0, number });
+        }
+    }
+
+    #[test]
+    fn the_greatest_numbers_of_32_bits_are_scaled_without_overflow() {
+        let shape = table(1);
+        let survey = survey(&shape, &[&[-GREATEST], &[GREATEST]], Missing::Refuse);
+        for scale in [Scale::Standardise, Scale::Unit, Scale::None] {
+            let conversion = survey.conversion(&shape, scale, Missing::Refuse);
+            let [least, greatest] = [-GREATEST, GREATEST].map(|number| conversion.seen(0, number));
+            assert!(least.is_finite() && greatest.is_finite() && least < greatest, "{least} to {greatest}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use record::{DataConfig, Shape};
 use sha2::{Digest, Sha256};
 
 use crate::cache::{CacheWriter, Cached};
-use crate::columns::{Cell, Chosen, ColumnKind, chosen};
+use crate::columns::{Cell, Chosen, ColumnKind, Word, chosen};
 use crate::error::{DataError, Result};
 use crate::found::{Found, Rows, image_shape};
 use crate::label_file;
@@ -91,7 +91,8 @@ pub fn read(path: &Path, config: &DataConfig, progress: &dyn Progress) -> Result
                     let line = record.position().map_or(0, csv::Position::line);
                     let name = &sight.names[column];
                     let reason = format!(
-                        "holds {word:?} in line {line}, column {name:?}, where the rows before have numbers"
+                        "holds {word:?} in line {line}, column {name:?}, where the rows before have numbers{}",
+                        Word::advice(word)
                     );
                     return Err(DataError::content(path, reason));
                 }
@@ -137,6 +138,7 @@ pub fn read(path: &Path, config: &DataConfig, progress: &dyn Progress) -> Result
     };
     Ok(Found {
         path: path.to_path_buf(),
+        within: None,
         kind: "a table",
         shape,
         rows,
@@ -149,6 +151,21 @@ pub fn read(path: &Path, config: &DataConfig, progress: &dyn Progress) -> Result
 
 fn cell(record: &ByteRecord, column: usize) -> &[u8] {
     record.get(column).unwrap_or_default().trim_ascii()
+}
+
+fn line_of(record: &ByteRecord) -> u64 {
+    record.position().map_or(0, csv::Position::line)
+}
+
+/// Refuses names and words in another encoding: different ones could become the same.
+fn check_utf8(path: &Path, record: &ByteRecord) -> Result<()> {
+    let Err(error) = std::str::from_utf8(record.as_slice()) else { return Ok(()) };
+    let reason = format!(
+        "holds the byte 0x{:02x} in line {}, which is not UTF-8: save it as UTF-8",
+        record.as_slice()[error.valid_up_to()],
+        line_of(record)
+    );
+    Err(DataError::content(path, reason))
 }
 
 /// The digest of everything on which the numbers depend.
@@ -226,7 +243,18 @@ fn delimiter(path: &Path) -> Result<u8> {
             count => filled += count,
         }
     }
+    if matches!(start[..filled], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        return Err(DataError::content(path, "is written in UTF-16: save it as UTF-8"));
+    }
     let line = start[..filled].split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let decimals = |cell: &[u8]| {
+        let text = String::from_utf8_lossy(cell.trim_ascii()).replacen(',', ".", 1);
+        matches!(Cell::read(text.as_bytes()), Cell::Number(_))
+    };
+    if line.contains(&b';') && line.split(|&byte| byte == b';').all(decimals) {
+        // Its commas are those of decimals.
+        return Ok(b';');
+    }
     let count = |delimiter: &u8| line.iter().filter(|byte| *byte == delimiter).count();
     // Of two alike the last one is given back, so the comma.
     Ok([b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b','))
@@ -264,17 +292,20 @@ fn look(path: &Path, progress: &dyn Progress) -> Result<Sight> {
     let done = progress.counter("looking at the table", 0);
     let mut see = |record: &ByteRecord| {
         for (kind, cell) in kinds.iter_mut().zip(record) {
-            kind.see(&Cell::read(cell.trim_ascii()));
+            let place = || format!("line {}", line_of(record));
+            kind.see(&Cell::read(cell.trim_ascii()), place);
         }
         rows += 1;
         if rows % STRIDE as usize == 0 {
             done.add(STRIDE);
         }
     };
+    check_utf8(path, &record)?;
     if !headed {
         see(&record);
     }
     while reader.read_byte_record(&mut record).map_err(refused(path))? {
+        check_utf8(path, &record)?;
         see(&record);
     }
     drop(reader);
@@ -386,6 +417,12 @@ mod tests {
             (dataset.record.columns.len(), dataset.record.classes),
             (1, vec!["a".to_string(), "b".to_string()])
         );
+        let note = &load_text("x,share\n1,12%\n2,13%\n3,12%\n", |_| {}).unwrap().record.notes[0];
+        assert!(
+            note.contains("it holds words, such as \"12%\" in line 2; numbers are written without"),
+            "{note}"
+        );
+        assert!(!note.contains("data.labels"), "{note}");
         let dataset = load_text("x,target\n1,0\n2,1\n3,0\n", |_| {}).unwrap();
         assert_eq!(dataset.record.classes, ["0", "1"]);
         assert!(
@@ -414,17 +451,52 @@ mod tests {
             ("a,b\n1,2\n1\n", "has 1 cells in line 3 and 2 in those before"),
             ("a,b\n1,2\n3,4\n5,six\n", "holds \"six\" in line 4, column \"b\""),
             ("a,b\n1,2\n3,inf\n5,6\n", "column \"b\": every number has to be finite"),
-            ("a\nx\ny\nz\n", "has no column of numbers"),
+            ("a,b\n1,2\n3,4\n1e300,6\n", "holds 1e300 in row 2, column \"a\": numbers beyond 3.4e38"),
+            ("a\nx\ny\nz\n", "has no column of numbers: it holds \"x\" in line 2, column \"a\""),
+            ("a;b\n1,5;2,3\n", "it holds \"1,5\" in line 2, column \"a\"; decimals are written with a point"),
+            (
+                "1,5;2,3\n4,5;6,7\n",
+                "it holds \"4,5\" in line 2, column \"1,5\"; decimals are written with a point",
+            ),
+            (
+                "a,b\n1,2\n3,4\n5,6%\n",
+                "holds \"6%\" in line 4, column \"b\", where the rows before have numbers; numbers are",
+            ),
             ("a,a\n1,2\n1,2\n1,2\n", "has two columns that are called \"a\""),
         ] {
             let found = message(text, |_| {});
             assert!(found.contains("a.csv") && found.contains(expected), "{expected}: {found}");
         }
+        let no_label = |config: &mut DataConfig| config.labels = "none".to_string();
+        let found = message("a,b\n12%,1\n13%,2\n14%,3\n", no_label);
+        assert!(
+            found.contains("columns \"a\" hold words: \"12%\" in line 2, column \"a\"; numbers are"),
+            "{found}"
+        );
         let text = "a,b\n1,2\n3,4\n5,6\n";
         let found = message(text, |config| config.ignore = vec!["c".to_string()]);
         assert!(found.contains("data.ignore") && found.contains("a, b"), "{found}");
         let found = message(text, |config| config.split = "b".to_string());
         assert!(found.contains("holds \"2\" in line 2, column \"b\": a part is train"), "{found}");
+    }
+
+    #[test]
+    fn other_encodings_than_utf_8_are_refused() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a.csv");
+        let text = "größe,b\n1,2\n3,4\n5,6\n";
+        let latin = |text: &str| text.chars().map(|character| character as u8).collect::<Vec<u8>>();
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        for (bytes, expected) in [
+            (latin(text), "holds the byte 0xf6 in line 1, which is not UTF-8"),
+            (latin("a,b\n1,rot\n2,grün\n3,rot\n"), "holds the byte 0xfc in line 3, which is not UTF-8"),
+            (wide(&format!("\u{feff}{text}")), "is written in UTF-16: save it as UTF-8"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let config = DataConfig { path: path.clone(), ..DataConfig::default() };
+            let found = load(&config, &()).unwrap_err().to_string();
+            assert!(found.contains("a.csv") && found.contains(expected), "{expected}: {found}");
+        }
     }
 
     #[test]

@@ -224,8 +224,8 @@ pub fn describe_data(dataset: &Dataset) -> Vec<String> {
         [train, validation, test] => format!("parts: {train} training, {validation} validation, {test} test"),
     });
     lines.push(match (&scaling.shift[..], &scaling.scale[..]) {
+        ([_], [_]) => format!("numbers: {}", describe_scaling(&dataset.record, is_unit(dataset))),
         ([], _) | (_, []) => "numbers: as they are".to_string(),
-        ([shift], [scale]) => format!("numbers: {shift} to {} are seen as 0 to 1", shift + scale),
         _ => "numbers: each column less its shift, divided by its scale; both are in run.json".to_string(),
     });
     if let Some(plan) = dataset.train.block_plan() {
@@ -236,6 +236,26 @@ pub fn describe_data(dataset: &Dataset) -> Vec<String> {
     }
     lines.extend(notes.iter().map(|note| format!("note: {note}")));
     lines
+}
+
+/// Whether images, or the only column of a table, are seen from 0 to 1.
+fn is_unit(dataset: &Dataset) -> bool {
+    let DataRecord { scaling, pixels, .. } = &dataset.record;
+    let [shift, scale] = scaling.of_column(0);
+    match (pixels, dataset.ranges.first()) {
+        (Some(pixels), _) => pixels.ends() == [shift, shift + scale],
+        (None, Some([least, greatest])) => *least == shift && *greatest <= shift + scale,
+        (None, None) => true,
+    }
+}
+
+/// How numbers of one shift and one scale are seen; `unit` if from 0 to 1.
+pub fn describe_scaling(record: &DataRecord, unit: bool) -> String {
+    match record.scaling.of_column(0) {
+        [shift, scale] if unit => format!("{shift} to {} are seen as 0 to 1", shift + scale),
+        [0.0, 1.0] => "as they are".to_string(),
+        [shift, scale] => format!("less {shift}, divided by {scale}"),
+    }
 }
 
 /// What is to be trained on it, in lines.
@@ -263,26 +283,24 @@ pub fn describe_training(config: &RunConfig, dataset: &Dataset) -> Vec<String> {
 }
 
 /// What the columns of a table are like, in lines.
-///
-/// # Errors
-///
-/// Fails when a file that they are read from has changed.
-pub fn describe_columns(dataset: &Dataset) -> Result<Vec<String>> {
-    let train = &dataset.train;
-    let columns = train.shape().columns();
-    let mut ranges = vec![[f64::INFINITY, f64::NEG_INFINITY]; columns.len()];
-    for start in (0..train.count()).step_by(BATCH) {
-        let numbers = train.rows(start..(start + BATCH).min(train.count()))?;
-        for row in numbers.chunks_exact(columns.len()) {
-            for ((column, range), &seen) in ranges.iter_mut().enumerate().zip(row) {
-                let number = dataset.record.scaling.undo(column, f64::from(seen));
-                *range = [range[0].min(number), range[1].max(number)];
-            }
-        }
+pub fn describe_columns(dataset: &Dataset) -> Vec<String> {
+    let of_column = |(name, &[least, greatest]): (&String, &[f64; 2])| match least <= greatest {
+        true => format!("  {name}: {} to {}", digits(least), digits(greatest)),
+        false => format!("  {name}: no number in the training examples"),
+    };
+    dataset.train.shape().columns().iter().zip(&dataset.ranges).map(of_column).collect()
+}
+
+/// A number in as few digits as tell it from others: of 32 bits where it has no more, and with an exponent where it is long.
+fn digits(number: f64) -> String {
+    let short = number as f32;
+    match number.abs() {
+        0.0 => "0".to_string(),
+        1e-5..1e15 if f64::from(short) == number => short.to_string(),
+        1e-5..1e15 => number.to_string(),
+        _ if f64::from(short) == number => format!("{short:e}"),
+        _ => format!("{number:e}"),
     }
-    let of_column =
-        |(name, [least, greatest]): (&String, [f64; 2])| format!("  {name}: {least:.6} to {greatest:.6}");
-    Ok(columns.iter().zip(ranges).map(of_column).collect())
 }
 
 /// How long so many members will take, one after another, by some steps of a network that is thrown away.
@@ -379,6 +397,55 @@ mod tests {
         assert_eq!(name_run(&mut third, &runs), runs.join("my-table-3"));
         let mut again = config(&path, &["epochs=2"]);
         assert_eq!(name_run(&mut again, &runs), runs.join("my-table-2"));
+    }
+
+    /// The lines of `klsweep data` on a table of this text.
+    fn described(text: &str, overrides: &[&str]) -> Vec<String> {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a.csv");
+        std::fs::write(&path, text).unwrap();
+        let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
+        let Understood { dataset, .. } = understand(&path, &overrides, &()).unwrap();
+        [describe_data(&dataset), describe_columns(&dataset)].concat()
+    }
+
+    #[test]
+    fn columns_have_the_ranges_that_the_file_has() {
+        // All rows but the last two are trained on.
+        let rows = |row: u32| format!("{row},{},{}e-9,train\n", 1e15 + 0.125 * f64::from(row), row + 1);
+        let text = "a,b,c,part\n".to_string()
+            + &(0..400).map(rows).collect::<String>()
+            + "9,1e16,1,val\n9,1e16,1,test\n";
+        let lines = described(&text, &["data.split=\"part\""]);
+        let ranges = ["  a: 0 to 399", "  b: 1e15 to 1.0000000000000499e15", "  c: 1e-9 to 4e-7"];
+        assert_eq!(lines[lines.len() - 3..], ranges, "{lines:?}");
+        assert_eq!([0.1, f64::from(0.1f32), -0.5, 1e-300].map(digits), ["0.1", "0.1", "-0.5", "1e-300"]);
+    }
+
+    #[test]
+    fn one_shift_and_one_scale_are_said_to_be_what_they_are() {
+        let text = "a\n".to_string() + &"-1\n1\n".repeat(200);
+        for (scale, expected) in [
+            ("standardise", "numbers: less "),
+            ("unit", "numbers: -1 to 1 are seen as 0 to 1"),
+            ("none", "numbers: as they are"),
+        ] {
+            let lines = described(&text, &[&format!("data.scale=\"{scale}\"")]);
+            assert!(lines[3].starts_with(expected), "{lines:?}");
+        }
+        let images = Dataset {
+            record: DataRecord {
+                scaling: record::Scaling { shift: vec![0.25], scale: vec![0.5] },
+                pixels: Some(record::Pixels::Numbers([0.0, 1.0])),
+                ..DataRecord::of_shape(&Shape::grey(1, 1))
+            },
+            ..Dataset::new(one_pixel(), None, one_pixel())
+        };
+        assert_eq!(describe_data(&images)[3], "numbers: less 0.25, divided by 0.5");
+    }
+
+    fn one_pixel() -> Split {
+        Split::of_bytes(Shape::grey(1, 1), vec![0], None)
     }
 
     #[test]

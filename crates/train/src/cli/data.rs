@@ -44,7 +44,7 @@ pub(super) fn run(DataArgs { path, overrides, sheet }: &DataArgs) -> Result<Exit
             record::write_atomically(sheet, &png)?;
             println!("images: {}", sheet.display());
         }
-        None => describe_columns(&dataset)?.iter().for_each(|line| println!("{line}")),
+        None => describe_columns(&dataset).iter().for_each(|line| println!("{line}")),
     }
     Ok(ExitCode::SUCCESS)
 }

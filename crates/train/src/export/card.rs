@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use record::{DataRecord, Quantity, VERSION};
+use record::{DataRecord, Quantity, Scale, VERSION};
 use report::Report;
 
+use crate::own_data::describe_scaling;
 use crate::trained_member::TrainedMember;
 
 /// The numbers of a card, by their keys.
@@ -73,14 +74,37 @@ pub fn model_card(member: &TrainedMember) -> Result<String> {
         seed = result.seed,
         coefficients = config.kl_coefficients.len(),
         verdicts = verdicts.join("; "),
-        scaling = scaling(data),
+        scaling = scaling(data, config.data.scale),
     ))
 }
 
-fn scaling(data: &DataRecord) -> String {
+fn scaling(data: &DataRecord, scale: Scale) -> String {
     match (&data.scaling.shift[..], &data.scaling.scale[..]) {
-        ([shift], [scale]) => format!("Numbers from {shift} to {} are seen as 0 to 1.", shift + scale),
         ([], _) | (_, []) => "Numbers are seen as they are.".to_string(),
+        ([_], [_]) if scale == Scale::None => "Numbers are seen as they are.".to_string(),
+        ([_], [_]) if scale == Scale::Unit => format!("Numbers from {}.", describe_scaling(data, true)),
+        ([_], [_]) => format!("Numbers are seen {}.", describe_scaling(data, false)),
         (shift, scale) => format!("Columns are seen less {shift:?}, divided by {scale:?}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::{Scaling, Shape};
+
+    #[test]
+    fn the_scale_of_numbers_is_said_as_it_is() {
+        let scaled = |shift: f64, by: f64| DataRecord {
+            scaling: Scaling { shift: vec![shift], scale: vec![by] },
+            ..DataRecord::of_shape(&Shape::grey(1, 1))
+        };
+        for (shift, by, scale, expected) in [
+            (0.0, 255.0, Scale::Unit, "Numbers from 0 to 255 are seen as 0 to 1."),
+            (0.25, 0.5, Scale::Standardise, "Numbers are seen less 0.25, divided by 0.5."),
+            (0.0, 1.0, Scale::None, "Numbers are seen as they are."),
+        ] {
+            assert_eq!(scaling(&scaled(shift, by), scale), expected);
+        }
     }
 }
