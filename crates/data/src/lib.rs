@@ -53,6 +53,7 @@ pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use idx::{Idx, read_idx};
 pub use load::{load, load_at_hand};
+pub use memory::{in_gigabytes, memory_of_machine};
 pub use npy::Layout;
 pub use picture_files::{picture_files, read_picture};
 pub use progress::Progress;

@@ -8,7 +8,10 @@ pub fn memory_of_machine() -> Option<f64> {
     Some(1024.0 * kilobytes.parse::<f64>().ok()?)
 }
 
-/// Bytes in gigabytes.
+/// Bytes in units that people read.
 pub fn in_gigabytes(bytes: f64) -> String {
-    format!("{:.1} GB", bytes / 1e9)
+    match bytes {
+        bytes if bytes < 1e9 => format!("{:.1} MB", bytes / 1e6),
+        bytes => format!("{:.1} GB", bytes / 1e9),
+    }
 }

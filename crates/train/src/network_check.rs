@@ -1,7 +1,7 @@
 //! What a network needs, before any memory is taken for it.
 
 use anyhow::{Result, ensure};
-use data::Dataset;
+use data::{Dataset, in_gigabytes, memory_of_machine};
 use model::Layer;
 use record::{Norm, RunConfig};
 
@@ -47,20 +47,4 @@ pub fn bytes_in_training(layers: &[Layer], batch_size: usize) -> f64 {
     let sum = |of: fn(&Layer) -> f64| layers.iter().map(of).sum::<f64>();
     let parameters = OF_PARAMETER * sum(|layer| layer.parameters);
     NUMBER * (parameters + OF_OUTPUT * batch_size as f64 * sum(Layer::outputs))
-}
-
-/// In units that people read.
-pub fn in_gigabytes(bytes: f64) -> String {
-    match bytes {
-        bytes if bytes < 1e9 => format!("{:.1} MB", bytes / 1e6),
-        bytes => format!("{:.1} GB", bytes / 1e9),
-    }
-}
-
-/// Bytes of memory that the machine has, where it can be asked.
-fn memory_of_machine() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let kilobytes =
-        text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.split_whitespace().next()?;
-    Some(1024.0 * kilobytes.parse::<f64>().ok()?)
 }

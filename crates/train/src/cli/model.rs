@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use data::in_gigabytes;
 use model::Layer;
 use record::{RunConfig, Shape};
 
 use crate::network::vae_config;
-use crate::network_check::{bytes_in_training, check_network, in_gigabytes};
+use crate::network_check::{bytes_in_training, check_network};
 use crate::own_data::understand;
 use crate::progress::{ReadingProgress, Style};
 use crate::sweep;
