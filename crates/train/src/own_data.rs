@@ -435,7 +435,7 @@ mod tests {
         }
         let images = Dataset {
             record: DataRecord {
-                scaling: record::Scaling { shift: vec![0.25], scale: vec![0.5] },
+                scaling: record::Scaling { shift: vec![0.25], scale: vec![0.5], fill: Vec::new() },
                 pixels: Some(record::Pixels::Numbers([0.0, 1.0])),
                 ..DataRecord::of_shape(&Shape::grey(1, 1))
             },

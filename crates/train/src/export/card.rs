@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn the_scale_of_numbers_is_said_as_it_is() {
         let scaled = |shift: f64, by: f64| DataRecord {
-            scaling: Scaling { shift: vec![shift], scale: vec![by] },
+            scaling: Scaling { shift: vec![shift], scale: vec![by], fill: Vec::new() },
             ..DataRecord::of_shape(&Shape::grey(1, 1))
         };
         for (shift, by, scale, expected) in [
