@@ -373,7 +373,8 @@ fn pixels(
 ) -> Result<(Rows, Vec<u32>)> {
     let key = key(images, shape, config);
     let (in_memory, numbers) = (config.memory_mib << 20, shape.numbers());
-    let fits = images.len() * numbers <= in_memory;
+    let together = images.len() * numbers;
+    let fits = together <= in_memory;
     let rows = |cached: &Cached| -> Result<Rows> {
         Ok(if fits {
             Rows::Bytes(cached.bytes()?)
@@ -391,7 +392,7 @@ fn pixels(
     };
     let mut cache = if_needed(CacheWriter::create(&key))?;
     let done = progress.counter("decoding images", images.len() as u64);
-    let mut kept = Vec::with_capacity(if fits { images.len() * numbers } else { 0 });
+    let mut kept = Vec::new();
     let mut corrupt = Vec::new();
     let at_once = at_once(numbers, config);
     for (number, images) in images.chunks(at_once).enumerate() {
@@ -410,6 +411,8 @@ fn pixels(
                         cache = if_needed(writer.push(&bytes).map(|()| writer))?;
                     }
                     if fits {
+                        // Not before the first one is decoded: a few bytes can say that they are a large image.
+                        kept.reserve_exact(together - kept.len());
                         kept.extend(bytes);
                     }
                 }
