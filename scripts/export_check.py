@@ -2,8 +2,8 @@
 
     python scripts/export_check.py EXPORT CODES.npy DECODED.npy IMAGES.npy ENCODED.npy
 
-EXPORT: the folder. DECODED: what `klsweep decode RUN --c C CODES.npy` gave, ENCODED: `klsweep encode --log-vars` of IMAGES, which are as
-the network sees them. It needs onnxruntime; PyTorch and safetensors where they are installed, and NumPy for its twin. `onnx` checks the
+EXPORT: the folder. DECODED: what `klsweep decode RUN --c C CODES.npy` gave, ENCODED: `klsweep encode --log-vars` of IMAGES, of a
+network of bytes from 0 to 1. It needs onnxruntime; PyTorch and safetensors where they are installed, and NumPy for its twin. `onnx` checks the
 files where it is installed.
 """
 
@@ -50,7 +50,8 @@ def twin(weights, codes):
 def main():
     folder = Path(sys.argv[1])
     codes, decoded, images, encoded = (np.load(path) for path in sys.argv[2:6])
-    decoded, images = decoded.reshape(len(decoded), -1), images.reshape(len(images), -1)
+    # Beyond black and white, where means of Gaussian pixels may lie, a network of bytes saw nothing, and `klsweep encode` shows it nothing.
+    decoded, images = decoded.reshape(len(decoded), -1), images.reshape(len(images), -1).clip(0, 1)
     latent = codes.shape[1]
     import onnxruntime
 
