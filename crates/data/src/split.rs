@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn_dataset::{Dataset, DatasetError};
 use kernels::{Vectorized, vectorized};
-use record::Shape;
+use record::{Shades, Shape};
 use sha2::{Digest, Sha256};
 
 use crate::binary::{Binary, Epoch};
@@ -19,13 +19,10 @@ pub struct Split {
     examples: Stored,
     binary: Option<Binary>,
     /// What black and white are as a network sees them.
-    shades: [f32; 2],
+    shades: Shades,
     /// The class of each example, where the data has classes.
     pub labels: Option<Vec<u8>>,
 }
-
-/// Black and white of images that a network sees from 0 to 1.
-const UNIT: [f32; 2] = [0.0, 1.0];
 
 /// Where the numbers of examples are.
 #[derive(Debug)]
@@ -66,7 +63,7 @@ impl Split {
     /// Panics if there are bytes of a part of an example.
     pub fn of_bytes(shape: Shape, bytes: Vec<u8>, labels: Option<Vec<u8>>) -> Self {
         assert_eq!(bytes.len() % shape.numbers(), 0, "the last example is whole");
-        Self { shape, examples: Stored::Bytes(bytes), binary: None, shades: UNIT, labels }
+        Self { shape, examples: Stored::Bytes(bytes), binary: None, shades: Shades::UNIT, labels }
     }
 
     /// Examples of numbers as a network sees them, one after another.
@@ -76,7 +73,7 @@ impl Split {
     /// Panics if there are numbers of a part of an example.
     pub fn of_numbers(shape: Shape, numbers: Vec<f32>, labels: Option<Vec<u8>>) -> Self {
         assert_eq!(numbers.len() % shape.numbers(), 0, "the last example is whole");
-        Self { shape, examples: Stored::Numbers(numbers), binary: None, shades: UNIT, labels }
+        Self { shape, examples: Stored::Numbers(numbers), binary: None, shades: Shades::UNIT, labels }
     }
 
     /// Examples in a file, which a network sees after a conversion; `planar` if each is stored channel by channel.
@@ -92,7 +89,7 @@ impl Split {
             shape,
             examples: Stored::InFile(Box::new(InFile { blocks, count, conversion, planar })),
             binary: None,
-            shades: UNIT,
+            shades: Shades::UNIT,
             labels,
         }
     }
@@ -124,8 +121,8 @@ impl Split {
         }
     }
 
-    /// The same examples, of which a network sees black and white as these two numbers.
-    pub(crate) fn shaded(self, shades: [f32; 2]) -> Self {
+    /// The same examples, of which a network sees black and white so.
+    pub(crate) fn shaded(self, shades: Shades) -> Self {
         Self { shades, ..self }
     }
 
@@ -265,13 +262,12 @@ impl Split {
 
     /// The pixel, from 0 (black) to 255 (white), of which a network sees this; what is beyond becomes one of them, NaN black.
     pub fn pixel(&self, seen: f32) -> u8 {
-        let [black, white] = self.shades;
-        (255.0 * ((seen - black) / (white - black))).round() as u8
+        self.shades.byte(seen)
     }
 
     /// Whether a network sees black as 0 and white as 1.
     pub fn is_from_black_to_white(&self) -> bool {
-        self.shades == UNIT
+        self.shades == Shades::UNIT
     }
 
     /// The SHA-256 of what is there: of examples in a file as they are stored, of others as a network sees them.

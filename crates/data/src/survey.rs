@@ -1,6 +1,6 @@
 //! What the numbers of the training examples are like, and how a network sees them.
 
-use record::{Missing, Pixels, Scale, Scaling, Shape};
+use record::{Missing, Pixels, Scale, Scaling, Shades, Shape};
 
 /// The greatest number that a network sees, or gives back, in 32 bits.
 pub const GREATEST: f64 = f32::MAX as f64;
@@ -178,9 +178,8 @@ impl Conversion {
     }
 
     /// What a network sees of black and of white; of what are no images, of 0 and 1.
-    pub fn shades(&self) -> [f32; 2] {
-        let seen = |end| self.scaling.apply(0, end) as f32;
-        self.pixels.map_or([0.0, 1.0], |pixels| pixels.ends().map(seen))
+    pub fn shades(&self) -> Shades {
+        self.pixels.map_or(Shades::UNIT, |pixels| Shades::of(&self.scaling, pixels))
     }
 
     /// What a network sees of a number at a place of its row.

@@ -93,5 +93,5 @@ pub use seeds::{Group, Spread, by_coefficient};
 pub use shape::Shape;
 pub use tensor_file::{SavedTensor, TensorFile};
 pub use terms::{LatentUse, Terms};
-pub use units::{Pixels, Units};
+pub use units::{Pixels, Shades, Units};
 pub use warnings::{COLLAPSED_KL, Warning, WarningKind, WarningWatch, standing, still_improving, warnings};

@@ -26,13 +26,36 @@ pub struct Units {
     scaling: Scaling,
     /// How many of the files one of the numbers that are given is.
     of_files: f64,
-    /// In the files.
-    black: f64,
-    white: f64,
+    /// Black and white in the files.
+    ends: [f64; 2],
+    shades: Shades,
     /// Whether numbers beyond those of the training examples are seen as the nearest of them.
     clamped: bool,
     /// From where on grey levels are seen as 1, and below as 0.
     threshold: Option<f32>,
+}
+
+/// What black and white are as a network sees them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shades {
+    black: f32,
+    white: f32,
+}
+
+impl Shades {
+    /// Of images that a network sees from 0 to 1, and of what are no images.
+    pub const UNIT: Self = Self { black: 0.0, white: 1.0 };
+
+    /// Of images whose pixels are scaled so.
+    pub fn of(scaling: &Scaling, pixels: Pixels) -> Self {
+        let [black, white] = pixels.ends().map(|end| scaling.apply(0, end) as f32);
+        Self { black, white }
+    }
+
+    /// The pixel of which a network sees this, from 0 (black) to 255 (white); what is beyond becomes one of them, NaN black.
+    pub fn byte(self, seen: f32) -> u8 {
+        (255.0 * ((seen - self.black) / (self.white - self.black))).round() as u8
+    }
 }
 
 impl Pixels {
@@ -61,12 +84,11 @@ impl Units {
             true => Scaling { shift: vec![0.0], scale: vec![255.0], fill: Vec::new() },
             false => data.scaling.clone(),
         };
-        let [black, white] = pixels.ends();
         Self {
+            shades: Shades::of(&scaling, pixels),
             scaling,
             of_files: if bytes { 255.0 } else { 1.0 },
-            black,
-            white,
+            ends: pixels.ends(),
             clamped: config.scale == Scale::Unit,
             threshold: match config.binarise {
                 Binarise::Fixed(threshold) => Some(threshold as f32),
@@ -80,8 +102,8 @@ impl Units {
         Self {
             scaling: Scaling::default(),
             of_files: 1.0,
-            black: 0.0,
-            white: 1.0,
+            ends: [0.0, 1.0],
+            shades: Shades::UNIT,
             clamped: false,
             threshold: None,
         }
@@ -94,7 +116,8 @@ impl Units {
 
     /// What a network sees of a pixel that is a byte.
     pub fn seen_of_byte(&self, byte: u8) -> f32 {
-        self.seen_of_files(0, self.black + (self.white - self.black) * f64::from(byte) / 255.0)
+        let [black, white] = self.ends;
+        self.seen_of_files(0, black + (white - black) * f64::from(byte) / 255.0)
     }
 
     fn seen_of_files(&self, column: usize, number: f64) -> f32 {
@@ -118,10 +141,9 @@ impl Units {
         self.scaling.shift.iter().zip(&self.scaling.scale).any(differences_of_offset)
     }
 
-    /// The pixel of which a network sees this, from 0 (black) to 255 (white); what is beyond becomes one of them, NaN black.
+    /// As [`Shades::byte`].
     pub fn byte(&self, seen: f32) -> u8 {
-        let in_files = self.scaling.undo(0, f64::from(seen));
-        (255.0 * (in_files - self.black) / (self.white - self.black)).round() as u8
+        self.shades.byte(seen)
     }
 
     /// Whether a number could be a pixel that is given: of images of bytes, those are from 0 to 1, and some that a decoder makes

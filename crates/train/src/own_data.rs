@@ -7,7 +7,9 @@ use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor};
 use data::{Dataset, Progress, Split, suggest};
 use model::Batch;
-use record::{Binarise, DataConfig, DataRecord, Likelihood, RunConfig, RunDir, Scale, Shape, Variance};
+use record::{
+    Binarise, DataConfig, DataRecord, Likelihood, RunConfig, RunDir, Scale, Scaling, Shape, Variance,
+};
 
 use crate::image_tensors::ImageTensors;
 use crate::network::initial_vae;
@@ -198,8 +200,8 @@ pub fn name_run(config: &mut RunConfig, runs: &Path) -> PathBuf {
     unreachable!("some number is free")
 }
 
-/// What the data is, in lines.
-pub fn describe_data(dataset: &Dataset) -> Vec<String> {
+/// What the data is, in lines; `scale` is what became of its numbers.
+pub fn describe_data(dataset: &Dataset, scale: Scale) -> Vec<String> {
     let DataRecord { kind, source, classes, scaling, notes, .. } = &dataset.record;
     let splits = [Some(&dataset.train), dataset.validation.as_ref(), Some(&dataset.test)];
     let counts = splits.map(|split| split.map_or(0, Split::count));
@@ -223,11 +225,11 @@ pub fn describe_data(dataset: &Dataset) -> Vec<String> {
         [train, 0, test] => format!("parts: {train} training, {test} test"),
         [train, validation, test] => format!("parts: {train} training, {validation} validation, {test} test"),
     });
-    lines.push(match (&scaling.shift[..], &scaling.scale[..]) {
-        ([_], [_]) => format!("numbers: {}", describe_scaling(&dataset.record, is_unit(dataset))),
-        ([], _) | (_, []) => "numbers: as they are".to_string(),
-        _ => "numbers: each column less its shift, divided by its scale; both are in run.json".to_string(),
+    let numbers = describe_scaling(scaling, scale);
+    let numbers = numbers.unwrap_or_else(|| {
+        "each column less its shift, divided by its scale; both are in run.json".to_string()
     });
+    lines.push(format!("numbers: {numbers}"));
     if let Some(plan) = dataset.train.block_plan() {
         lines.push(format!(
             "memory: read in blocks of {} examples, shuffled within {} of them",
@@ -238,23 +240,16 @@ pub fn describe_data(dataset: &Dataset) -> Vec<String> {
     lines
 }
 
-/// Whether images, or the only column of a table, are seen from 0 to 1.
-fn is_unit(dataset: &Dataset) -> bool {
-    let DataRecord { scaling, pixels, .. } = &dataset.record;
-    let [shift, scale] = scaling.of_column(0);
-    match (pixels, dataset.ranges.first()) {
-        (Some(pixels), _) => pixels.ends() == [shift, shift + scale],
-        (None, Some([least, greatest])) => *least == shift && *greatest <= shift + scale,
-        (None, None) => true,
-    }
-}
-
-/// How numbers of one shift and one scale are seen; `unit` if from 0 to 1.
-pub fn describe_scaling(record: &DataRecord, unit: bool) -> String {
-    match record.scaling.of_column(0) {
-        [shift, scale] if unit => format!("{shift} to {} are seen as 0 to 1", shift + scale),
-        [0.0, 1.0] => "as they are".to_string(),
-        [shift, scale] => format!("less {shift}, divided by {scale}"),
+/// How numbers are seen of which all have the same shift and scale; `None` where each column of a table has its own.
+pub fn describe_scaling(scaling: &Scaling, scale: Scale) -> Option<String> {
+    match (&scaling.shift[..], &scaling.scale[..]) {
+        ([], _) | (_, []) => Some("as they are".to_string()),
+        ([_], [_]) if scale == Scale::None => Some("as they are".to_string()),
+        ([shift], [by]) if scale == Scale::Unit => {
+            Some(format!("{shift} to {} are seen as 0 to 1", shift + by))
+        }
+        ([shift], [by]) => Some(format!("less {shift}, divided by {by}")),
+        _ => None,
     }
 }
 
@@ -405,8 +400,8 @@ mod tests {
         let path = dir.path().join("a.csv");
         std::fs::write(&path, text).unwrap();
         let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
-        let Understood { dataset, .. } = understand(&path, &overrides, &()).unwrap();
-        [describe_data(&dataset), describe_columns(&dataset)].concat()
+        let Understood { dataset, config } = understand(&path, &overrides, &()).unwrap();
+        [describe_data(&dataset, config.data.scale), describe_columns(&dataset)].concat()
     }
 
     #[test]
@@ -435,13 +430,13 @@ mod tests {
         }
         let images = Dataset {
             record: DataRecord {
-                scaling: record::Scaling { shift: vec![0.25], scale: vec![0.5], fill: Vec::new() },
+                scaling: Scaling { shift: vec![0.25], scale: vec![0.5], fill: Vec::new() },
                 pixels: Some(record::Pixels::Numbers([0.0, 1.0])),
                 ..DataRecord::of_shape(&Shape::grey(1, 1))
             },
             ..Dataset::new(one_pixel(), None, one_pixel())
         };
-        assert_eq!(describe_data(&images)[3], "numbers: less 0.25, divided by 0.5");
+        assert_eq!(describe_data(&images, Scale::Standardise)[3], "numbers: less 0.25, divided by 0.5");
     }
 
     fn one_pixel() -> Split {
@@ -451,11 +446,16 @@ mod tests {
     #[test]
     fn few_examples_are_said_to_be_few() {
         let dir = TempDir::new().unwrap();
-        let lines =
-            describe_data(&understand(&table(&dir, LEAST_FOR_VERDICT - 1), &[], &()).unwrap().dataset);
+        let lines = describe_data(
+            &understand(&table(&dir, LEAST_FOR_VERDICT - 1), &[], &()).unwrap().dataset,
+            Scale::Unit,
+        );
         assert!(lines.iter().any(|line| line.contains("199 examples, and a verdict needs 200")), "{lines:?}");
         assert_eq!(lines[2], "parts: 159 training, 20 validation, 20 test");
-        let lines = describe_data(&understand(&table(&dir, LEAST_FOR_VERDICT), &[], &()).unwrap().dataset);
+        let lines = describe_data(
+            &understand(&table(&dir, LEAST_FOR_VERDICT), &[], &()).unwrap().dataset,
+            Scale::Unit,
+        );
         assert!(lines.iter().all(|line| !line.contains("verdict")), "{lines:?}");
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use record::RunConfig;
 
-use crate::own_data::{describe_columns, describe_data, understand};
+use crate::own_data::{Understood, describe_columns, describe_data, understand};
 use crate::progress::{ReadingProgress, Style};
 
 /// Which data.
@@ -32,13 +32,15 @@ const SHEET_SIDE: usize = 10;
 /// Says what there is in data, and writes a sheet of its images.
 pub(super) fn run(DataArgs { path, overrides, sheet }: &DataArgs) -> Result<ExitCode> {
     let progress = ReadingProgress::new(Style::detect(false));
-    let dataset = if path.extension().is_some_and(|extension| extension == "toml") {
-        data::load(&RunConfig::load(path, overrides)?.data, &progress).context("cannot read the data")?
+    let Understood { config, dataset } = if path.extension().is_some_and(|extension| extension == "toml") {
+        let config = RunConfig::load(path, overrides)?;
+        let dataset = data::load(&config.data, &progress).context("cannot read the data")?;
+        Understood { config, dataset }
     } else {
-        understand(path, overrides, &progress)?.dataset
+        understand(path, overrides, &progress)?
     };
     drop(progress);
-    describe_data(&dataset).iter().for_each(|line| println!("{line}"));
+    describe_data(&dataset, config.data.scale).iter().for_each(|line| println!("{line}"));
     match data::contact_sheet(&dataset.train, SHEET_SIDE * SHEET_SIDE, SHEET_SIDE)? {
         Some(png) => {
             record::write_atomically(sheet, &png)?;

@@ -159,7 +159,7 @@ fn train(config: &RunConfig, args: &TrainArgs, path: &Path, dataset: Option<Data
     };
     let training = Training::prepare(config, &dataset, path, options)?;
     if args.data.is_some() && !args.quiet {
-        describe_data(&dataset).iter().for_each(|line| println!("{line}"));
+        describe_data(&dataset, config.data.scale).iter().for_each(|line| println!("{line}"));
         describe_training(config, &dataset).iter().for_each(|line| println!("{line}"));
         let time = training.expected_time()?;
         println!("time: about {}; run: {}", HumanDuration(time), path.display());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use record::{DataRecord, Quantity, Scale, VERSION};
+use record::{DataRecord, Quantity, Scale, Scaling, VERSION};
 use report::Report;
 
 use crate::own_data::describe_scaling;
@@ -79,19 +79,18 @@ pub fn model_card(member: &TrainedMember) -> Result<String> {
 }
 
 fn scaling(data: &DataRecord, scale: Scale) -> String {
-    match (&data.scaling.shift[..], &data.scaling.scale[..]) {
-        ([], _) | (_, []) => "Numbers are seen as they are.".to_string(),
-        ([_], [_]) if scale == Scale::None => "Numbers are seen as they are.".to_string(),
-        ([_], [_]) if scale == Scale::Unit => format!("Numbers from {}.", describe_scaling(data, true)),
-        ([_], [_]) => format!("Numbers are seen {}.", describe_scaling(data, false)),
-        (shift, scale) => format!("Columns are seen less {shift:?}, divided by {scale:?}."),
+    let Scaling { shift, scale: by, .. } = &data.scaling;
+    match describe_scaling(&data.scaling, scale) {
+        Some(seen) if scale == Scale::Unit && !by.is_empty() => format!("Numbers from {seen}."),
+        Some(seen) => format!("Numbers are seen {seen}."),
+        None => format!("Columns are seen less {shift:?}, divided by {by:?}."),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use record::{Scaling, Shape};
+    use record::Shape;
 
     #[test]
     fn the_scale_of_numbers_is_said_as_it_is() {
