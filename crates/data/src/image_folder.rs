@@ -1,8 +1,8 @@
 //! A folder of images.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 use record::{DataConfig, Shape};
@@ -12,6 +12,7 @@ use crate::cache::{CacheWriter, Cached};
 use crate::decode::{self, Header, MOST_BYTES};
 use crate::error::{DataError, Result};
 use crate::found::{Found, Rows};
+use crate::image_listing::{Entry, Listed, unread_note};
 use crate::label_file;
 use crate::labels::{Labels, Words};
 use crate::memory::{in_gigabytes, memory_of_machine};
@@ -19,39 +20,12 @@ use crate::parts::Part;
 use crate::progress::Progress;
 use npy_format::Element;
 
-/// Endings of the names of images.
-const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
-/// Endings of pictures of kinds that are not read: a folder that has them was meant to have them as examples.
-const UNREAD: [&str; 21] = [
-    "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "jp2", "jxl", "jfif", "ppm", "pgm", "pbm", "pnm",
-    "tga", "ico", "svg", "psd", "dng", "cr2", "nef",
-];
-/// Folders within folders at most.
-const DEEPEST: usize = 16;
 /// Images decoded at most before their rows are written.
 const AT_ONCE: usize = 256;
 /// The file of labels that is looked for.
 const LABEL_FILE: &str = "labels.csv";
 /// Names of images that a note lists.
 const LISTED: usize = 3;
-
-/// An image of the folder.
-#[derive(Debug)]
-struct Entry {
-    path: PathBuf,
-    /// From the folder on, with `/` between.
-    name: String,
-}
-
-/// What was found in a folder.
-#[derive(Debug, Default)]
-struct Listed {
-    images: Vec<Entry>,
-    /// Folders without an image, by their names.
-    empty: Vec<String>,
-    /// How many pictures of kinds that are not read there are of each ending.
-    unread: BTreeMap<String, usize>,
-}
 
 /// What was seen of an image.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +41,7 @@ struct Seen {
 /// Fails with the name of an image that cannot be decoded, unless such ones are to be skipped, of one that has another size,
 /// and where labels or parts are missing.
 pub fn read(dir: &Path, config: &DataConfig, progress: &dyn Progress) -> Result<Found> {
-    let Listed { images: mut entries, empty, unread } = Listed::of(dir)?;
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let Listed { images: entries, empty, unread } = Listed::of(dir)?;
 
     let done = progress.counter("looking at images", entries.len() as u64);
     let seen: Vec<Result<Seen>> = entries
@@ -125,17 +98,6 @@ fn skipped_note(names: &[String]) -> String {
     }
 }
 
-fn unread_note(unread: &BTreeMap<String, usize>) -> Option<String> {
-    let listed: Vec<String> = unread.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
-    let (files, are) = if unread.values().sum::<usize>() == 1 { ("file", "is") } else { ("files", "are") };
-    (!unread.is_empty()).then(|| {
-        format!(
-            "PNG, JPEG and WebP are read, and the {files} of other kinds {are} left out: {}.",
-            listed.join(", ")
-        )
-    })
-}
-
 /// Says which images have fewer pixels than they are given.
 fn enlarged_note(images: &[(Entry, Seen)], config: &DataConfig) -> Option<String> {
     let side = |(_, seen): &&(Entry, Seen)| seen.header.height.min(seen.header.width);
@@ -154,62 +116,6 @@ fn enlarged_note(images: &[(Entry, Seen)], config: &DataConfig) -> Option<String
             entry.name
         ),
     })
-}
-
-impl Listed {
-    /// What there is below a folder.
-    ///
-    /// # Errors
-    ///
-    /// Fails when there is no image, or the folder cannot be read.
-    fn of(dir: &Path) -> Result<Self> {
-        let mut listed = Self::default();
-        listed.list(dir, dir, 0)?;
-        if listed.images.is_empty() {
-            let note = unread_note(&listed.unread).map(|note| format!("; {}", note.trim_end_matches('.')));
-            let reason = note.unwrap_or_else(|| ": PNG, JPEG and WebP are read".to_string());
-            return Err(DataError::content(dir, format!("holds no image{reason}")));
-        }
-        Ok(listed)
-    }
-
-    fn list(&mut self, root: &Path, dir: &Path, depth: usize) -> Result<()> {
-        if depth > DEEPEST {
-            return Err(DataError::content(dir, format!("lies more than {DEEPEST} folders deep")));
-        }
-        let before = self.images.len();
-        for entry in dir.read_dir().map_err(DataError::io(dir))? {
-            let path = entry.map_err(DataError::io(dir))?.path();
-            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            if hidden {
-                continue;
-            }
-            if path.is_dir() {
-                self.list(root, &path, depth + 1)?;
-            } else if is_image(&path) {
-                self.images.push(Entry { name: name_of(root, &path), path });
-            } else if let Some(ending) = ending(&path).filter(|ending| UNREAD.contains(&ending.as_str())) {
-                *self.unread.entry(ending).or_default() += 1;
-            }
-        }
-        if self.images.len() == before && depth > 0 {
-            self.empty.push(name_of(root, dir));
-        }
-        Ok(())
-    }
-}
-
-fn ending(path: &Path) -> Option<String> {
-    path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase())
-}
-
-pub(crate) fn is_image(path: &Path) -> bool {
-    ending(path).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
-}
-
-fn name_of(root: &Path, path: &Path) -> String {
-    let parts = path.strip_prefix(root).unwrap_or(path).components();
-    parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 /// The parts, where the topmost folders are named by them.

@@ -23,6 +23,7 @@ mod found;
 mod idx;
 mod idx_folder;
 mod image_folder;
+mod image_listing;
 mod kind;
 mod label_file;
 mod labels;

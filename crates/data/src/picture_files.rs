@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::decode::decode;
 use crate::error::{DataError, Result};
-use crate::image_folder::is_image;
+use crate::image_listing::{Listed, is_image};
 
 /// The pictures at a path: a file, or those of a folder and its sub-folders in the order of their names, none where it holds none;
 /// `None` if it is neither.
@@ -17,20 +17,7 @@ pub fn picture_files(path: &Path) -> Result<Option<Vec<PathBuf>>> {
     if !path.is_dir() {
         return Ok(is_image(path).then(|| vec![path.to_path_buf()]));
     }
-    let (mut files, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().map_err(DataError::io(&folder))? {
-            let entry = entry.map_err(DataError::io(&folder))?;
-            // A link to a folder could lead back to one above it.
-            match entry.file_type().map_err(DataError::io(&entry.path()))? {
-                kind if kind.is_dir() => folders.push(entry.path()),
-                _ if entry.path().is_file() && is_image(&entry.path()) => files.push(entry.path()),
-                _ => {}
-            }
-        }
-    }
-    files.sort();
-    Ok(Some(files))
+    Ok(Some(Listed::below(path)?.images.into_iter().map(|entry| entry.path).collect()))
 }
 
 /// The bytes of a picture of this height, width and number of channels. Another size is brought to it where it is a square: the
