@@ -352,7 +352,7 @@ fn what_cannot_be_done_is_said_and_nothing_is_written() {
             &["decode", &wine, "--c", "0.1", "--code=1e38,1e38", "--output", "-"],
             "for row 0: what it was given is far from all that it was trained on",
         ),
-        (&["encode", &smoke, "--c", "1", "nothing"], "nothing holds no picture that can be read"),
+        (&["encode", &smoke, "--c", "1", "nothing"], "nothing holds no image: PNG, JPEG and WebP are read"),
         (
             &["sample", &smoke, "--c", "1", "--count", "999999999999", "--output", "a.png"],
             "a grid shows at most 2500 images",

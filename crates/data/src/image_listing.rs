@@ -49,21 +49,11 @@ impl Listed {
     ///
     /// # Errors
     ///
-    /// Fails when the folder cannot be read.
-    pub fn below(dir: &Path) -> Result<Self> {
+    /// Fails when there is no image, or the folder cannot be read.
+    pub fn of(dir: &Path) -> Result<Self> {
         let mut listed = Self::default();
         listed.list(dir, dir, 0)?;
         listed.images.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(listed)
-    }
-
-    /// The same.
-    ///
-    /// # Errors
-    ///
-    /// Fails when there is no image besides.
-    pub fn of(dir: &Path) -> Result<Self> {
-        let listed = Self::below(dir)?;
         if listed.images.is_empty() {
             let note = unread_note(&listed.unread).map(|note| format!("; {}", note.trim_end_matches('.')));
             let reason = note.unwrap_or_else(|| ": PNG, JPEG and WebP are read".to_string());

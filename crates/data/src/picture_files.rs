@@ -7,17 +7,17 @@ use crate::decode::decode;
 use crate::error::{DataError, Result};
 use crate::image_listing::{Listed, is_image};
 
-/// The pictures at a path: a file, or those of a folder and its sub-folders in the order of their names, none where it holds none;
+/// The pictures at a path: a file, or those of a folder and its sub-folders in the order of their names;
 /// `None` if it is neither.
 ///
 /// # Errors
 ///
-/// Fails when the folder cannot be read.
+/// Fails when the folder holds none, or cannot be read.
 pub fn picture_files(path: &Path) -> Result<Option<Vec<PathBuf>>> {
     if !path.is_dir() {
         return Ok(is_image(path).then(|| vec![path.to_path_buf()]));
     }
-    Ok(Some(Listed::below(path)?.images.into_iter().map(|entry| entry.path).collect()))
+    Ok(Some(Listed::of(path)?.images.into_iter().map(|entry| entry.path).collect()))
 }
 
 /// The bytes of a picture of this height, width and number of channels. Another size is brought to it where it is a square: the
@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn pictures_come_in_the_order_of_their_names_and_squares_in_the_size_that_is_asked_for() {
         let dir = TempDir::new().unwrap();
-        assert_eq!(picture_files(dir.path()).unwrap(), Some(Vec::new()));
+        let text = picture_files(dir.path()).unwrap_err().to_string();
+        assert!(text.ends_with("holds no image: PNG, JPEG and WebP are read"), "{text}");
         for (name, grey) in [("b.png", 200), ("a.png", 100)] {
             fs::write(dir.path().join(name), png([4, 6, 1], &[grey; 24])).unwrap();
         }

@@ -63,14 +63,7 @@ impl Input {
             return Ok(Self::Array(arrays[name].clone()));
         }
         match picture_files(path)? {
-            Some(files) => {
-                ensure!(
-                    !files.is_empty(),
-                    "{} holds no picture that can be read: PNG, JPEG or WebP",
-                    path.display()
-                );
-                Ok(Self::Pictures(files))
-            }
+            Some(files) => Ok(Self::Pictures(files)),
             None => bail!(
                 "{} cannot be read: give a folder of pictures, a picture, a .npy, .npz, .safetensors, .csv, .tsv or .csv.gz file, \
                  or - for CSV from standard input",
