@@ -1,10 +1,12 @@
 //! Parquet files whose columns are numbers, and perhaps words.
 
 use std::fs::File;
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use ::parquet::record::{Field, Row};
+use bytes::Bytes;
 use record::{DataConfig, Shape};
 
 use crate::catch_panic::catch_panic;
@@ -32,7 +34,7 @@ fn read_rows(path: &Path, config: &DataConfig) -> Result<Found> {
         DataError::content(path, format!("cannot be read as Parquet: {error}"))
     };
     let file = File::open(path).map_err(DataError::io(path))?;
-    let reader = SerializedFileReader::new(file).map_err(refused)?;
+    let reader = SerializedFileReader::new(EndingFile(file)).map_err(refused)?;
     let metadata = reader.metadata().file_metadata();
     let names: Vec<String> =
         metadata.schema().get_fields().iter().map(|field| field.name().to_string()).collect();
@@ -121,6 +123,42 @@ fn read_rows(path: &Path, config: &DataConfig) -> Result<Found> {
     })
 }
 
+/// A file whose readers fail at its end.
+///
+/// The crate skips an unknown field of a page's header by copying it to nowhere, and takes a file that ends for one that was
+/// copied: where a list of 2^31 numbers is announced it would try 2^31 times.
+struct EndingFile(File);
+
+impl Length for EndingFile {
+    fn len(&self) -> u64 {
+        Length::len(&self.0)
+    }
+}
+
+impl ChunkReader for EndingFile {
+    type T = UntilEnd;
+
+    fn get_read(&self, start: u64) -> ::parquet::errors::Result<UntilEnd> {
+        self.0.get_read(start).map(UntilEnd)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ::parquet::errors::Result<Bytes> {
+        self.0.get_bytes(start, length)
+    }
+}
+
+/// A reader that fails where there is nothing left to read.
+struct UntilEnd(BufReader<File>);
+
+impl Read for UntilEnd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
+        }
+    }
+}
+
 /// What a field holds; what is neither number nor text is a word.
 fn cell(field: &Field) -> Cell<'_> {
     match field {
@@ -190,6 +228,25 @@ mod tests {
         assert_eq!(dataset.train.count(), 2);
         let text = load(&DataConfig { missing: Missing::Refuse, ..config }, &()).unwrap_err().to_string();
         assert!(text.contains("column \"b\""), "{text}");
+    }
+
+    /// The bytes are those of a field that Parquet does not know: a list of 2^31 - 1 UUIDs, and of as many doubles. It is read to
+    /// the end of the file, not 2^31 times beyond it.
+    #[test]
+    fn a_header_that_announces_more_than_the_file_holds_is_refused_at_its_end() {
+        let dir = TempDir::new().unwrap();
+        let path = written(&dir);
+        let whole = fs::read(&path).unwrap();
+        let config = DataConfig { path: path.clone(), ..DataConfig::default() };
+        let first_header = b"PAR1".len();
+        for element in [0xfd, 0xf7] {
+            let mut bytes = whole.clone();
+            bytes[first_header..][..7].copy_from_slice(&[0xf9, element, 0xff, 0xff, 0xff, 0xff, 0x07]);
+            fs::write(&path, bytes).unwrap();
+            let text = load(&config, &()).unwrap_err().to_string();
+            assert!(text.contains("a.parquet cannot be read as Parquet"), "{text}");
+            assert!(text.contains("end of file"), "{text}");
+        }
     }
 
     /// Whatever byte of it is another one.
