@@ -95,7 +95,10 @@ fn layers_that_cannot_be_trained_are_refused_before_anything_is_written() {
             ],
         ),
         (vec!["model.convolutions=[{filters=0}]"], vec!["the filters of convolution 1 is 0"]),
-        (vec!["model.encoder_hidden=[100000000]"], vec!["GB to train", "this machine has", "klsweep model"]),
+        (
+            vec!["model.encoder_hidden=[100000000]"],
+            vec!["GB to train", "this process may use", "klsweep model"],
+        ),
         (
             vec!["model.norm=\"batch\"", "data.train_images=257", "batch_size=128"],
             vec!["the last of 257 training images in batches of 128", "choose another batch_size"],

@@ -394,6 +394,38 @@ fn what_cannot_be_done_is_said_and_nothing_is_written() {
     assert_eq!(left.len(), 5, "{left:?}");
 }
 
+#[test]
+fn of_a_file_of_several_arrays_the_named_one_is_read() {
+    let folder = Folder::new();
+    let smoke = run("smoke");
+    let of = |name: &str, rows: usize, from: usize| {
+        format!(
+            r#""{name}":{{"dtype":"F32","shape":[{rows},2],"data_offsets":[{from},{}]}}"#,
+            from + 8 * rows
+        )
+    };
+    let header = format!("{{{},{}}}", of("z_train", 1, 0), of("z_test", 3, 8));
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend([0_u8; 32]);
+    fs::write(folder.path().join("z.safetensors"), bytes).unwrap();
+    folder.write("z.csv", "0,0\n0,0\n0,0\n");
+    let decode = |arguments: &[&str]| folder.run(&[&["decode", &smoke, "--c", "1"], arguments].concat());
+    let text = decode(&["z.safetensors"]).expect_code(2).stderr;
+    assert!(text.contains("z.safetensors has the arrays z_test, z_train: say which with --array"), "{text}");
+    let text = decode(&["z.safetensors", "--array", "z"]).expect_code(2).stderr;
+    assert!(
+        text.contains("z.safetensors has the arrays z_test, z_train, and none that is called z"),
+        "{text}"
+    );
+    let text = decode(&["z.csv", "--array", "z"]).expect_code(2).stderr;
+    assert!(text.contains("--array z names an array, and z.csv is no file of arrays"), "{text}");
+    let text = decode(&["--code", "1,2", "--array", "z"]).expect_code(2).stderr;
+    assert!(text.contains("cannot be used with"), "{text}");
+    let array = decode(&["z.safetensors", "--array", "z_test", "--output", "-"]).expect_code(0).stdout;
+    assert_eq!(array, decode(&["z.csv", "--output", "-"]).expect_code(0).stdout);
+}
+
 /// `scripts/export_check.py` holds the files to onnxruntime and PyTorch; here the parameters are compared by the format alone.
 #[test]
 fn an_export_has_pytorchs_names_and_layout() {

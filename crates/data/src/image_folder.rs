@@ -15,7 +15,7 @@ use crate::found::{Found, Rows};
 use crate::image_listing::{Entry, Listed, unread_note};
 use crate::label_file;
 use crate::labels::{Labels, Words};
-use crate::memory::{in_gigabytes, memory_of_machine};
+use crate::memory::{in_gigabytes, memory_at_hand};
 use crate::parts::Part;
 use crate::progress::Progress;
 use npy_format::Element;
@@ -246,10 +246,10 @@ fn check_memory(images: &[(Entry, Seen)], shape: &Shape, config: &DataConfig) ->
     let decoded = bytes * count.min((granted / bytes).floor().clamp(1.0, AT_ONCE as f64));
     let kept = if together <= granted { together } else { 0.0 };
     let needed = work + decoded + kept;
-    let limit = match memory_of_machine() {
+    let limit = match memory_at_hand() {
         Some(there) if needed > there => {
             format!(
-                "reading them takes {} of memory, and this machine has {}",
+                "reading them takes {} of memory, and this process may use {}",
                 in_gigabytes(needed),
                 in_gigabytes(there)
             )

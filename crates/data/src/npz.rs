@@ -14,8 +14,9 @@ use crate::labels::Labels;
 use crate::npy::{self, Layout};
 use npy_format::Header;
 
-/// The names by which the examples and their labels are known.
-const EXAMPLES: [&str; 5] = ["images", "data", "x", "X", "arr_0"];
+/// The names by which the examples of a file of several arrays are known, the first that it has.
+pub const EXAMPLES: [&str; 5] = ["images", "data", "x", "X", "arr_0"];
+/// The names by which labels are known.
 const LABELS: [&str; 7] = ["labels", "label", "targets", "target", "y", "Y", "arr_1"];
 /// Names of arrays in the files of Keras, each part by itself.
 const TRAIN: [&str; 2] = ["x_train", "y_train"];

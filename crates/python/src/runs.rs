@@ -166,7 +166,7 @@ pub fn decode_file<'py>(
 }
 
 fn for_each_block(path: &Path, seen: &Seen<'_>, each: impl FnMut(Vec<f32>) -> Result<()>) -> Result<()> {
-    Input::open(path)?.for_each_block(seen, each)
+    Input::open(path, None)?.for_each_block(seen, each)
 }
 
 fn rows<T: Element>(py: Python<'_>, numbers: Vec<T>, width: usize) -> Bound<'_, PyArray2<T>> {

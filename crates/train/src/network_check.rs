@@ -1,7 +1,7 @@
 //! What a network needs, before any memory is taken for it.
 
 use anyhow::{Result, ensure};
-use data::{Dataset, in_gigabytes, memory_of_machine};
+use data::{Dataset, in_gigabytes, memory_at_hand};
 use model::Layer;
 use record::{Norm, RunConfig};
 
@@ -14,11 +14,11 @@ const OF_PARAMETER: f64 = 4.0;
 /// Numbers kept for each output of a layer and image in training: itself and its gradient.
 const OF_OUTPUT: f64 = 2.0;
 
-/// Refuses a network that the data or this machine cannot train.
+/// Refuses a network that the data or the memory at hand cannot train.
 ///
 /// # Errors
 ///
-/// Fails when the layers do not fit the images, members side by side need more memory than the machine has, or a batch norm
+/// Fails when the layers do not fit the images, members side by side need more memory than there is, or a batch norm
 /// would be given a batch of one image.
 pub fn check_network(config: &RunConfig, dataset: &Dataset, workers: usize) -> Result<()> {
     let shape = dataset.train.shape();
@@ -30,9 +30,9 @@ pub fn check_network(config: &RunConfig, dataset: &Dataset, workers: usize) -> R
          {size} would be alone in its batch: choose another batch_size"
     );
     let needed = bytes_in_training(&network.layers(shape.numbers()), size) * workers as f64;
-    if let Some(there) = memory_of_machine().filter(|there| needed > *there) {
+    if let Some(there) = memory_at_hand().filter(|there| needed > *there) {
         anyhow::bail!(
-            "{workers} members at a time need {} to train, and this machine has {}: make the layers of [model] smaller, which \
+            "{workers} members at a time need {} to train, and this process may use {}: make the layers of [model] smaller, which \
              `klsweep model` lists{}",
             in_gigabytes(needed),
             in_gigabytes(there),

@@ -40,6 +40,14 @@ struct OutputArgs {
     quiet: bool,
 }
 
+/// Which rows of a file are read.
+#[derive(Args, Debug)]
+struct ArrayArgs {
+    /// The array of an .npz or .safetensors file, where it is not called images, data, x, X, arr_0 or codes
+    #[arg(long, value_name = "NAME")]
+    array: Option<String>,
+}
+
 /// What is drawn.
 #[derive(Args, Debug)]
 pub(super) struct SampleArgs {
@@ -78,6 +86,9 @@ pub(super) struct EncodeArgs {
     #[arg(value_name = "INPUT")]
     input: PathBuf,
 
+    #[command(flatten)]
+    array: ArrayArgs,
+
     /// Write the log-variances of the posteriors too, beside their means in the same row
     #[arg(long)]
     log_vars: bool,
@@ -93,11 +104,14 @@ pub(super) struct DecodeArgs {
     member: MemberArgs,
 
     /// Codes: .npy, .npz, .csv, or - for CSV from standard input
-    #[arg(value_name = "CODES", required_unless_present = "code", conflicts_with = "code")]
+    #[arg(value_name = "CODES", required_unless_present = "code")]
     input: Option<PathBuf>,
 
+    #[command(flatten)]
+    array: ArrayArgs,
+
     /// A code, such as 0.5,-1; several if it is given several times
-    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true, conflicts_with_all = ["input", "array"])]
     code: Vec<String>,
 
     /// Decode so many codes at equal distances from each one to the next too, both ends counted
@@ -117,6 +131,9 @@ pub(super) struct ReconstructArgs {
     /// Examples: a folder of pictures, a picture, .npy, .npz, .csv, or - for CSV from standard input
     #[arg(value_name = "INPUT")]
     input: PathBuf,
+
+    #[command(flatten)]
+    array: ArrayArgs,
 
     /// Write every example before its reconstruction
     #[arg(long)]
@@ -254,8 +271,8 @@ fn fitted_mixture(member: &TrainedMember) -> Result<GaussianMixture> {
 }
 
 /// Encodes examples.
-pub(super) fn encode(EncodeArgs { member, input, log_vars, output }: &EncodeArgs) -> Result<ExitCode> {
-    let input = Input::open(input)?;
+pub(super) fn encode(EncodeArgs { member, input, array, log_vars, output }: &EncodeArgs) -> Result<ExitCode> {
+    let input = Input::open(input, array.array.as_deref())?;
     let mut work = AtWork::begin(member, output, Rows::Codes { log_vars: *log_vars }, 1, input.count())?;
     let (data, latent) = (work.member.data.clone(), work.member.vae.latent());
     let seen = Seen::Examples(&data, work.member.units());
@@ -275,8 +292,10 @@ pub(super) fn encode(EncodeArgs { member, input, log_vars, output }: &EncodeArgs
 }
 
 /// Decodes codes.
-pub(super) fn decode(DecodeArgs { member, input, code, between, output }: &DecodeArgs) -> Result<ExitCode> {
-    let input = input.as_ref().map(|input| Input::open(input)).transpose()?;
+pub(super) fn decode(
+    DecodeArgs { member, input, array, code, between, output }: &DecodeArgs,
+) -> Result<ExitCode> {
+    let input = input.as_ref().map(|input| Input::open(input, array.array.as_deref())).transpose()?;
     let total = input.as_ref().and_then(Input::count).filter(|_| between.is_none());
     let mut work = AtWork::begin(member, output, Rows::Examples, between.unwrap_or(1), total)?;
     let latent = work.member.vae.latent();
@@ -333,9 +352,9 @@ fn interpolated(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
 
 /// Encodes examples and decodes the means of their posteriors.
 pub(super) fn reconstruct(
-    ReconstructArgs { member, input, beside, output }: &ReconstructArgs,
+    ReconstructArgs { member, input, array, beside, output }: &ReconstructArgs,
 ) -> Result<ExitCode> {
-    let input = Input::open(input)?;
+    let input = Input::open(input, array.array.as_deref())?;
     let together = if *beside { 2 } else { 1 };
     let mut work = AtWork::begin(member, output, Rows::Examples, together, input.count())?;
     let data = work.member.data.clone();

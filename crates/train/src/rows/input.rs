@@ -4,13 +4,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use data::{Cell, NamedArray, arrays_in, picture_files, read_picture, table_rows};
+use data::{Cell, EXAMPLE_ARRAYS, NamedArray, arrays_in, picture_files, read_picture, table_rows};
 use record::{DataRecord, Shape, Units};
 
 use super::BLOCK;
-
-/// The array of an `.npz` file that is read, unless there is only one.
-const NAMES: [&str; 4] = ["images", "data", "x", "codes"];
 
 /// Where rows come from.
 pub enum Input {
@@ -35,32 +32,40 @@ pub enum Seen<'a> {
 impl Input {
     /// What there is at a path; `-` for standard input.
     ///
+    /// Of a file of several arrays the named one, or the first that is called as examples or codes are.
+    ///
     /// # Errors
     ///
     /// Fails when there is nothing that can be read.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, array: Option<&str>) -> Result<Self> {
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let has_arrays = [".npy", ".npz", ".safetensors"].iter().any(|ending| name.ends_with(ending));
+        if let Some(array) = array.filter(|_| !has_arrays) {
+            bail!("--array {array} names an array, and {} is no file of arrays", path.display());
+        }
         if path == Path::new("-") {
             return Ok(Self::Standard);
         }
         ensure!(path.exists(), "there is no {}", path.display());
-        let name =
-            path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         if [".csv", ".tsv", ".csv.gz", ".tsv.gz"].iter().any(|ending| name.ends_with(ending)) {
             return Ok(Self::Table(path.to_path_buf()));
         }
-        if [".npy", ".npz", ".safetensors"].iter().any(|ending| name.ends_with(ending)) {
+        if has_arrays {
             let arrays = arrays_in(path)?;
-            let names: Vec<String> = arrays.keys().cloned().collect();
-            let only = if arrays.len() == 1 { names.first().map(String::as_str) } else { None };
-            let name = only.or_else(|| NAMES.into_iter().find(|name| arrays.contains_key(*name)));
-            let name = name.with_context(|| {
-                format!(
-                    "{} has the arrays {}: one of them has to be called images or codes",
-                    path.display(),
-                    names.join(", ")
-                )
-            })?;
-            return Ok(Self::Array(arrays[name].clone()));
+            let names: Vec<&str> = arrays.keys().map(String::as_str).collect();
+            let listed = || format!("{} has the arrays {}", path.display(), names.join(", "));
+            let chosen = match (array, &names[..]) {
+                (Some(name), _) => {
+                    arrays.get(name).with_context(|| format!("{}, and none that is called {name}", listed()))
+                }
+                (None, [only]) => Ok(&arrays[*only]),
+                (None, _) => {
+                    let known = EXAMPLE_ARRAYS.iter().chain(&["codes"]).find_map(|name| arrays.get(*name));
+                    known.with_context(|| format!("{}: say which with --array", listed()))
+                }
+            };
+            return Ok(Self::Array(chosen?.clone()));
         }
         match picture_files(path)? {
             Some(files) => Ok(Self::Pictures(files)),
