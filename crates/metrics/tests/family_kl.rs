@@ -5,7 +5,7 @@
 
 use std::f64::consts::{E, PI, TAU};
 
-use metrics::families::{Distribution, Entropy, FamilyError, KlDivergence, RenyiDivergence};
+use metrics::families::{Cauchy, Distribution, Entropy, FamilyError, KlDivergence, RenyiDivergence};
 
 const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
 
@@ -438,6 +438,16 @@ fn divergences_do_not_depend_on_the_scale() {
         }
     }
     assert!(count > 300, "{count} finite ones");
+}
+
+/// `2 ln(d / 2) - ln s_p - ln s_q` where the distance is all that counts; neither its square nor its ratio to a scale is in range.
+#[test]
+fn cauchy_distributions_that_are_very_far_from_each_other() {
+    for (location, scale, expected) in [(1e120_f64, 1e-200_f64, 1_472.268_2), (1e300, 1e-300, 2_761.715_8)] {
+        let (p, q) = (Cauchy::new(0.0, scale).unwrap(), Cauchy::new(location, scale).unwrap());
+        let found = p.kl_divergence(&q).unwrap();
+        assert!((found - expected).abs() < 1e-3, "{found}, not {expected}");
+    }
 }
 
 /// Where P narrows and Q is the Normal of its moments, the divergence goes to that of its limit.

@@ -207,7 +207,13 @@ impl KlDivergence for Cauchy {
                 (excess * ratio).ln_1p()
             } else {
                 // ln(1 + e) = ln(e) here. The square may be what overflowed: hypot does not.
-                2.0 * (0.5 * gap.hypot(shift)).ln() + larger.ln() - smaller.ln()
+                let root = if shift.is_finite() {
+                    (0.5 * gap.hypot(shift)).ln() + 0.5 * larger.ln()
+                } else {
+                    // Beside such a distance, no gap counts.
+                    (0.5 * self.location - 0.5 * q.location).abs().ln() - 0.5 * larger.ln()
+                };
+                2.0 * root - smaller.ln()
             },
         )
     }

@@ -26,7 +26,10 @@
 //!
 //! Within a family the formulas are sums of non-negative terms. They give exactly 0 for equal parameters, never less than
 //! 0, and for parameters that are nearly equal the error is what one rounding of a parameter would cause: the square root
-//! of the result times 1e-16, where the textbook forms are off by 1e-16 itself. Across families the forms subtract: they are
+//! of the result times 1e-16, times the root of a shape parameter or a concentration that is large, where the textbook forms are
+//! off by 1e-16 itself. Two things subtract within a family: the Rényi divergences of Laplace and Pareto distributions, which lose
+//! digits as `1e-16 / |a - 1|` next to order 1, and KL of Beta and Dirichlet distributions whose concentrations are beyond 1e15
+//! times one another. Across families the forms subtract: they are
 //! good to a few roundings of their largest term, 1e-14 for parameters of the order of 1, and to what one rounding of a mean
 //! is in units of the standard deviation.
 //!

@@ -32,7 +32,8 @@ impl Distribution {
     ///
     /// # Errors
     ///
-    /// As for [`KlDivergence::kl_divergence`], but for [`FamilyError::NoClosedForm`].
+    /// As for [`KlDivergence::kl_divergence`], but for [`FamilyError::NoClosedForm`]; [`FamilyError::OutOfRange`] also where mass of
+    /// P lies beyond the range of `f64`.
     ///
     /// ```
     /// use metrics::families::Distribution;
@@ -58,6 +59,9 @@ impl Distribution {
             _ if diverges(self, q) => NumericDivergence::INFINITE,
             _ => integrated(self, q),
         };
+        if !found.error.is_finite() {
+            return Err(FamilyError::OutOfRange { p: self.name(), q: q.name() });
+        }
         let value = in_range(self.name(), q.name(), found.value)?;
         Ok(NumericDivergence { value, ..found })
     }
@@ -207,8 +211,9 @@ fn integrated(p: &Distribution, q: &Distribution) -> NumericDivergence {
         if ln_ratio.is_finite() { ln_ratio.abs() } else { reach }
     });
     let missing = (mass - 1.0).abs();
-    let missing =
-        if missing > mass_error + 1e-12 { missing * (ends[0].max(ends[1]) + kl.value.abs()) } else { 0.0 };
+    // NaN where the mass lies beyond the range of f64.
+    let found_all = missing <= mass_error + 1e-12;
+    let missing = if found_all { 0.0 } else { missing * (ends[0].max(ends[1]) + kl.value.abs()) };
     NumericDivergence { value: kl.value, error: kl.error + missing + rounding(kl.value) }
 }
 
@@ -252,6 +257,20 @@ mod tests {
             // Next to 1 an f64 has steps of 1e-16, and this density 1e-9 of its mass there.
             let limit = if p.to_string() == "beta(0.5, 0.7)" { 1e-8 } else { 1e-10 };
             assert!(found.error < limit * (1.0 + expected), "{p}, {q}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn mass_beyond_the_range_of_f64_has_no_divergence() {
+        for (p, q) in [
+            ("log_normal(709, 1)", "cauchy(0, 1)"),
+            ("log_normal(800, 1)", "cauchy(0, 1)"),
+            ("gamma(1e200, 1e-200)", "cauchy(0, 1)"),
+            ("pareto(1, 1)", "cauchy(0, 1e-300)"),
+        ] {
+            let (p, q): (Distribution, Distribution) = (p.parse().unwrap(), q.parse().unwrap());
+            let found = p.kl_divergence_numerically(&q);
+            assert!(matches!(found, Err(FamilyError::OutOfRange { .. })), "{p}, {q}: {found:?}");
         }
     }
 

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::samples::draws::Draws;
 use crate::samples::histogram::{Grid, divergences_from_standard_normal};
+use crate::samples::points::Points;
 use crate::samples::{Estimate, SampleError, mmd, neighbours};
 
 /// Bins on each axis of the grid of [`grid`].
@@ -112,6 +113,7 @@ pub fn compare_to_prior(codes: ArrayView2<'_, f64>) -> Result<PriorComparison, S
 /// # Ok::<(), metrics::samples::SampleError>(())
 /// ```
 pub fn binned_comparison(codes: ArrayView2<'_, f64>) -> Result<Option<BinnedComparison>, SampleError> {
+    Points::check(codes, 0)?;
     let (images, dimensions) = codes.dim();
     if grid().cells(dimensions).is_none_or(|cells| cells > images) {
         return Ok(None);

@@ -1,20 +1,28 @@
 //! The Bures distance of two covariances: what their shapes add to the Wasserstein distance of two Normals.
 
-/// `min over orthogonal R of |A - B R|^2 = tr(Σ_p) + tr(Σ_q) - 2 tr((Σ_q^(1/2) Σ_p Σ_q^(1/2))^(1/2))` for square roots
+/// `min over orthogonal R of |A - B R|`, the root of `tr(Σ_p) + tr(Σ_q) - 2 tr((Σ_q^(1/2) Σ_p Σ_q^(1/2))^(1/2))` for square roots
 /// `Σ_p = A Aᵀ` and `Σ_q = B Bᵀ`, n rows each, row by row.
 ///
 /// The best R is the polar factor of `Bᵀ A`, from its singular value decomposition by Jacobi's rotations. With R the
 /// distance is a sum of squares, and keeps its precision for covariances that are nearly equal; the traces would leave
 /// rounding. They are taken where a covariance is singular, which leaves R undetermined.
-pub(crate) fn squared_bures_distance(a: &[f64], b: &[f64], n: usize) -> f64 {
+pub(crate) fn bures_distance(a: &[f64], b: &[f64], n: usize) -> f64 {
+    // What follows is of up to the eighth order in them.
+    let greatest = a.iter().chain(b).fold(0.0, |greatest: f64, x| greatest.max(x.abs()));
+    let (_, exponent) = libm::frexp(greatest);
+    let scaled = |m: &[f64]| m.iter().map(|&x| libm::ldexp(x, -exponent)).collect::<Vec<f64>>();
+    libm::ldexp(squared_distance_near_1(&scaled(a), &scaled(b), n).sqrt(), exponent)
+}
+
+/// The distance of roots that are not much greater or smaller than 1.
+fn squared_distance_near_1(a: &[f64], b: &[f64], n: usize) -> f64 {
     let at = |m: &[f64], i: usize, j: usize| m[i * n + j];
-    // The columns of Bᵀ A, and of the rotations.
+    // The columns of Bᵀ A.
     let mut columns: Vec<Vec<f64>> =
         (0..n).map(|j| (0..n).map(|i| (0..n).map(|k| at(b, k, i) * at(a, k, j)).sum()).collect()).collect();
-    let mut rotations: Vec<Vec<f64>> =
-        (0..n).map(|j| (0..n).map(|i| f64::from(u8::from(i == j))).collect()).collect();
+    let mut rotations = unit_matrix(n);
     rotate_until_orthogonal(&mut columns, &mut rotations);
-    let singular: Vec<f64> = columns.iter().map(|column| dot(column, column).sqrt()).collect();
+    let singular: Vec<f64> = columns.iter().map(|column| norm(column)).collect();
     let largest = singular.iter().copied().fold(0.0, f64::max);
     if singular.iter().any(|s| *s <= SINGULAR * largest) {
         return (dot(a, a) + dot(b, b) - 2.0 * singular.iter().sum::<f64>()).max(0.0);
@@ -25,6 +33,17 @@ pub(crate) fn squared_bures_distance(a: &[f64], b: &[f64], n: usize) -> f64 {
     let r: Vec<f64> = (0..n * n).map(|index| r(index / n, index % n)).collect();
     let rest = |i: usize, j: usize| at(a, i, j) - (0..n).map(|k| at(b, i, k) * at(&r, k, j)).sum::<f64>();
     (0..n * n).map(|index| rest(index / n, index % n).powi(2)).sum()
+}
+
+/// The singular values of a matrix of n rows, given row by row.
+pub(crate) fn singular_values(m: &[f64], n: usize) -> Vec<f64> {
+    let mut columns: Vec<Vec<f64>> = (0..n).map(|j| (0..n).map(|i| m[i * n + j]).collect()).collect();
+    rotate_until_orthogonal(&mut columns, &mut unit_matrix(n));
+    columns.iter().map(|column| norm(column)).collect()
+}
+
+fn unit_matrix(n: usize) -> Vec<Vec<f64>> {
+    (0..n).map(|j| (0..n).map(|i| f64::from(u8::from(i == j))).collect()).collect()
 }
 
 /// Singular values below this part of the largest are taken for 0.
@@ -39,7 +58,7 @@ fn rotate_until_orthogonal(columns: &mut [Vec<f64>], rotations: &mut [Vec<f64>])
             for i in 0..j {
                 let (alpha, beta) = (dot(&columns[i], &columns[i]), dot(&columns[j], &columns[j]));
                 let gamma = dot(&columns[i], &columns[j]);
-                if gamma == 0.0 || gamma.abs() <= f64::EPSILON * (alpha * beta).sqrt() {
+                if gamma == 0.0 || gamma.abs() <= f64::EPSILON * alpha.sqrt() * beta.sqrt() {
                     continue;
                 }
                 done = false;
@@ -60,6 +79,10 @@ fn rotate_until_orthogonal(columns: &mut [Vec<f64>], rotations: &mut [Vec<f64>])
     }
 }
 
+fn norm(x: &[f64]) -> f64 {
+    dot(x, x).sqrt()
+}
+
 fn dot(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(x, y)| x * y).sum()
 }
@@ -72,24 +95,38 @@ mod tests {
     fn covariances_that_commute_differ_by_their_roots() {
         // Diagonal: sum (sd_p - sd_q)^2, whatever the rotation of the roots.
         let (a, b) = ([2.0, 0.0, 0.0, 3.0], [0.0, -1.0, 5.0, 0.0]);
-        assert!((squared_bures_distance(&a, &b, 2) - (1.0 + 4.0)).abs() < 1e-14);
+        assert!((bures_distance(&a, &b, 2) - 5f64.sqrt()).abs() < 1e-14);
     }
 
     #[test]
     fn close_covariances_keep_their_precision() {
         let a = [1.0, 0.0, 0.0, 0.5, 2.0, 0.0, -0.3, 0.7, 1.5];
-        assert!(squared_bures_distance(&a, &a, 3) < 1e-30);
+        assert!(bures_distance(&a, &a, 3) < 1e-15);
         let d = 1e-9;
         let b = a.map(|x| x * (1.0 + d));
-        let expected = d * d * dot(&a, &a);
-        let found = squared_bures_distance(&a, &b, 3);
+        let expected = d * norm(&a);
+        let found = bures_distance(&a, &b, 3);
         assert!((found / expected - 1.0).abs() < 1e-6, "{found:e}, not {expected:e}");
     }
 
     #[test]
     fn singular_covariances() {
         let (a, b) = ([2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 3.0]);
-        assert!((squared_bures_distance(&a, &b, 2) - 13.0).abs() < 1e-14);
-        assert_eq!(squared_bures_distance(&[0.0; 4], &[0.0; 4], 2), 0.0);
+        assert!((bures_distance(&a, &b, 2) - 13f64.sqrt()).abs() < 1e-14);
+        assert_eq!(bures_distance(&[0.0; 4], &[0.0; 4], 2), 0.0);
+    }
+
+    #[test]
+    fn at_the_ends_of_the_range_it_scales_as_the_roots_do() {
+        let (a, b) = ([2.0, 0.0, 0.25, 1.5], [2.5, 0.0, 0.125, 1.0]);
+        let expected = bures_distance(&a, &b, 2);
+        for exponent in [-1000, -300, -130, 130, 300, 1000] {
+            let scaled = |m: [f64; 4]| m.map(|x| libm::ldexp(x, exponent));
+            assert_eq!(
+                bures_distance(&scaled(a), &scaled(b), 2),
+                libm::ldexp(expected, exponent),
+                "{exponent}"
+            );
+        }
     }
 }

@@ -6,6 +6,6 @@ mod quadrature;
 pub(crate) mod special;
 mod sum;
 
-pub(crate) use bures::squared_bures_distance;
+pub(crate) use bures::{bures_distance, singular_values};
 pub(crate) use quadrature::{Integral, integrate};
 pub(crate) use sum::{CompensatedSum, LANES, LaneSums};

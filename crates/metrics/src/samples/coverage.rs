@@ -1,6 +1,6 @@
 //! Whether generated samples lie where real ones do, and everywhere that they do.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::error::SampleError;
@@ -26,7 +26,9 @@ pub struct DensityCoverage {
 /// Real samples with their neighbourhoods: balls that reach to the `neighbours`-th nearest other real sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Neighbourhoods {
-    samples: ndarray::Array2<f64>,
+    /// The samples less their mean, which the squares of distances would lose digits to.
+    samples: Array2<f64>,
+    mean: Array1<f64>,
     squared_radii: Vec<f64>,
     neighbours: usize,
 }
@@ -42,9 +44,10 @@ impl Neighbourhoods {
         if neighbours == 0 {
             return Err(SampleError::NoNeighbours);
         }
-        let squared_radii =
-            Tree::<Euclidean>::new(&Points::new(real, neighbours + 1)?).kth_distances(neighbours);
-        Ok(Self { samples: real.to_owned(), squared_radii, neighbours })
+        let squared_radii = Tree::<Euclidean>::new(&Points::new(real, neighbours.saturating_add(1))?)
+            .kth_distances(neighbours);
+        let mean = real.mean_axis(Axis(0)).expect("there are samples");
+        Ok(Self { samples: &real - &mean, mean, squared_radii, neighbours })
     }
 
     /// How generated samples lie in them,
@@ -84,10 +87,11 @@ impl Neighbourhoods {
             return Err(SampleError::Dimensions { expected, found });
         }
         Points::check(generated, 1)?;
+        let generated = &generated - &self.mean;
         let squares = |samples: ArrayView2<'_, f64>| -> Vec<f64> {
             samples.axis_iter(Axis(0)).map(|sample| sample.dot(&sample)).collect()
         };
-        let of_generated = squares(generated);
+        let of_generated = squares(generated.view());
         let of_real = squares(self.samples.view());
         // Of each block of real samples: how many balls each generated one lies in, and which balls hold one.
         let blocks: Vec<(Vec<u32>, Vec<bool>)> = self
@@ -122,8 +126,21 @@ impl Neighbourhoods {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::array;
+
     use super::*;
     use crate::samples::draws::Draws;
+
+    /// The squares of coordinates far from 0 do not have the digits of the distances.
+    #[test]
+    fn samples_far_from_the_origin_are_as_near_to_each_other() {
+        for shift in [0.0, 1e7, 1e8, -1e10, 1e12] {
+            let real = array![[0.0], [0.125], [9.0], [9.125]] + shift;
+            let generated = array![[0.0625], [0.03125]] + shift;
+            let found = Neighbourhoods::new(real.view(), 1).unwrap().of_generated(generated.view()).unwrap();
+            assert_eq!((found.density.value, found.coverage.value), (2.0, 0.5), "{shift}");
+        }
+    }
 
     fn measured(mean: f64, sd: f64) -> DensityCoverage {
         let mut draws = Draws::seeded(1);

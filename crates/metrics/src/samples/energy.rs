@@ -43,7 +43,10 @@ use super::points::Points;
 /// ```
 pub fn energy_distance(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Estimate, SampleError> {
     let (x, y) = Points::pair(x, y, 2)?;
-    Ok(discrepancy(&x, &y, &NegativeDistance))
+    let ([x, y], exponent) = Points::in_range([x, y]);
+    let Estimate { value, standard_error } = discrepancy(&x, &y, &NegativeDistance);
+    let back = |number| libm::ldexp(number, exponent);
+    Ok(Estimate { value: back(value), standard_error: back(standard_error) })
 }
 
 struct NegativeDistance;
@@ -61,6 +64,18 @@ impl Kernel for NegativeDistance {
 mod tests {
     use super::*;
     use crate::samples::draws::Draws;
+
+    #[test]
+    fn at_the_ends_of_the_range_it_scales_as_the_coordinates_do() {
+        let (x, y) =
+            (Draws::seeded(5).normals((30, 2), 0.5, 0.7), Draws::seeded(6).normals((40, 2), 0.0, 1.0));
+        let Estimate { value, standard_error } = energy_distance(x.view(), y.view()).unwrap();
+        for exponent in [-600, 600] {
+            let scaled = |number| libm::ldexp(number, exponent);
+            let found = energy_distance(x.mapv(scaled).view(), y.mapv(scaled).view()).unwrap();
+            assert_eq!(found, Estimate { value: scaled(value), standard_error: scaled(standard_error) });
+        }
+    }
 
     #[test]
     fn normals_against_the_closed_form() {

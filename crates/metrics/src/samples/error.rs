@@ -82,6 +82,9 @@ pub enum SampleError {
     /// The number of random deals is zero.
     #[error("0 permutations: a p-value is a share of random deals")]
     NoPermutations,
+    /// The statistic of a permutation test is NaN, which is neither more nor less than another.
+    #[error("the statistic of some deal of the samples is NaN: a p-value needs numbers that can be compared")]
+    StatisticIsNan,
     /// There are fewer directions than a standard error needs.
     #[error("{directions} directions where at least 2 are needed")]
     TooFewDirections {

@@ -223,7 +223,7 @@ fn divergences(p: &[f64], p_samples: usize, q: &[f64], q_samples: Option<usize>)
     // d KL / dp = ln(p / q) + 1, d KL / dq = -p / q, d JS / dp = ln(p / m) / 2; constants do not vary.
     let half_log_share = |x: f64, y: f64| 0.5 * (2.0 * x / (x + y)).ln();
     let mut js_variance = share_variance(p, |i| half_log_share(p[i], q[i])) / p_samples as f64;
-    let mut kl_variance = share_variance(p, |i| (p[i] / q[i]).ln()) / p_samples as f64;
+    let mut kl_variance = share_variance(p, |i| p[i].ln() - q[i].ln()) / p_samples as f64;
     if let Some(samples) = q_samples {
         js_variance += share_variance(q, |i| half_log_share(q[i], p[i])) / samples as f64;
         kl_variance += share_variance(q, |i| p[i] / q[i]) / samples as f64;

@@ -31,9 +31,15 @@ pub fn log_mean(log_weights: &[f64]) -> f64 {
 
 /// How many equally weighted samples tell as much: `(sum w)^2 / sum w^2`, from 1 to their number.
 ///
+/// 0 where no weight is above 0; of weights that are infinite, how many are.
+///
 /// Source: Kong, Liu and Wong, *Sequential Imputations and Bayesian Missing Data Problems*, JASA 89 (1994).
 pub fn effective_samples(log_weights: &[f64]) -> f64 {
     let greatest = greatest(log_weights);
+    if greatest.is_infinite() {
+        let infinite = log_weights.iter().filter(|weight| **weight == f64::INFINITY);
+        return infinite.count() as f64;
+    }
     let weights = log_weights.iter().map(|weight| (weight - greatest).exp());
     let (sum, squares) = weights.fold((0.0, 0.0), |(sum, squares), w| (sum + w, squares + w * w));
     sum * sum / squares
@@ -43,8 +49,8 @@ pub fn effective_samples(log_weights: &[f64]) -> f64 {
 /// above do not exist. Below 0.5 their variance does, and up to 0.7 the mean of the weights can be relied upon; beyond,
 /// practically not.
 ///
-/// The tail is the greatest fifth of the weights, or `3 sqrt(K)` of them if that is fewer. `None` if these are fewer than five;
-/// -∞ where the tail has no spread.
+/// The tail is the greatest fifth of the weights, or `3 sqrt(K)` of them if that is fewer. `None` if these are fewer than five,
+/// or no weight is above 0; -∞ where the tail has no spread, ∞ where a weight is infinite.
 ///
 /// # Source
 ///
@@ -60,6 +66,9 @@ pub fn pareto_shape(log_weights: &[f64]) -> Option<f64> {
     let mut sorted = log_weights.to_vec();
     sorted.sort_by(f64::total_cmp);
     let greatest = sorted[count - 1];
+    if greatest.is_infinite() {
+        return (greatest > 0.0).then_some(f64::INFINITY);
+    }
     let cutoff = (sorted[count - tail - 1] - greatest).exp();
     let excess: Vec<f64> =
         sorted[count - tail..].iter().map(|weight| (weight - greatest).exp() - cutoff).collect();
@@ -101,6 +110,13 @@ fn greatest(log_weights: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::samples::draws::Draws;
+
+    #[test]
+    fn weights_without_a_size_are_no_nan() {
+        let (none, infinite) = ([f64::NEG_INFINITY; 30], [f64::INFINITY; 30]);
+        assert_eq!([&[], &none[..], &infinite].map(effective_samples), [0.0, 0.0, 30.0]);
+        assert_eq!([&none, &infinite].map(|w| pareto_shape(w)), [None, Some(f64::INFINITY)]);
+    }
 
     #[test]
     fn equal_weights_are_worth_as_many_samples_as_they_are() {

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::draws::Draws;
 use super::error::SampleError;
 use super::importance::log_mean;
+use super::points::Points;
 use crate::families::cholesky;
 
 /// Rounds of expectation and maximisation at most, and the gain in nats a sample below which they end.
@@ -113,7 +114,7 @@ impl GaussianMixture {
             if count > 1 && count * (samples.ncols() + 1) > fitted.nrows() {
                 continue;
             }
-            let found = Self::fit(fitted.view(), count, seed)?.mean_log_density(kept_back.view());
+            let found = Self::fit(fitted.view(), count, seed)?.mean_log_density(kept_back.view())?;
             if best.is_none_or(|(likelihood, _)| found > likelihood) {
                 best = Some((found, count));
             }
@@ -127,13 +128,22 @@ impl GaussianMixture {
     }
 
     /// The mean of the logarithm of the density at samples, in nats.
-    pub fn mean_log_density(&self, samples: ArrayView2<'_, f64>) -> f64 {
+    ///
+    /// # Errors
+    ///
+    /// [`SampleError`] if there are no samples, other dimensions than the mixture has, or a coordinate that is not finite.
+    pub fn mean_log_density(&self, samples: ArrayView2<'_, f64>) -> Result<f64, SampleError> {
+        let (expected, found) = (self.components[0].mean.len(), samples.ncols());
+        if expected != found {
+            return Err(SampleError::Dimensions { expected, found });
+        }
+        Points::check(samples, 1)?;
         let densities: Vec<f64> = samples
             .axis_iter(Axis(0))
             .into_par_iter()
             .map(|sample| log_sum_exp(&self.log_joint(sample)))
             .collect();
-        densities.iter().sum::<f64>() / densities.len() as f64
+        Ok(densities.iter().sum::<f64>() / densities.len() as f64)
     }
 
     /// So many samples of it, `[samples, dimensions]`.
@@ -310,7 +320,7 @@ mod tests {
         let normal = 1.0 + std::f64::consts::TAU.ln();
         let weights = 0.5 * 2f64.ln() + 0.5 * 4f64.ln();
         let expected = weights + normal + 0.5 * 0.3f64.ln() + 0.25 * 0.25f64.ln();
-        let found = -three.mean_log_density(clusters(4000, 2).view());
+        let found = -three.mean_log_density(clusters(4000, 2).view()).unwrap();
         // Half a percent of two nats for the noise of 4,000 samples, and the ridge.
         assert!((found - expected).abs() < 0.05, "{found}, not {expected}");
     }
@@ -326,11 +336,20 @@ mod tests {
             // Standard deviations of five and a half, over the root of 20,000 and of 4,000.
             assert!((found - expected).abs() < 0.4, "{found}, not {expected}");
         }
-        assert!(
-            (mixture.mean_log_density(drawn.view()) - mixture.mean_log_density(clusters(4000, 3).view()))
-                .abs()
-                < 0.05
-        );
+        let density = |samples: &Array2<f64>| mixture.mean_log_density(samples.view()).unwrap();
+        assert!((density(&drawn) - density(&clusters(4000, 3))).abs() < 0.05);
+    }
+
+    #[test]
+    fn samples_of_another_space_have_no_density() {
+        let mixture = GaussianMixture::fit(clusters(400, 1).view(), 1, 0).unwrap();
+        for (shape, expected) in [
+            ((3, 3), SampleError::Dimensions { expected: 2, found: 3 }),
+            ((3, 1), SampleError::Dimensions { expected: 2, found: 1 }),
+            ((0, 2), SampleError::TooFew { needed: 1, found: 0 }),
+        ] {
+            assert_eq!(mixture.mean_log_density(Array2::zeros(shape).view()), Err(expected));
+        }
     }
 
     #[test]

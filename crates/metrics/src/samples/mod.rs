@@ -29,7 +29,7 @@ pub mod mutual_information;
 pub mod neighbours;
 mod pairs;
 pub mod permutation;
-mod points;
+pub(crate) mod points;
 pub mod transport;
 mod tree;
 

@@ -11,7 +11,7 @@
 //! deviation of the ten estimates over the root of ten. They are themselves uncertain by a quarter and say nothing of the
 //! bias.
 
-use std::f64::consts::PI;
+use std::f64::consts::{LN_2, PI};
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
@@ -57,7 +57,7 @@ pub fn kl_divergence(
     neighbours: usize,
 ) -> Result<Estimate, SampleError> {
     let (x, y) = Points::pair(x, y, needed(neighbours)?)?;
-    with_batches(|stride, first| two_sample(&x.every(stride, first), &y.every(stride, first), neighbours))
+    with_batches(|stride, first| two_sample(x.every(stride, first), y.every(stride, first), neighbours))
 }
 
 /// `KL(P ‖ N(0, I))` in nats from samples `x` of P,
@@ -85,7 +85,7 @@ pub fn kl_divergence(
 /// Goria et al., *A New Class of Random Vector Entropy Estimators*, J. Nonparametr. Stat. 17 (2005), for any k.
 pub fn kl_from_standard_normal(x: ArrayView2<'_, f64>, neighbours: usize) -> Result<Estimate, SampleError> {
     let x = Points::new(x, needed(neighbours)?)?;
-    with_batches(|stride, first| Ok(one_sample(&x.every(stride, first), neighbours)))
+    with_batches(|stride, first| Ok(one_sample(x.every(stride, first), neighbours)))
 }
 
 /// The differential entropy `-∫ p ln p` in nats from samples `x`,
@@ -121,7 +121,7 @@ pub fn kl_from_standard_normal(x: ArrayView2<'_, f64>, neighbours: usize) -> Res
 pub fn entropy(x: ArrayView2<'_, f64>, neighbours: usize) -> Result<Estimate, SampleError> {
     let x = Points::new(x, needed(neighbours)?)?;
     // Of the negative: infinity is what ends the batches.
-    let negative = with_batches(|stride, first| Ok(negative_entropy(&x.every(stride, first), neighbours)))?;
+    let negative = with_batches(|stride, first| Ok(negative_entropy(x.every(stride, first), neighbours)))?;
     Ok(Estimate { value: -negative.value, ..negative })
 }
 
@@ -129,7 +129,7 @@ pub fn entropy(x: ArrayView2<'_, f64>, neighbours: usize) -> Result<Estimate, Sa
 pub(super) fn needed(neighbours: usize) -> Result<usize, SampleError> {
     match neighbours {
         0 => Err(SampleError::NoNeighbours),
-        k => Ok(BATCHES * (k + 1)),
+        k => Ok(k.saturating_add(1).saturating_mul(BATCHES)),
     }
 }
 
@@ -147,8 +147,9 @@ pub(super) fn with_batches(
     Ok(Estimate { value, standard_error })
 }
 
-fn two_sample(x: &Points, y: &Points, neighbours: usize) -> Result<f64, SampleError> {
-    let (of_x, of_y) = rayon::join(|| Tree::<Euclidean>::new(x), || Tree::new(y));
+fn two_sample(x: Points, y: Points, neighbours: usize) -> Result<f64, SampleError> {
+    let ([x, y], _) = Points::in_range([x, y]);
+    let (of_x, of_y) = rayon::join(|| Tree::<Euclidean>::new(&x), || Tree::new(&y));
     let own = of_x.kth_distances(neighbours);
     let other = of_y.kth_distances_from(&of_x, neighbours);
     if own.contains(&0.0) {
@@ -162,16 +163,18 @@ fn two_sample(x: &Points, y: &Points, neighbours: usize) -> Result<f64, SampleEr
     Ok(d * mean_log_ratio + (m / (n - 1.0)).ln())
 }
 
-fn one_sample(x: &Points, neighbours: usize) -> f64 {
+fn one_sample(x: Points, neighbours: usize) -> f64 {
     let (n, d) = (x.len() as f64, x.dimensions() as f64);
     let mean_squared_norm = (0..x.len()).map(|i| x.squared_norm(i)).sum::<f64>() / n;
     negative_entropy(x, neighbours) + 0.5 * d * (2.0 * PI).ln() + 0.5 * mean_squared_norm
 }
 
-fn negative_entropy(x: &Points, neighbours: usize) -> f64 {
-    let own = Tree::<Euclidean>::new(x).kth_distances(neighbours);
+fn negative_entropy(x: Points, neighbours: usize) -> f64 {
+    let ([x], exponent) = Points::in_range([x]);
+    let own = Tree::<Euclidean>::new(&x).kth_distances(neighbours);
     let (n, d) = (x.len() as f64, x.dimensions() as f64);
-    let mean_log_distance = own.iter().map(|squared| 0.5 * squared.ln()).sum::<f64>() / n;
+    let mean_log_distance =
+        own.iter().map(|squared| 0.5 * squared.ln()).sum::<f64>() / n + f64::from(exponent) * LN_2;
     let log_ball = 0.5 * d * PI.ln() - libm::lgamma(0.5 * d + 1.0);
     // psi(n) - psi(k) = 1 / k + ... + 1 / (n - 1).
     let digammas: f64 = (neighbours..x.len()).map(|i| 1.0 / i as f64).sum();
@@ -245,6 +248,27 @@ mod tests {
         let mut tied = Draws::seeded(3).normals((40, 1), 0.0, 1.0);
         tied[[1, 0]] = tied[[0, 0]];
         assert_eq!(entropy(tied.view(), 1).unwrap().value, f64::NEG_INFINITY);
+    }
+
+    /// The squares of such coordinates have no `f64`.
+    #[test]
+    fn at_the_ends_of_the_range_estimates_are_what_they_are_at_1() {
+        let (x, y) =
+            (Draws::seeded(5).normals((60, 2), 0.5, 0.7), Draws::seeded(6).normals((60, 2), 0.0, 1.0));
+        let kl = kl_divergence(x.view(), y.view(), 2).unwrap();
+        let of_x = entropy(x.view(), 2).unwrap();
+        for exponent in [-600, 600] {
+            let scaled = |samples: &Array2<f64>| samples.mapv(|x| libm::ldexp(x, exponent));
+            assert_eq!(kl_divergence(scaled(&x).view(), scaled(&y).view(), 2).unwrap(), kl);
+            let found = entropy(scaled(&x).view(), 2).unwrap();
+            let expected = of_x.value + 2.0 * f64::from(exponent) * LN_2;
+            assert!((found.value - expected).abs() < 1e-12 * expected.abs(), "{found:?}, not {expected}");
+            assert!((found.standard_error - of_x.standard_error).abs() < 1e-9, "{found:?}, {of_x:?}");
+        }
+        assert_eq!(
+            kl_divergence(x.view(), y.view(), usize::MAX),
+            Err(SampleError::TooFew { needed: usize::MAX, found: 60 })
+        );
     }
 
     #[test]

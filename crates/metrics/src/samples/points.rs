@@ -91,6 +91,17 @@ impl Points {
         finite.then_some(Self { columns, len: self.len })
     }
 
+    /// The points over a power of two, and its exponent: such that the squares of their distances are in range.
+    pub(crate) fn in_range<const N: usize>(points: [Self; N]) -> ([Self; N], i32) {
+        match exponent_out_of_range(points.iter().flat_map(|points| points.columns.iter().flatten())) {
+            0 => (points, 0),
+            exponent => {
+                let scaled = |points: Self| points.scaled_by_power_of_two(-exponent);
+                (points.map(|points| scaled(points).expect("no coordinate is above 1")), exponent)
+            }
+        }
+    }
+
     /// The squared norm of sample `i` over `unit`.
     pub(crate) fn squared_norm_over(&self, unit: f64, i: usize) -> f64 {
         self.columns.iter().map(|column| (column[i] / unit).powi(2)).sum()
@@ -99,6 +110,14 @@ impl Points {
     pub(crate) fn squared_norm(&self, i: usize) -> f64 {
         self.columns.iter().map(|column| column[i] * column[i]).sum()
     }
+}
+
+/// The exponent of the power of two just above all numbers, or 0 where their fourth powers, of which the errors of squares are
+/// made, are far from the ends of the range of f64.
+pub(crate) fn exponent_out_of_range<'a>(numbers: impl Iterator<Item = &'a f64>) -> i32 {
+    let greatest = numbers.fold(0.0, |greatest: f64, number| greatest.max(number.abs()));
+    let (_, exponent) = libm::frexp(greatest);
+    if greatest == 0.0 || exponent.abs() < 200 { 0 } else { exponent }
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use super::draws::Draws;
 use super::error::SampleError;
 use super::estimate::{Estimate, mean, variance};
-use super::points::Points;
-use crate::numeric::squared_bures_distance;
+use super::points::{Points, exponent_out_of_range};
+use crate::numeric::bures_distance;
 
 /// The Wasserstein-1 distance in one dimension, the mean distance that is moved: `∫ |F - G| = ∫_0^1 |F^-1 - G^-1|`.
 ///
@@ -45,7 +45,9 @@ pub fn wasserstein_1(x: &[f64], y: &[f64]) -> Result<f64, SampleError> {
 /// ```
 pub fn wasserstein_2(x: &[f64], y: &[f64]) -> Result<f64, SampleError> {
     let (x, y) = (sorted(x)?, sorted(y)?);
-    Ok(transport(&x, &y, |d| d * d).sqrt())
+    let exponent = exponent_out_of_range(x.iter().chain(&y));
+    let squared = |d: f64| libm::ldexp(d, -exponent).powi(2);
+    Ok(libm::ldexp(transport(&x, &y, squared).sqrt(), exponent))
 }
 
 /// The Wasserstein-2 distance between the Normals that have the means and the covariances of the two sides: on features of
@@ -76,10 +78,11 @@ pub fn wasserstein_2(x: &[f64], y: &[f64]) -> Result<f64, SampleError> {
 /// ```
 pub fn gaussian_wasserstein_2(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64, SampleError> {
     let (points_x, points_y) = Points::pair(x, y, 2)?;
+    let ([points_x, points_y], exponent) = Points::in_range([points_x, points_y]);
     let d = points_x.dimensions();
-    let shift: f64 = (0..d).map(|i| (mean(points_x.column(i)) - mean(points_y.column(i))).powi(2)).sum();
-    let shapes = squared_bures_distance(&covariance_root(&points_x), &covariance_root(&points_y), d);
-    Ok((shift + shapes).sqrt())
+    let shift = (0..d).map(|i| mean(points_x.column(i)) - mean(points_y.column(i)));
+    let shapes = bures_distance(&covariance_root(&points_x), &covariance_root(&points_y), d);
+    Ok(libm::ldexp(shift.fold(shapes, f64::hypot), exponent))
 }
 
 /// The sliced Wasserstein-2 distance: the root of the mean, over random directions, of the squared distance in one
@@ -120,12 +123,15 @@ pub fn sliced_wasserstein_2(
     if directions < 2 {
         return Err(SampleError::TooFewDirections { directions });
     }
+    let exponent = exponent_out_of_range(x.iter().chain(&y));
     let squares: Vec<f64> = (0..directions)
         .into_par_iter()
         .map(|direction| {
             let direction = Draws::stream(seed, direction as u64).direction(x.ncols());
             let along = |samples: ArrayView2<'_, f64>| {
-                let of = |row: ArrayView1<'_, f64>| row.iter().zip(&direction).map(|(x, d)| x * d).sum();
+                let of = |row: ArrayView1<'_, f64>| {
+                    row.iter().zip(&direction).map(|(x, d)| libm::ldexp(*x, -exponent) * d).sum()
+                };
                 let mut along: Vec<f64> = samples.axis_iter(Axis(0)).map(of).collect();
                 along.sort_by(f64::total_cmp);
                 along
@@ -137,7 +143,8 @@ pub fn sliced_wasserstein_2(
     let of_squares = (variance(&squares) / directions as f64).sqrt();
     // The root of a number varies by half as much over the root.
     let standard_error = if value > 0.0 { 0.5 * of_squares / value } else { 0.0 };
-    Ok(Estimate { value, standard_error })
+    let back = |number| libm::ldexp(number, exponent);
+    Ok(Estimate { value: back(value), standard_error: back(standard_error) })
 }
 
 fn sorted(values: &[f64]) -> Result<Vec<f64>, SampleError> {
@@ -232,6 +239,27 @@ mod tests {
         let expected = (1.5f64 * 1.5 + 1.0).sqrt();
         assert!((sliced.value - expected).abs() < 0.05 + 4.0 * sliced.standard_error, "{sliced:?}");
         assert_eq!(sliced_wasserstein_2(x.view(), y.view(), 100, 3).unwrap(), sliced);
+    }
+
+    #[test]
+    fn at_the_ends_of_the_range_distances_scale_as_the_coordinates_do() {
+        let (x, y) =
+            (Draws::seeded(5).normals((30, 2), 0.5, 0.7), Draws::seeded(6).normals((40, 2), 0.0, 1.0));
+        let all = |exponent: i32| {
+            let [x, y] = [&x, &y].map(|samples| samples.mapv(|number| libm::ldexp(number, exponent)));
+            let [first_x, first_y] = [&x, &y].map(|samples| samples.column(0).to_vec());
+            let sliced = sliced_wasserstein_2(x.view(), y.view(), 10, 0).unwrap();
+            [
+                wasserstein_1(&first_x, &first_y).unwrap(),
+                wasserstein_2(&first_x, &first_y).unwrap(),
+                gaussian_wasserstein_2(x.view(), y.view()).unwrap(),
+                sliced.value,
+                sliced.standard_error,
+            ]
+        };
+        for exponent in [-900, -300, -200, 130, 200, 260, 300, 600, 1000] {
+            assert_eq!(all(exponent), all(0).map(|number| libm::ldexp(number, exponent)), "{exponent}");
+        }
     }
 
     #[test]
