@@ -81,7 +81,8 @@ fn figures(folder: &Folder) -> Vec<String> {
 #[test]
 fn the_verdicts_are_printed_for_programs_and_nothing_is_written() {
     let folder = Folder::new();
-    folder.smoke(&["--set", "seeds=[0,1]"]).expect_code(0);
+    // After so few steps every member is beaten by another one's by its own objective, within a fifth of it none is.
+    folder.smoke(&["--set", "seeds=[0,1]", "--set", "margin.loss=0.2"]).expect_code(0);
     let answers = |args: &[&str]| -> Value {
         let ran = folder.run(&[&["report", "--json", "runs/smoke"], args].concat()).expect_code(0);
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
@@ -89,7 +90,8 @@ fn the_verdicts_are_printed_for_programs_and_nothing_is_written() {
     let found = answers(&[]);
     for purpose in ["generate", "compress", "represent"] {
         let answer = &found[purpose];
-        let named = ["choice", "as_good", "leading"].contains(&answer["verdict"].as_str().unwrap());
+        let named =
+            ["choice", "as_good", "leading", "read_off"].contains(&answer["verdict"].as_str().unwrap());
         assert_eq!(answer["c"].is_number(), named, "{purpose}: {answer}");
         assert!(answer["as_good"].is_array() && answer["undecided"].is_array(), "{purpose}: {answer}");
         assert!(!answer["reason"].as_str().unwrap().is_empty(), "{purpose}: {answer}");
@@ -104,6 +106,7 @@ fn the_verdicts_are_printed_for_programs_and_nothing_is_written() {
     };
     let budget = (0.5 * (rate("1") + rate("20"))).to_string();
     let compress = &answers(&["--rate", &budget])["compress"];
+    assert_eq!(compress["verdict"], "read_off", "{compress}");
     let c = compress["c"].as_f64().unwrap_or_else(|| panic!("{compress}"));
     assert!(1.0 < c && c < 20.0, "{compress}");
     let interval = compress["interval"].as_array().unwrap();

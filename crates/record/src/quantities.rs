@@ -69,7 +69,7 @@ const OF_ALL: &[Quantity] = &[
         key: "elbo_loss",
         label: "ELBO loss",
         unit: NATS,
-        description: "reconstruction + KL, the negative evidence lower bound: it bounds the same quantity at every c, but loosely where c is far \
+        description: "reconstruction + KL, the negative evidence lower bound: it bounds each network's own -log p(x), but loosely where c is far \
                       from 1, as its encoder was not trained for it.",
         better: Some(Better::Low),
         digits: 2,

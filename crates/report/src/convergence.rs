@@ -64,7 +64,7 @@ impl Convergence {
         };
         let losers: Vec<f64> = beaten.iter().map(|found| found.c).collect();
         let text = match losers[..] {
-            [] => "no member is beaten at its own coefficient.".to_string(),
+            [] => "no member is beaten at its own coefficient by more than the margin and the error over the images.".to_string(),
             _ => format!("{}: the one that loses {means}.", who_beats(Some(cross), &losers)),
         };
         let shown = coefficients.len() <= MOST_CROSSED;

@@ -31,6 +31,8 @@ pub struct Evidence {
     pub still_improving: Vec<f64>,
     /// The entropy of the grey levels of the images that decide, below which no distortion falls.
     pub floor: Option<f64>,
+    /// Whether the likelihood is one of discrete values, of which a code without loss has a length.
+    pub is_discrete: bool,
     /// Differences that do not matter.
     pub margin: Margin,
 }
@@ -100,6 +102,7 @@ impl Evidence {
             bounded: with(&is_bound),
             still_improving: with(&improves),
             floor,
+            is_discrete: members.iter().all(|(result, _)| result.diagnostics.bits_per_dimension.is_some()),
             margin,
         }
     }

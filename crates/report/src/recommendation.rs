@@ -199,9 +199,13 @@ mod tests {
         assert_eq!((answer.verdict, answer.c), (Verdict::Undecided, None));
         assert_eq!(answer.undecided, [1.0, 2.0]);
         let needed = answer.seeds_needed.expect("seeds would tell");
-        assert!(answer.reason.contains(&format!("About {needed} seeds would tell.")), "{}", answer.reason);
-        assert!(answer.reason.starts_with("3 seeds cannot tell c = 1 and 2 apart"), "{}", answer.reason);
-        assert!(recommendation.headline.contains("c = 1 and 2 cannot be told apart (−log p(x) 11."));
+        assert!(answer.reason.contains(&format!("{needed} seeds or more would tell.")), "{}", answer.reason);
+        assert!(answer.reason.starts_with("3 seeds cannot tell c = 2 from c = 1, nor"), "{}", answer.reason);
+        assert!(
+            recommendation
+                .headline
+                .contains("c = 1 is ahead, and c = 2 cannot be told from it (−log p(x) 11.")
+        );
         let json = serde_json::to_value(recommendation.answers()).unwrap();
         assert!(json["generate"]["c"].is_null() && json["generate"]["verdict"] == "undecided", "{json}");
         let keys = |purpose: &str| json[purpose].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -276,7 +280,7 @@ mod tests {
         let found = compress(Some(Budget::Rate(1.5 * 16f64.ln() - 1.5 * 4f64.ln()))).answer;
         let ([low, high], c) = (found.interval.unwrap(), found.c.unwrap());
         assert!((c - 4.0).abs() < 0.05 && low < c && c < high, "{found:?}");
-        assert_eq!(found.verdict, Verdict::Choice);
+        assert_eq!(found.verdict, Verdict::ReadOff);
         let beyond = compress(Some(Budget::Rate(50.0))).answer;
         assert_eq!((beyond.verdict, beyond.c), (Verdict::Unknown, None));
         assert!(beyond.reason.contains("the curve goes from 1.0"), "{}", beyond.reason);
@@ -295,7 +299,7 @@ mod tests {
                       does better by its own objective (c = 2 beats c = 8 by 2.00 nats)";
         assert!(answer.reason.contains(reason), "{}", answer.reason);
         assert!(sentence.contains("train longer before a coefficient is named"), "{sentence}");
-        assert_eq!(of(1.0).answer.verdict, Verdict::Choice);
+        assert_eq!(of(1.0).answer.verdict, Verdict::ReadOff);
     }
 
     #[test]

@@ -62,8 +62,12 @@ impl Table {
             .iter()
             .map(|column| {
                 let undoubted = |member: &&PageMember| member.doubt(column.key).is_none();
-                let compared = members.iter().filter(finished).filter(undoubted);
-                best(column, compared.filter_map(|member| member.value(column.key)))
+                let [undoubted, doubted] = [true, false].map(|is| {
+                    let compared =
+                        members.iter().filter(finished).filter(move |member| undoubted(member) == is);
+                    compared.filter_map(|member| member.value(column.key)).collect()
+                });
+                best(column, undoubted, doubted)
             })
             .collect();
         let row = |member: &PageMember| {
@@ -110,8 +114,11 @@ impl Table {
         let best: Vec<Option<f64>> = measured
             .iter()
             .map(|column| {
-                let undoubted = groups.iter().filter(|group| doubt(group, column).is_none());
-                best(column, undoubted.filter_map(|group| mean(group, column)))
+                let [undoubted, doubted] = [true, false].map(|is| {
+                    let compared = groups.iter().filter(|group| doubt(group, column).is_none() == is);
+                    compared.filter_map(|group| mean(group, column)).collect()
+                });
+                best(column, undoubted, doubted)
             })
             .collect();
         let row = |group: &Group<&MemberResult>| {
@@ -142,14 +149,16 @@ fn doubted(text: &str, word: &str, reason: &str) -> String {
     format!("<span class=\"doubted\" title=\"{reason}\">{text} <em>{word}</em></span>")
 }
 
-/// The best of the values of a column; nothing where no value is better than another.
-fn best(column: &Quantity, values: impl Iterator<Item = f64>) -> Option<f64> {
-    let values: Vec<f64> = values.collect();
-    let better = column.better.filter(|_| values.len() > 1)?;
-    values.into_iter().reduce(|a, b| match better {
+/// The best of the values of a column that are not doubted; nothing where none is better than another, or where one that is
+/// doubted, such as a bound, is better still.
+fn best(column: &Quantity, undoubted: Vec<f64>, doubted: Vec<f64>) -> Option<f64> {
+    let better = column.better.filter(|_| undoubted.len() > 1)?;
+    let of = |a: f64, b: f64| match better {
         Better::Low => a.min(b),
         Better::High => a.max(b),
-    })
+    };
+    let best = undoubted.into_iter().reduce(of)?;
+    doubted.into_iter().all(|value| of(best, value) == best).then_some(best)
 }
 
 /// Said of numbers without a standard error.
@@ -346,9 +355,12 @@ mod tests {
     #[test]
     fn no_value_is_the_best_of_a_column_without_a_better_way_or_without_a_second() {
         let column = Quantity::named;
-        assert_eq!(best(column("elbo_loss"), [3.0, 1.0].into_iter()), Some(1.0));
-        assert_eq!(best(column("mutual_information"), [3.0, 1.0].into_iter()), Some(3.0));
-        assert_eq!(best(column("kl"), [3.0, 1.0].into_iter()), None);
-        assert_eq!(best(column("elbo_loss"), [3.0].into_iter()), None);
+        assert_eq!(best(column("elbo_loss"), vec![3.0, 1.0], vec![]), Some(1.0));
+        assert_eq!(best(column("mutual_information"), vec![3.0, 1.0], vec![]), Some(3.0));
+        assert_eq!(best(column("kl"), vec![3.0, 1.0], vec![]), None);
+        assert_eq!(best(column("elbo_loss"), vec![3.0], vec![]), None);
+        // A lower bound above the highest value: something else is the best.
+        assert_eq!(best(column("mutual_information"), vec![3.0, 1.0], vec![4.0, 2.0]), None);
+        assert_eq!(best(column("mutual_information"), vec![3.0, 1.0], vec![2.0]), Some(3.0));
     }
 }

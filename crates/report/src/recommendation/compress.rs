@@ -15,6 +15,10 @@ use crate::verdict::{
 const COMPRESS: &str = "a budget decides: the coefficient at that rate (--rate) or distortion (--distortion) on the convex hull of the \
      curve. Without one no point of the curve is better than another; c = 0, which sets the rate no limit, is not on it";
 
+/// Neighbours whose coefficients are more than so many times each other are far from each other: what is read off between them may
+/// be off by a third and more.
+const COARSE: f64 = 3.0;
+
 pub fn compress(evidence: &Evidence, budget: Option<Budget>) -> Purpose {
     let limited = |losses: &ByCoefficient| -> ByCoefficient {
         losses.iter().filter(|group| group.c > 0.0).cloned().collect()
@@ -75,17 +79,25 @@ pub fn compress(evidence: &Evidence, budget: Option<Budget>) -> Purpose {
             } else {
                 format!("over {} images of one training run", format::count(rate.images()))
             };
+            let coarse = if above > COARSE * below {
+                format!(
+                    " They are far from each other: train c = {c_text}, or others between them, before it is relied upon."
+                )
+            } else {
+                String::new()
+            };
             let reason = format!(
-                "{asked} are spent at c = {c_text}, 95 % interval {} to {} {seeds}: there the convex hull has {} nats of rate \
-                 and {} of distortion, between the trained c = {} and c = {}.{lossless}",
-                format::significant(low),
-                format::significant(high),
+                "{asked} are spent at c = {c_text}, read off between the trained c = {} and c = {}, with {} nats of rate and {} of \
+                 distortion there as of a linear decoder. The noise {seeds} leaves {} to {} with 95 %; how far a linear decoder is from \
+                 this one is not in it.{coarse}{lossless}",
+                format::coefficient(below),
+                format::coefficient(above),
                 format::number(at_rate, 2),
                 format::number(at, 2),
-                format::coefficient(below),
-                format::coefficient(above)
+                format::significant(low),
+                format::significant(high)
             );
-            let verdict = if rate.seeds() > 1 { Verdict::Choice } else { Verdict::Leading };
+            let verdict = if rate.seeds() > 1 { Verdict::ReadOff } else { Verdict::Leading };
             let answer =
                 Answer { c: Some(c), interval: Some([low, high]), ..Answer::without(verdict, reason) };
             let sentence = format!("To compress to {asked}, take c = {c_text}.");
@@ -142,6 +154,15 @@ fn no_best(rate: &PairedLosses, distortion: &PairedLosses) -> String {
 
 /// Which coefficient compresses without loss.
 fn lossless(evidence: &Evidence) -> String {
+    let means = match (evidence.is_discrete, evidence.floor.is_some()) {
+        (true, _) => "Without loss (bits-back coding) an image costs rate + distortion, the ELBO loss",
+        (false, true) => {
+            "Rate + distortion, the ELBO loss, is what an image of zeros and ones would cost without loss (bits-back coding), and of \
+             grey levels a score"
+        }
+        // Of a density the loss is the cost of nothing.
+        (false, false) => return String::new(),
+    };
     let Some(losses) = PairedLosses::new(&evidence.choose.elbo_loss) else { return String::new() };
     let margin = margin_of_loss(evidence, &losses);
     let reservations = Reservations { under_trained: evidence.under_trained(), bounded: Vec::new() };
@@ -149,8 +170,7 @@ fn lossless(evidence: &Evidence) -> String {
     let shown = Shown::Nats("rate + distortion");
     let words = Words { decision: &decision, shown, margin, losses: &losses, evidence };
     format!(
-        " Without loss (bits-back coding) an image costs rate + distortion, the ELBO loss, of which c = 1 is the optimum by \
-         definition. {}",
+        " {means}; c = 1 is the optimum of it by definition. {}",
         words.sentence("On the images that choose", None)
     )
 }

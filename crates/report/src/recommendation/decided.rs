@@ -6,8 +6,8 @@ use crate::recommendation::{Answer, Number, Purpose};
 use crate::verdict::{PairedLosses, Reservations, Verdict, decide};
 
 const GENERATE: &str = "the lowest −log p(x) on the images that choose. Two coefficients differ where the interval of their paired \
-     difference, over seeds and images, leaves out 0 with 95 % for all pairs together; they are as good where it is within the \
-     margin. Of those as good the greatest is named; where it is undecided, none is";
+     difference, over seeds and images, leaves out 0 with 95 % for all pairs together, which is a wider one than that of 95 % for \
+     each that is shown; they are as good where one corrected for the number of coefficients is within the margin. Of those as good the greatest is named; where it is undecided, none is";
 const REPRESENT: &str = "the fewest images that choose whose class a multinomial logistic probe misses, on the means of the posteriors; \
      by the same tests as above. Without labels nothing is named: information alone grows the smaller c is";
 

@@ -149,10 +149,9 @@ impl Words<'_> {
                 } else {
                     format!("{seeds} seeds cannot tell")
                 };
-                let together = [&[decision.leader], decision.undecided.as_slice()].concat();
                 format!(
-                    "{who} {} apart, nor that they differ by less than {}: {} than c = {leader}.",
-                    all(&sorted(together)),
+                    "{who} {} from c = {leader}, nor that they differ by less than {}: {} than c = {leader}.",
+                    all(&decision.undecided),
                     shown.margin(*margin),
                     self.behind(&decision.undecided)
                 )
@@ -166,7 +165,7 @@ impl Words<'_> {
                     left_short(evidence, &short)
                 )
             }
-            Verdict::BudgetNeeded | Verdict::Unknown => String::new(),
+            Verdict::ReadOff | Verdict::BudgetNeeded | Verdict::Unknown => String::new(),
         }];
         if decision.verdict == Verdict::Undecided {
             let bounded: Vec<f64> =
@@ -178,13 +177,17 @@ impl Words<'_> {
                 ));
             }
             sentences.push(match decision.seeds_needed {
-                Some(needed) => format!("About {} seeds would tell.", format::count(needed)),
+                Some(needed) => {
+                    format!("If the differences are what they were here, {} seeds or more would tell.", format::count(needed))
+                }
                 None if seeds == 1 => {
                     "What another seed would give is not known: train with several, for example seeds = [0, 1, 2, 3, 4]."
                         .into()
                 }
                 None if !bounded.is_empty() => "More seeds would not tell.".into(),
-                None => format!("More seeds alone would not tell: {images} images are too few to choose by."),
+                None => format!(
+                    "More seeds alone would not tell: {images} images are too few to choose by, or a difference is all but the margin."
+                ),
             });
         }
         if decision.verdict == Verdict::Leading {
@@ -248,14 +251,18 @@ impl Words<'_> {
                 format!("{to}, nothing can be said before all members are trained to their end.")
             }
             _ => {
-                let together = sorted([&[decision.leader], decision.undecided.as_slice()].concat());
+                let together = [&[decision.leader], decision.undecided.as_slice()].concat();
                 let means: Vec<String> =
                     together.iter().filter_map(|&c| known(c)).map(|loss| shown.bare(&loss)).collect();
                 let unit = match shown {
                     Shown::Nats(name) => format!("{name} {} nats", means.join(", ")),
                     Shown::Accuracy => format!("{} %", means.join(", ")),
                 };
-                format!("{to}, {} cannot be told apart ({unit}).", all(&together))
+                format!(
+                    "{to}, c = {} is ahead, and {} cannot be told from it ({unit}).",
+                    format::coefficient(decision.leader),
+                    all(&decision.undecided)
+                )
             }
         }
     }

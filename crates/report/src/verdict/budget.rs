@@ -17,7 +17,7 @@ pub enum Budget {
 pub struct Reading {
     /// The coefficient.
     pub c: f64,
-    /// Its interval of 95 %.
+    /// Its interval of 95 %, as far as it lies between the neighbours.
     pub interval: [f64; 2],
     /// The trained coefficients that it lies between, on the convex hull of the curve.
     pub between: [f64; 2],
@@ -83,17 +83,19 @@ pub fn read_off(
     let span = spent(&b) - spent(&a);
     let share = (at - spent(&a)) / span;
     let weights = [(at_a, -(1.0 - share) / span), (at_b, -share / span)];
+    // Beyond the neighbours the pieces say nothing.
+    let between = |c: f64| c.clamp(a.c, b.c);
     let (c, interval) = match budget {
         Budget::Rate(_) => {
             let log_ratio = (b.c / a.c).ln();
             let half = log_ratio * rate.combined(&weights).half_width(0.05);
             let c = a.c * (share * log_ratio).exp();
-            (c, [c * (-half).exp(), c * half.exp()])
+            (c, [c * (-half).exp(), c * half.exp()].map(between))
         }
         Budget::Distortion(_) => {
             let half = (b.c - a.c) * distortion.combined(&weights).half_width(0.05);
             let c = a.c + share * (b.c - a.c);
-            (c, [(c - half).max(0.0), c + half])
+            (c, [c - half, c + half].map(between))
         }
     };
     // Of the same two pieces: rate and distortion at c.
