@@ -8,8 +8,7 @@
 /// rounding. They are taken where a covariance is singular, which leaves R undetermined.
 pub(crate) fn bures_distance(a: &[f64], b: &[f64], n: usize) -> f64 {
     // What follows is of up to the eighth order in them.
-    let greatest = a.iter().chain(b).fold(0.0, |greatest: f64, x| greatest.max(x.abs()));
-    let (_, exponent) = libm::frexp(greatest);
+    let exponent = super::exponent_above(a.iter().chain(b));
     let scaled = |m: &[f64]| m.iter().map(|&x| libm::ldexp(x, -exponent)).collect::<Vec<f64>>();
     libm::ldexp(squared_distance_near_1(&scaled(a), &scaled(b), n).sqrt(), exponent)
 }

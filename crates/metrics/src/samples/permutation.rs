@@ -12,10 +12,9 @@ const ROUNDING: f64 = 1e-12;
 /// The probability that samples of one distribution, dealt to the two sides at random, are as far apart as `x` and `y` in the
 /// eyes of `statistic`, or farther.
 ///
-/// The share of `permutations` random deals whose statistic is at least the observed one, but for rounding, which counts as one of
-/// them: under
-/// the hypothesis that P and Q are equal, a p-value at most any α has a probability at most α, exactly, for any statistic
-/// and any number of samples. The deals depend on the `seed` alone, and not on the number of threads.
+/// The share of `permutations` random deals whose statistic is at least the observed one, but for rounding, which counts as one
+/// of them: under the hypothesis that P and Q are equal, a p-value at most any α has a probability at most α, exactly, for any
+/// statistic and any number of samples. The deals depend on the `seed` alone, and not on the number of threads.
 ///
 /// # Shapes
 ///
@@ -56,8 +55,8 @@ pub fn p_value(
         number => Ok(number),
     };
     let observed = number(x, y)?;
-    // The same deal in another order of its samples is the same statistic, but for the order of its sums.
-    let as_far_from = observed - ROUNDING * observed.abs();
+    // The same deal in another order of its samples is the same statistic, but for the order of its sums. Infinity is not rounded.
+    let rounding = if observed.is_finite() { ROUNDING * observed.abs() } else { 0.0 };
     let pooled = concatenate(Axis(0), &[x, y])
         .map_err(|_| SampleError::Dimensions { expected: x.ncols(), found: y.ncols() })?;
     let as_far = (0..permutations)
@@ -65,7 +64,7 @@ pub fn p_value(
         .map(|permutation| {
             let dealt = shuffled(&pooled, Draws::stream(seed, permutation as u64));
             let found = number(dealt.slice(s![..x.nrows(), ..]), dealt.slice(s![x.nrows().., ..]))?;
-            Ok(usize::from(found >= observed || found >= as_far_from))
+            Ok(usize::from(found >= observed - rounding))
         })
         .sum::<Result<usize, SampleError>>()?;
     Ok((as_far + 1) as f64 / (permutations + 1) as f64)

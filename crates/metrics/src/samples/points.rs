@@ -3,6 +3,7 @@
 use ndarray::ArrayView2;
 
 use super::error::SampleError;
+use crate::numeric::exponent_above;
 
 /// Finite samples, dimension by dimension.
 pub(crate) struct Points {
@@ -115,9 +116,8 @@ impl Points {
 /// The exponent of the power of two just above all numbers, or 0 where their fourth powers, of which the errors of squares are
 /// made, are far from the ends of the range of f64.
 pub(crate) fn exponent_out_of_range<'a>(numbers: impl Iterator<Item = &'a f64>) -> i32 {
-    let greatest = numbers.fold(0.0, |greatest: f64, number| greatest.max(number.abs()));
-    let (_, exponent) = libm::frexp(greatest);
-    if greatest == 0.0 || exponent.abs() < 200 { 0 } else { exponent }
+    let exponent = exponent_above(numbers);
+    if exponent.abs() < 200 { 0 } else { exponent }
 }
 
 #[cfg(test)]

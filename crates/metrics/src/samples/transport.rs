@@ -3,7 +3,7 @@
 //! Of empirical distributions, in the unit of the coordinates. For equal distributions they fall only slowly to 0, in one
 //! dimension as `1 / sqrt(n)` and in d dimensions as `n^(-1 / d)`; [`permutation`](super::permutation) says what is noise.
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::draws::Draws;
@@ -124,19 +124,18 @@ pub fn sliced_wasserstein_2(
         return Err(SampleError::TooFewDirections { directions });
     }
     let exponent = exponent_out_of_range(x.iter().chain(&y));
+    let [x, y] = [x, y].map(|samples| samples.mapv(|number| libm::ldexp(number, -exponent)));
     let squares: Vec<f64> = (0..directions)
         .into_par_iter()
         .map(|direction| {
             let direction = Draws::stream(seed, direction as u64).direction(x.ncols());
-            let along = |samples: ArrayView2<'_, f64>| {
-                let of = |row: ArrayView1<'_, f64>| {
-                    row.iter().zip(&direction).map(|(x, d)| libm::ldexp(*x, -exponent) * d).sum()
-                };
+            let along = |samples: &Array2<f64>| {
+                let of = |row: ArrayView1<'_, f64>| row.iter().zip(&direction).map(|(x, d)| x * d).sum();
                 let mut along: Vec<f64> = samples.axis_iter(Axis(0)).map(of).collect();
                 along.sort_by(f64::total_cmp);
                 along
             };
-            transport(&along(x), &along(y), |d| d * d)
+            transport(&along(&x), &along(&y), |d| d * d)
         })
         .collect();
     let value = mean(&squares).sqrt();
@@ -207,8 +206,6 @@ fn covariance_root(points: &Points) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
-
     use super::*;
 
     #[test]
